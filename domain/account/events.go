@@ -1,0 +1,104 @@
+package account
+
+import (
+	"time"
+
+	"tenure/domain"
+)
+
+// The events of an account's stream.
+type (
+	// Registered opens the account; its e-mail address is not proven yet.
+	Registered struct {
+		AccountID   domain.AccountID `json:"account_id"`
+		Email       domain.Email     `json:"email" personal:"account_id"`
+		DisplayName string           `json:"display_name" personal:"account_id"`
+		Language    string           `json:"language"`
+	}
+
+	// RegistrationRepeated records that somebody signed up again with the
+	// address of a verified account; the owner is told by mail.
+	RegistrationRepeated struct {
+		AccountID domain.AccountID `json:"account_id"`
+	}
+
+	// VerificationRequested makes a link that proves the e-mail address; those
+	// of lower generations are dead.
+	VerificationRequested struct {
+		AccountID  domain.AccountID `json:"account_id"`
+		Generation int              `json:"generation"`
+		ExpiresAt  time.Time        `json:"expires_at"`
+	}
+
+	// EmailVerified records that the owner can read the mailbox.
+	EmailVerified struct {
+		AccountID domain.AccountID `json:"account_id"`
+		By        string           `json:"by"` // verification, invitation or password_reset: the kind of link
+	}
+
+	// PasswordSet replaces the password. All sessions but KeptSession end.
+	PasswordSet struct {
+		AccountID   domain.AccountID `json:"account_id"`
+		Hash        string           `json:"hash" personal:"account_id" secret:"true"` // argon2id, PHC string
+		KeptSession domain.SessionID `json:"kept_session,omitempty"`
+	}
+
+	// PasswordResetRequested makes a link that sets a new password; those of
+	// lower generations are dead.
+	PasswordResetRequested struct {
+		AccountID  domain.AccountID `json:"account_id"`
+		Generation int              `json:"generation"`
+		ExpiresAt  time.Time        `json:"expires_at"`
+	}
+
+	// ProfileChanged changes how others see the account, and the language of
+	// its mails.
+	ProfileChanged struct {
+		AccountID         domain.AccountID `json:"account_id"`
+		DisplayNameBefore string           `json:"display_name_before" personal:"account_id"`
+		DisplayNameAfter  string           `json:"display_name_after" personal:"account_id"`
+		LanguageBefore    string           `json:"language_before"`
+		LanguageAfter     string           `json:"language_after"`
+	}
+
+	// SessionStarted signs in; the session ends by itself at ExpiresAt.
+	SessionStarted struct {
+		AccountID domain.AccountID `json:"account_id"`
+		SessionID domain.SessionID `json:"session_id"`
+		ExpiresAt time.Time        `json:"expires_at"`
+	}
+
+	// SessionEnded signs out before the session's time is over.
+	SessionEnded struct {
+		AccountID domain.AccountID `json:"account_id"`
+		SessionID domain.SessionID `json:"session_id"`
+		Cause     string           `json:"cause"` // signed_out or replaced (too many sessions)
+	}
+)
+
+// EventType implements domain.Event.
+func (Registered) EventType() string { return "account.registered.v1" }
+
+// EventType implements domain.Event.
+func (RegistrationRepeated) EventType() string { return "account.registration_repeated.v1" }
+
+// EventType implements domain.Event.
+func (VerificationRequested) EventType() string { return "account.verification_requested.v1" }
+
+// EventType implements domain.Event.
+func (EmailVerified) EventType() string { return "account.email_verified.v1" }
+
+// EventType implements domain.Event.
+func (PasswordSet) EventType() string { return "account.password_set.v1" }
+
+// EventType implements domain.Event.
+func (PasswordResetRequested) EventType() string { return "account.password_reset_requested.v1" }
+
+// EventType implements domain.Event.
+func (ProfileChanged) EventType() string { return "account.profile_changed.v1" }
+
+// EventType implements domain.Event.
+func (SessionStarted) EventType() string { return "account.session_started.v1" }
+
+// EventType implements domain.Event.
+func (SessionEnded) EventType() string { return "account.session_ended.v1" }

@@ -1,0 +1,84 @@
+package domain
+
+import "fmt"
+
+// Code is the stable name of a refusal. Clients match on it; it never changes
+// its meaning.
+type Code string
+
+// The codes of refusals. httpapi maps each to a status.
+const (
+	CodeInvalid             Code = "invalid"                // a value is malformed; Field says which
+	CodePermissionDenied    Code = "permission_denied"      // the actor lacks the permission
+	CodeNotSignedIn         Code = "not_signed_in"          // no valid session or key was presented
+	CodeNotFound            Code = "not_found"              // no such thing, or none that the actor may see
+	CodeRevisionMismatch    Code = "revision_mismatch"      // If-Match names another revision
+	CodeIdempotencyMismatch Code = "idempotency_key_reused" // the key was used for another request
+
+	CodeNameTaken      Code = "organization_name_taken" // O1
+	CodeEmailTaken     Code = "email_taken"             // O3: member or open invitation has it
+	CodeUsernameTaken  Code = "username_taken"          // O3
+	CodeUsernameNeeded Code = "username_required"       // O3: the policy asks for usernames
+	CodeRoleUnknown    Code = "role_unknown"            // the policy has no such role
+	CodeRoleNotGranted Code = "role_not_grantable"      // the actor may not give this role
+	CodeRoleCount      Code = "role_count"              // the policy wants another number of roles
+	CodeSeatsFull      Code = "seats_full"              // S9
+
+	CodeMemberRemoved   Code = "member_removed"        // O4: a removed member is not modified
+	CodeOwnerProtected  Code = "owner_protected"       // O4, O7: use the ownership transfer
+	CodeLastAdmin       Code = "last_admin"            // O4, O7: an active admin-like member must remain
+	CodeSelfRemoval     Code = "self_removal"          // O7: admins do not remove themselves
+	CodeMemberProtected Code = "member_not_manageable" // the actor may not manage holders of this role
+
+	CodeInvitationAccepted Code = "invitation_accepted" // O6: an accepted invitation is not revoked or resent
+	CodeInvitationRevoked  Code = "invitation_revoked"  // the link was withdrawn
+	CodeInvitationDeclined Code = "invitation_declined" // the invitee said no
+	CodeInvitationExpired  Code = "invitation_expired"  // O3: older than its lifetime
+	CodeLinkInvalid        Code = "link_invalid"        // a token that was never issued, or was replaced by a newer one
+	CodeLinkExpired        Code = "link_expired"        // a token past its time
+	CodeWrongAccount       Code = "wrong_account"       // the link is for another e-mail address
+
+	CodeTransferNotOffered  Code = "transfer_not_offered"  // the policy has no ownership
+	CodeTransferPending     Code = "transfer_pending"      // O5: one request at a time
+	CodeTransferNotPending  Code = "transfer_not_pending"  // O5: nothing to confirm or cancel
+	CodeTransferNotEligible Code = "transfer_not_eligible" // O5: self, removed, or a role that cannot own
+	CodeTransferExpired     Code = "transfer_expired"      // O5
+
+	CodeCredentialsWrong   Code = "credentials_wrong"    // no such account, or another password
+	CodeEmailUnverified    Code = "email_unverified"     // the address has not been proven yet
+	CodeAlreadyVerified    Code = "already_verified"     // nothing left to prove
+	CodeTooManyAttempts    Code = "too_many_attempts"    // throttled
+	CodeOrganizationClosed Code = "organization_deleted" // D9
+)
+
+// Error is a refusal: the command was understood and changes nothing.
+type Error struct {
+	Code    Code
+	Title   string // a few words, the source's own where it has them
+	Message string // one sentence that says what to do
+	Field   string // the JSON field at fault, or empty
+}
+
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Message)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Is reports whether target is a refusal with the same code, so that
+// errors.Is(err, &domain.Error{Code: domain.CodeEmailTaken}) asks for the code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Refuse makes a refusal.
+func Refuse(code Code, title, message string) *Error {
+	return &Error{Code: code, Title: title, Message: message}
+}
+
+// Invalid refuses a malformed value of the JSON field.
+func Invalid(field, message string) *Error {
+	return &Error{Code: CodeInvalid, Title: "Invalid value", Message: message, Field: field}
+}

@@ -1,0 +1,33 @@
+package domain
+
+// Identifiers are UUIDs in their canonical lower-case text form. They are made
+// by the caller of a decision, never inside one.
+type (
+	// AccountID names a person's account. A member of an organization is
+	// identified by the account.
+	AccountID string
+	// OrganizationID names an organization.
+	OrganizationID string
+	// InvitationID names an invitation.
+	InvitationID string
+	// SessionID names one signed-in session of an account.
+	SessionID string
+	// TransferID names one request to transfer an organization's ownership.
+	TransferID string
+	// APIKeyID names an operator's API key.
+	APIKeyID string
+	// MailID names one mail that has to be sent once.
+	MailID string
+)
+
+// Event is a fact that has been, or is about to be, recorded. Implementations
+// are plain structs whose JSON form is fixed by a golden file.
+//
+// Fields that hold personal data carry the tag `personal:"<json field>"`, which
+// names the field of the same event that says whose data it is. Fields that
+// hold a secret's hash carry the tag `secret:"true"` besides: they are for the
+// aggregate alone and leave the log in no feed, history or export.
+type Event interface {
+	// EventType is the literal wire name, "<aggregate>.<past tense>.v<n>".
+	EventType() string
+}

@@ -1,0 +1,75 @@
+package invitation
+
+import (
+	"time"
+
+	"tenure/domain"
+)
+
+// The events of an invitation's stream: the life of its link.
+type (
+	// Issued makes the invitation's first link.
+	Issued struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Email          domain.Email          `json:"email" personal:"invitation_id"`
+		Username       domain.Username       `json:"username,omitempty" personal:"invitation_id"`
+		Roles          []domain.Role         `json:"roles"`
+		Language       string                `json:"language"`
+		InvitedBy      domain.AccountID      `json:"invited_by"`
+		ExpiresAt      time.Time             `json:"expires_at"`
+	}
+
+	// Resent makes a fresh link; those of lower generations are dead (O6).
+	Resent struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Generation     int                   `json:"generation"`
+		ExpiresAt      time.Time             `json:"expires_at"`
+	}
+
+	// Accepted uses the link up; the organization admits the account next.
+	Accepted struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+	}
+
+	// Declined is the invitee's no.
+	Declined struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+	}
+
+	// Revoked withdraws the link.
+	Revoked struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Cause          string                `json:"cause"` // revoked, or inviter_left (X14)
+	}
+
+	// Expired is recorded once the lifetime is over.
+	Expired struct {
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Generation     int                   `json:"generation"`
+	}
+)
+
+// EventType implements domain.Event.
+func (Issued) EventType() string { return "invitation.issued.v1" }
+
+// EventType implements domain.Event.
+func (Resent) EventType() string { return "invitation.resent.v1" }
+
+// EventType implements domain.Event.
+func (Accepted) EventType() string { return "invitation.accepted.v1" }
+
+// EventType implements domain.Event.
+func (Declined) EventType() string { return "invitation.declined.v1" }
+
+// EventType implements domain.Event.
+func (Revoked) EventType() string { return "invitation.revoked.v1" }
+
+// EventType implements domain.Event.
+func (Expired) EventType() string { return "invitation.expired.v1" }

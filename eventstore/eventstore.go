@@ -1,0 +1,205 @@
+// Package eventstore is the port to the append-only log that everything in
+// Tenure is derived from. The adapters in the folders below it share the
+// semantics that the contract suite storetest pins:
+//
+//   - A stream is a list of events with revisions 0, 1, 2, … without gaps.
+//   - Every event of the log has a Position. Positions grow in the order in
+//     which events became visible; they are opaque: the next one is not known.
+//   - An Append is atomic, states the revision that it expects, and has been
+//     forced to stable storage when it answers.
+//   - An Append is idempotent by event id: sent again with the same
+//     expectation and ids, it answers as the first time and writes nothing.
+//   - A reader sees events in position order, and never one before an older one.
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Position orders the events of the whole log. Zero is before the first event.
+type Position uint64
+
+// Revision numbers the events of one stream from 0.
+type Revision uint64
+
+// ID identifies an event: a UUID.
+type ID [16]byte
+
+// Limits of one Append.
+const (
+	MaxBatchEvents = 512     // events
+	MaxEventBytes  = 1 << 20 // type, data and metadata of one event together
+	MaxStreamBytes = 200     // a stream's name
+)
+
+// Event is what a writer hands over. Data and Metadata are JSON documents that
+// the log does not look into.
+type Event struct {
+	ID       ID
+	Type     string
+	Data     []byte
+	Metadata []byte
+}
+
+// Recorded is an event as the log holds it. Readers share it: do not change it.
+type Recorded struct {
+	Event
+	Stream     string
+	Revision   Revision
+	Position   Position
+	RecordedAt time.Time // by the clock of the log
+}
+
+// Expected is what a writer knows of the stream that it appends to. The zero
+// value is refused: every append says what it expects.
+type Expected struct {
+	kind     expectedKind
+	revision Revision
+}
+
+type expectedKind uint8
+
+const (
+	expectedUnset expectedKind = iota
+	expectedNoStream
+	expectedExactly
+)
+
+// NoStream expects that the stream has no events.
+func NoStream() Expected { return Expected{kind: expectedNoStream} }
+
+// Exactly expects that the stream's last event has this revision.
+func Exactly(last Revision) Expected { return Expected{kind: expectedExactly, revision: last} }
+
+// Last is the expected last revision; ok is false for NoStream.
+func (e Expected) Last() (last Revision, ok bool) { return e.revision, e.kind == expectedExactly }
+
+// Next is the revision that the first appended event gets.
+func (e Expected) Next() Revision {
+	if e.kind == expectedExactly {
+		return e.revision + 1
+	}
+	return 0
+}
+
+func (e Expected) String() string {
+	switch e.kind {
+	case expectedNoStream:
+		return "no stream"
+	case expectedExactly:
+		return fmt.Sprintf("revision %d", e.revision)
+	}
+	return "unset"
+}
+
+// Result says where an Append put its last event.
+type Result struct {
+	LastRevision Revision
+	Position     Position
+}
+
+// Filter selects events by the beginnings of their types; empty selects all.
+type Filter struct {
+	TypePrefixes []string
+}
+
+// Page is a stretch of the log.
+type Page struct {
+	Events []Recorded
+	// Position is how far the log has been read: at least that of the last
+	// event, more where events after it did not match the filter. A consumer
+	// that keeps it as its checkpoint goes on after it.
+	Position Position
+	// Head holds when there was nothing more to read.
+	Head bool
+}
+
+// Store is the log.
+type Store interface {
+	// Append writes events to the end of stream, all or none.
+	// It fails with a *ConflictError when the stream is not where expected
+	// says, ErrInvalidAppend when the arguments can never be accepted, and
+	// ErrClosed. When ctx ends while the events are being written, they may or
+	// may not be in the log: append again with the same ids to find out.
+	Append(ctx context.Context, stream string, expected Expected, events []Event) (Result, error)
+
+	// ReadStream returns up to limit events of stream from a revision on,
+	// oldest first. Fewer than limit events means that the stream ends there;
+	// a revision past the end gives none. It fails with ErrStreamNotFound when
+	// the stream has no events at all.
+	ReadStream(ctx context.Context, stream string, from Revision, limit int) ([]Recorded, error)
+
+	// ReadAll returns up to limit events that match the filter, strictly after
+	// a position, in position order.
+	ReadAll(ctx context.Context, after Position, limit int, filter Filter) (Page, error)
+
+	// Head is the position of the newest event, zero for an empty log.
+	Head(ctx context.Context) (Position, error)
+
+	// Subscribe follows the log, strictly after a position.
+	Subscribe(ctx context.Context, after Position, filter Filter) (Subscription, error)
+
+	// Close releases the store once the appends under way have been answered.
+	Close() error
+}
+
+// Subscription is one consumer's way through the log, for one goroutine.
+type Subscription interface {
+	// Next waits until there is something after the last page, and returns up
+	// to limit events of it. A page without events moves the position past
+	// events that the filter left out. Any error ends the subscription; the
+	// consumer subscribes again after its last processed position.
+	Next(ctx context.Context, limit int) (Page, error)
+
+	// Close ends the subscription.
+	Close() error
+}
+
+// The errors of every store, to be matched with errors.Is.
+var (
+	ErrStreamNotFound = errors.New("eventstore: stream not found")
+	ErrInvalidAppend  = errors.New("eventstore: append can never be accepted")
+	ErrClosed         = errors.New("eventstore: store is closed")
+)
+
+// ConflictError says that a stream is not where the writer expected it.
+type ConflictError struct {
+	Stream   string
+	Expected Expected
+	Actual   Expected // NoStream, or the stream's last revision
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("eventstore: stream %s: expected %s, found %s", e.Stream, e.Expected, e.Actual)
+}
+
+// Check refuses what no store accepts: an unset expectation, no events or too
+// many, an event without an id or type, an id twice, an event or name too large.
+func Check(stream string, expected Expected, events []Event) error {
+	switch {
+	case stream == "" || len(stream) > MaxStreamBytes:
+		return fmt.Errorf("%w: stream name of %d bytes", ErrInvalidAppend, len(stream))
+	case expected.kind == expectedUnset:
+		return fmt.Errorf("%w: no expectation", ErrInvalidAppend)
+	case len(events) == 0 || len(events) > MaxBatchEvents:
+		return fmt.Errorf("%w: %d events", ErrInvalidAppend, len(events))
+	}
+	seen := make(map[ID]struct{}, len(events))
+	for i := range events {
+		e := &events[i]
+		if size := len(e.Type) + len(e.Data) + len(e.Metadata); size > MaxEventBytes {
+			return fmt.Errorf("%w: event of %d bytes", ErrInvalidAppend, size)
+		}
+		if e.ID == (ID{}) || e.Type == "" {
+			return fmt.Errorf("%w: event without id or type", ErrInvalidAppend)
+		}
+		if _, twice := seen[e.ID]; twice {
+			return fmt.Errorf("%w: event id twice", ErrInvalidAppend)
+		}
+		seen[e.ID] = struct{}{}
+	}
+	return nil
+}
