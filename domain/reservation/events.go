@@ -1,10 +1,6 @@
 package reservation
 
-import (
-	"time"
-
-	"tenure/domain"
-)
+import "time"
 
 // The events of a reservation's stream. Key is a keyed hash of the reserved
 // text: the log does not hold the text itself.
@@ -40,5 +36,3 @@ func (Confirmed) EventType() string { return "reservation.confirmed.v1" }
 
 // EventType implements domain.Event.
 func (Released) EventType() string { return "reservation.released.v1" }
-
-var _ = []domain.Event{Made{}, Confirmed{}, Released{}}

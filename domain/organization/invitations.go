@@ -1,0 +1,123 @@
+package organization
+
+import (
+	"slices"
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// Invitee is whom an invitation is for.
+type Invitee struct {
+	InvitationID domain.InvitationID
+	Email        domain.Email
+	Username     domain.Username
+	Roles        []domain.Role
+	Language     string
+}
+
+// Invite opens an invitation (O3). It fails with CodeNotFound,
+// CodePermissionDenied, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown,
+// CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken.
+func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time) ([]domain.Event, error) {
+	return s.openInvitation(p, by, in, 1, at)
+}
+
+// Resend opens the invitation's next generation, also when it has expired and
+// its names were given back (O6); generation is the one that the link has now.
+// It fails as Invite does.
+func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
+	if open, ok := s.Invitation(in.InvitationID); ok {
+		generation = max(generation, open.Generation)
+	}
+	return s.openInvitation(p, by, in, generation+1, at)
+}
+
+// AuthorizeRevocation checks that the actor may withdraw an invitation to these
+// roles. It fails with CodeNotFound, CodePermissionDenied and CodeRoleNotGranted.
+func AuthorizeRevocation(s State, p *policy.Policy, by domain.Actor, roles []domain.Role) error {
+	actor, err := Authorize(s, p, by, domain.InviteMembers)
+	if err != nil {
+		return err
+	}
+	return checkRoles(p, actor, roles)
+}
+
+// CloseInvitation gives the names of an invitation back; one that is closed
+// already stays so. Outcome is declined, revoked, expired or accepted.
+func CloseInvitation(s State, id domain.InvitationID, outcome string) []domain.Event {
+	if _, open := s.Invitation(id); !open {
+		return nil
+	}
+	return []domain.Event{InvitationClosed{OrganizationID: s.ID, InvitationID: id, Outcome: outcome}}
+}
+
+// CheckAdmission refuses what would keep an invitee from being admitted, before
+// the link is used up. It fails with CodeNotFound and, when the inviter is no
+// longer a member and the policy minds, CodeInvitationRevoked (X14).
+func CheckAdmission(s State, p *policy.Policy, id domain.InvitationID) error {
+	open, ok := s.Invitation(id)
+	if !ok {
+		return domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
+	}
+	if _, active := s.ActiveMember(open.InvitedBy); !active && p.Invitations.RevokeWhenInviterLeaves {
+		return domain.Refuse(domain.CodeInvitationRevoked, "Invitation revoked", "Ask the organization for a new invitation.")
+	}
+	return nil
+}
+
+// Joiner is an account that has accepted an invitation.
+type Joiner struct {
+	AccountID    domain.AccountID
+	Email        domain.Email
+	Username     domain.Username
+	DisplayName  string
+	Roles        []domain.Role
+	InvitationID domain.InvitationID
+	InvitedBy    domain.AccountID
+}
+
+// Admit makes the joiner a member with the roles of the invitation. An account
+// that is a member already keeps its roles, and the invitation is closed.
+func Admit(s State, j Joiner) []domain.Event {
+	if _, active := s.ActiveMember(j.AccountID); active {
+		return CloseInvitation(s, j.InvitationID, "accepted")
+	}
+	if _, open := s.Invitation(j.InvitationID); !open {
+		return nil
+	}
+	return []domain.Event{MemberJoined{
+		OrganizationID: s.ID, AccountID: j.AccountID, Email: j.Email, Username: j.Username, DisplayName: j.DisplayName,
+		Roles: j.Roles, InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
+	}}
+}
+
+func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.InviteMembers)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkUsername(p, in.Username); err != nil {
+		return nil, err
+	}
+	if err := checkRoles(p, actor, in.Roles); err != nil {
+		return nil, err
+	}
+	if holder, taken := get(s.emails, in.Email.Key()); taken && holder != string(in.InvitationID) {
+		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
+		e.Field = "email"
+		return nil, e
+	}
+	if holder, taken := get(s.usernames, in.Username.Key()); taken && holder != string(in.InvitationID) {
+		e := p.Refuse(domain.CodeUsernameTaken, "Invite conflict", "This username belongs to a member or an open invitation; choose another.")
+		e.Field = "username"
+		return nil, e
+	}
+	inviter, _ := by.Account()
+	return []domain.Event{InvitationOpened{
+		OrganizationID: s.ID, InvitationID: in.InvitationID, Generation: generation,
+		Email: in.Email, Username: in.Username, Roles: slices.Clone(in.Roles), Language: in.Language,
+		InvitedBy: inviter, ExpiresAt: at.Add(p.Invitations.Lifetime),
+	}}, nil
+}

@@ -1,0 +1,173 @@
+package organization
+
+import (
+	"slices"
+
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// Activation founds an organization. Name is reserved by the caller.
+type Activation struct {
+	OrganizationID domain.OrganizationID
+	Name           domain.OrganizationName
+	AccountID      domain.AccountID
+	Email          domain.Email
+	Username       domain.Username
+	DisplayName    string
+}
+
+// Activate founds the organization with its founder as the first member (O1).
+// It fails with CodeUsernameNeeded, and with CodeInvalid for an id in use.
+func Activate(s State, p *policy.Policy, a Activation) ([]domain.Event, error) {
+	if s.Exists() {
+		return nil, domain.Invalid("organization_id", "Choose another id; this one is in use.")
+	}
+	if err := checkUsername(p, a.Username); err != nil {
+		return nil, err
+	}
+	return []domain.Event{Activated{
+		OrganizationID: a.OrganizationID, Name: a.Name, Policy: p.Name, PolicyVersion: p.Version,
+		AccountID: a.AccountID, Email: a.Email, Username: a.Username, DisplayName: a.DisplayName,
+		Roles: p.Members.FounderRoles,
+	}}, nil
+}
+
+// Rename changes the name, which the caller has reserved. It fails with
+// CodeNotFound and CodePermissionDenied.
+func Rename(s State, p *policy.Policy, by domain.Actor, name domain.OrganizationName) ([]domain.Event, error) {
+	if _, err := Authorize(s, p, by, domain.UpdateOrganization); err != nil {
+		return nil, err
+	}
+	if s.Name == name {
+		return nil, nil
+	}
+	return []domain.Event{Renamed{OrganizationID: s.ID, Before: s.Name, After: name}}, nil
+}
+
+// Authorize answers with the actor's membership when the actor is an active
+// member with the permission. To anybody who is not a member the organization
+// does not exist (CodeNotFound); a member without the permission gets
+// CodePermissionDenied.
+func Authorize(s State, p *policy.Policy, by domain.Actor, permission domain.Permission) (Member, error) {
+	account, ok := by.Account()
+	m, active := s.ActiveMember(account)
+	if !ok || !active || !s.Exists() {
+		return Member{}, domain.Refuse(domain.CodeNotFound, "No such organization", "Check the id; you see the organizations that you are a member of.")
+	}
+	if !p.Allows(m.Roles, permission) {
+		return Member{}, p.Refuse(domain.CodePermissionDenied, "Permission denied",
+			"Ask an administrator of the organization for a role that allows "+string(permission)+".")
+	}
+	return m, nil
+}
+
+// ChangeRoles gives a member other roles (O4). It fails with CodeNotFound,
+// CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeRoleCount,
+// CodeRoleUnknown, CodeRoleNotGranted, CodeMemberProtected and CodeLastAdmin.
+func ChangeRoles(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.ChangeRoles)
+	if err != nil {
+		return nil, err
+	}
+	member, err := s.manageable(p, actor, account, "Use the ownership transfer to change the owner's role.")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRoles(p, actor, roles); err != nil {
+		return nil, err
+	}
+	if domain.SameRoles(member.Roles, roles) {
+		return nil, nil
+	}
+	if p.AdminLike(member.Roles) && !p.AdminLike(roles) && s.admins(p) <= p.Members.MinimumAdmins {
+		return nil, lastAdmin(p)
+	}
+	events := []domain.Event{RolesChanged{OrganizationID: s.ID, AccountID: account, Before: member.Roles, After: slices.Clone(roles)}}
+	if s.Transfer != nil && s.Transfer.To == account && !p.MayBecomeOwner(roles) {
+		events = append(events, s.endTransfer("voided"))
+	}
+	return events, nil
+}
+
+// Remove ends a membership (O7). It fails with CodeNotFound,
+// CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeSelfRemoval,
+// CodeMemberProtected and CodeLastAdmin.
+func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.RemoveMembers)
+	if err != nil {
+		return nil, err
+	}
+	member, err := s.manageable(p, actor, account, "Transfer the ownership first.")
+	if err != nil {
+		return nil, err
+	}
+	if by == domain.ByAccount(account) && !p.Members.MayRemoveOneself {
+		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
+	}
+	if p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
+		return nil, lastAdmin(p)
+	}
+	events := []domain.Event{MemberRemoved{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}
+	if s.Transfer != nil && (s.Transfer.To == account || s.Transfer.From == account) {
+		events = append(events, s.endTransfer("voided"))
+	}
+	return events, nil
+}
+
+// RenameMember follows the account's display name; it never fails.
+func RenameMember(s State, account domain.AccountID, name string) []domain.Event {
+	m, ok := s.ActiveMember(account)
+	if !ok || m.DisplayName == name {
+		return nil
+	}
+	return []domain.Event{MemberRenamed{OrganizationID: s.ID, AccountID: account, Before: m.DisplayName, After: name}}
+}
+
+// manageable finds the member that an actor wants to change or remove.
+func (s State) manageable(p *policy.Policy, actor Member, account domain.AccountID, aboutOwner string) (Member, error) {
+	member, ok := s.Member(account)
+	switch {
+	case !ok:
+		return Member{}, domain.Refuse(domain.CodeNotFound, "No such member", "Look the member up in the list of members.")
+	case member.Status == Removed:
+		return Member{}, p.Refuse(domain.CodeMemberRemoved, "Removed users cannot be modified", "Invite the person again.")
+	case p.Owns(member.Roles):
+		return Member{}, p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
+	case !p.MayManage(actor.Roles, member.Roles):
+		return Member{}, p.Refuse(domain.CodeMemberProtected, "You cannot manage this member", "Ask somebody whose role manages the member's role.")
+	}
+	return member, nil
+}
+
+func (s State) admins(p *policy.Policy) int { return s.count(p.AdminLike) }
+
+// checkRoles refuses roles that the policy does not have or the actor may not give.
+func checkRoles(p *policy.Policy, actor Member, roles []domain.Role) error {
+	if len(roles) == 0 || (len(roles) > 1 && !p.Members.SeveralRoles) {
+		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: "Give exactly one role."}
+	}
+	for i, role := range roles {
+		if _, ok := p.Role(role); !ok {
+			return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: "roles", Message: "Use one of the policy's roles."}
+		}
+		if slices.Contains(roles[:i], role) {
+			return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: "Give each role once."}
+		}
+		if !p.MayGrant(actor.Roles, role) {
+			return p.Refuse(domain.CodeRoleNotGranted, "You cannot give this role", "Choose a role that your own role may give.")
+		}
+	}
+	return nil
+}
+
+func checkUsername(p *policy.Policy, username domain.Username) error {
+	if username == "" && p.Invitations.UsernameRequired {
+		return &domain.Error{Code: domain.CodeUsernameNeeded, Title: "Username missing", Field: "username", Message: "Give a username; this organization identifies its members by one."}
+	}
+	return nil
+}
+
+func lastAdmin(p *policy.Policy) error {
+	return p.Refuse(domain.CodeLastAdmin, "Last administrator", "Give another active member an administrator's role first.")
+}

@@ -1,0 +1,243 @@
+// Package organization is the aggregate that decides everything about one
+// organization's members: who is one, with which roles, who may change that,
+// which e-mails and usernames are taken by members and open invitations, and
+// who is about to become the owner. Since all of that is one stream, every
+// guardrail holds under concurrency by the log's expected revision alone.
+//
+// The decisions are functions of the State, the Policy in force, the actor and
+// the command; they answer with events or a *domain.Error. Evolve folds events
+// into the State. Commands that no person may give (admission, expiry, closing)
+// take no actor; the processes give them.
+package organization
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/immutable"
+
+	"tenure/domain"
+)
+
+// State is what the decisions need to know of an organization. States share
+// what they have in common and are never changed: Evolve answers with a new
+// one. The zero State is an organization that was never activated.
+type State struct {
+	ID            domain.OrganizationID
+	Name          domain.OrganizationName
+	Policy        string // the name of the policy in force
+	PolicyVersion int
+	Transfer      *Transfer // the pending request, or nil
+
+	members     *immutable.Map[domain.AccountID, Member]
+	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
+	emails      *immutable.Map[string, string] // Email.Key → holder, a member's or invitation's id
+	usernames   *immutable.Map[string, string] // Username.Key → holder
+	active      map[string]roleSet             // members per set of roles: few, whatever the number of members
+}
+
+// Member is one who is, or was, a member.
+type Member struct {
+	Status      Status
+	Roles       []domain.Role // empty once removed
+	DisplayName string
+	email       string // keys, to be given back on removal
+	username    string
+}
+
+// Status is where a membership stands.
+type Status string
+
+// The statuses of a membership.
+const (
+	Active  Status = "active"
+	Removed Status = "removed"
+)
+
+// OpenInvitation is an invitation whose e-mail and username are held.
+type OpenInvitation struct {
+	Generation int
+	Roles      []domain.Role
+	InvitedBy  domain.AccountID
+	email      string
+	username   string
+}
+
+// Transfer is a pending request to transfer the ownership.
+type Transfer struct {
+	ID        domain.TransferID
+	From, To  domain.AccountID
+	ExpiresAt time.Time
+}
+
+type roleSet struct {
+	roles []domain.Role
+	count int
+}
+
+// Exists reports whether the organization was activated.
+func (s State) Exists() bool { return s.ID != "" }
+
+// Member finds a present or former member.
+func (s State) Member(id domain.AccountID) (Member, bool) { return get(s.members, id) }
+
+// ActiveMember finds a member who has access.
+func (s State) ActiveMember(id domain.AccountID) (Member, bool) {
+	m, ok := get(s.members, id)
+	return m, ok && m.Status == Active
+}
+
+// ActiveMembers counts the members who have access.
+func (s State) ActiveMembers() int {
+	return s.count(func([]domain.Role) bool { return true })
+}
+
+// Invitation finds an open invitation.
+func (s State) Invitation(id domain.InvitationID) (OpenInvitation, bool) {
+	return get(s.invitations, id)
+}
+
+// InvitationsBy lists the open invitations that a member sent, in no order.
+func (s State) InvitationsBy(inviter domain.AccountID) []domain.InvitationID {
+	var ids []domain.InvitationID
+	if s.invitations == nil {
+		return nil
+	}
+	for itr := s.invitations.Iterator(); !itr.Done(); {
+		if id, open, _ := itr.Next(); open.InvitedBy == inviter {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Evolve folds one event into the state.
+func Evolve(s State, e domain.Event) State {
+	switch e := e.(type) {
+	case Activated:
+		s.ID, s.Name, s.Policy, s.PolicyVersion = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion
+		return s.join(e.AccountID, e.Email, e.Username, e.DisplayName, e.Roles)
+	case Renamed:
+		s.Name = e.After
+	case InvitationOpened:
+		return s.open(e)
+	case InvitationClosed:
+		return s.close(e.InvitationID)
+	case MemberJoined:
+		return s.close(e.InvitationID).join(e.AccountID, e.Email, e.Username, e.DisplayName, e.Roles)
+	case MemberRenamed:
+		m, _ := s.Member(e.AccountID)
+		m.DisplayName = e.After
+		s.members = set(s.members, e.AccountID, m)
+	case RolesChanged:
+		return s.changeRoles(e.AccountID, e.After)
+	case MemberRemoved:
+		return s.remove(e.AccountID)
+	case OwnershipTransferRequested:
+		s.Transfer = &Transfer{ID: e.TransferID, From: e.From, To: e.To, ExpiresAt: e.ExpiresAt}
+	case OwnershipTransferEnded:
+		s.Transfer = nil
+	case OwnershipTransferred:
+		s.Transfer = nil
+		return s.changeRoles(e.From, e.FromAfter).changeRoles(e.To, e.ToAfter)
+	}
+	return s
+}
+
+func (s State) join(id domain.AccountID, email domain.Email, username domain.Username, name string, roles []domain.Role) State {
+	m := Member{Status: Active, Roles: roles, DisplayName: name, email: email.Key(), username: username.Key()}
+	s.members = set(s.members, id, m)
+	s.active = count(s.active, roles, 1)
+	return s.take(string(id), m.email, m.username)
+}
+
+func (s State) remove(id domain.AccountID) State {
+	m, _ := s.Member(id)
+	s.active = count(s.active, m.Roles, -1)
+	s = s.give(m.email, m.username)
+	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName})
+	return s
+}
+
+func (s State) changeRoles(id domain.AccountID, roles []domain.Role) State {
+	m, _ := s.Member(id)
+	s.active = count(count(s.active, m.Roles, -1), roles, 1)
+	m.Roles = roles
+	s.members = set(s.members, id, m)
+	return s
+}
+
+func (s State) open(e InvitationOpened) State {
+	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key()}
+	s.invitations = set(s.invitations, e.InvitationID, open)
+	return s.take(string(e.InvitationID), open.email, open.username)
+}
+
+func (s State) close(id domain.InvitationID) State {
+	open, ok := s.Invitation(id)
+	if !ok {
+		return s
+	}
+	s.invitations = s.invitations.Delete(id)
+	return s.give(open.email, open.username)
+}
+
+func (s State) take(holder, email, username string) State {
+	s.emails = set(s.emails, email, holder)
+	if username != "" {
+		s.usernames = set(s.usernames, username, holder)
+	}
+	return s
+}
+
+func (s State) give(email, username string) State {
+	s.emails = s.emails.Delete(email)
+	if username != "" {
+		s.usernames = s.usernames.Delete(username)
+	}
+	return s
+}
+
+// count answers with the sum over the sets of roles for which holds is true.
+func (s State) count(holds func([]domain.Role) bool) int {
+	n := 0
+	for _, set := range s.active {
+		if holds(set.roles) {
+			n += set.count
+		}
+	}
+	return n
+}
+
+func count(active map[string]roleSet, roles []domain.Role, change int) map[string]roleSet {
+	next := maps.Clone(active)
+	if next == nil {
+		next = make(map[string]roleSet, 1)
+	}
+	sorted := slices.Sorted(slices.Values(roles))
+	var name strings.Builder
+	for _, r := range sorted {
+		name.WriteString(string(r))
+		name.WriteByte(0)
+	}
+	set := next[name.String()]
+	next[name.String()] = roleSet{roles: sorted, count: set.count + change}
+	return next
+}
+
+func get[K ~string, V any](m *immutable.Map[K, V], key K) (V, bool) {
+	if m == nil {
+		var none V
+		return none, false
+	}
+	return m.Get(key)
+}
+
+func set[K ~string, V any](m *immutable.Map[K, V], key K, value V) *immutable.Map[K, V] {
+	if m == nil {
+		m = immutable.NewMap[K, V](hasher[K]{})
+	}
+	return m.Set(key, value)
+}
