@@ -50,14 +50,24 @@ func Rename(s State, p *policy.Policy, by domain.Actor, name domain.Organization
 // does not exist (CodeNotFound); a member without the permission gets
 // CodePermissionDenied.
 func Authorize(s State, p *policy.Policy, by domain.Actor, permission domain.Permission) (Member, error) {
-	account, ok := by.Account()
-	m, active := s.ActiveMember(account)
-	if !ok || !active || !s.Exists() {
-		return Member{}, domain.Refuse(domain.CodeNotFound, "No such organization", "Check the id; you see the organizations that you are a member of.")
+	m, err := AuthorizeMember(s, by)
+	if err != nil {
+		return Member{}, err
 	}
 	if !p.Allows(m.Roles, permission) {
 		return Member{}, p.Refuse(domain.CodePermissionDenied, "Permission denied",
 			"Ask an administrator of the organization for a role that allows "+string(permission)+".")
+	}
+	return m, nil
+}
+
+// AuthorizeMember answers with the actor's membership, whatever it allows. It
+// fails with CodeNotFound.
+func AuthorizeMember(s State, by domain.Actor) (Member, error) {
+	account, ok := by.Account()
+	m, active := s.ActiveMember(account)
+	if !ok || !active || !s.Exists() {
+		return Member{}, domain.Refuse(domain.CodeNotFound, "No such organization", "Check the id; you see the organizations that you are a member of.")
 	}
 	return m, nil
 }

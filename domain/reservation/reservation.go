@@ -32,16 +32,15 @@ func (s State) Outdated(at time.Time) bool {
 	return s.Holder != "" && !s.Confirmed && !at.Before(s.ExpiresAt)
 }
 
-// Make reserves a free text for holder; one that holder has already stays so.
-// taken holds when another holder has it.
+// Make reserves a free text for holder. One that holder has already is made
+// again, and waits to be confirmed again: so the stream says that holder is
+// about to rely on it, and who wanted to give it back meanwhile finds the
+// stream changed. taken holds when another holder has the text.
 func Make(s State, kind, key, holder string, expiresAt time.Time) (events []domain.Event, taken bool) {
-	switch s.Holder {
-	case holder:
-		return nil, false
-	case "":
-		return []domain.Event{Made{Kind: kind, Key: key, Holder: holder, ExpiresAt: expiresAt}}, false
+	if s.Holder != "" && s.Holder != holder {
+		return nil, true
 	}
-	return nil, true
+	return []domain.Event{Made{Kind: kind, Key: key, Holder: holder, ExpiresAt: expiresAt}}, false
 }
 
 // Confirm makes the reservation last; it does nothing when it lasts already or

@@ -1,0 +1,187 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"tenure/commands/token"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+)
+
+// Invited is what the holder of an invitation's link may know of it.
+type Invited struct {
+	Invitation       invitation.State
+	OrganizationName domain.OrganizationName
+	HasAccount       bool // sign in to accept; otherwise choose a password
+}
+
+// LookUpInvitation tells the holder of a link what it is for. It fails as
+// invitation.CheckLink does.
+func (c *Commands) LookUpInvitation(ctx context.Context, link string) (Invited, error) {
+	inv, err := c.invited(ctx, link)
+	if err != nil {
+		return Invited{}, err
+	}
+	org, _, err := c.organizations.load(ctx, string(inv.Organization))
+	if err != nil {
+		return Invited{}, err
+	}
+	has, err := c.accountByEmail(ctx, inv.Email)
+	return Invited{Invitation: inv, OrganizationName: org.Name, HasAccount: has.Verified}, err
+}
+
+// Joining is who accepts an invitation without being signed in: somebody who
+// has no account yet.
+type Joining struct {
+	DisplayName string
+	Password    string
+	Language    string
+}
+
+// Accepted is an accepted invitation.
+type Accepted struct {
+	Receipt
+	OrganizationID domain.OrganizationID
+	AccountID      domain.AccountID
+	Roles          []domain.Role
+	Session        *SignedIn // of the account that was made, or nil
+}
+
+// AcceptInvitation makes the signed-in account a member, or a new account for
+// somebody who is not signed in; the link proves the address of either. It
+// fails as invitation.Accept does, with CodeWrongAccount when the signed-in
+// account has another address, CodeNotSignedIn when an account with the address
+// exists, and CodeInvalid for a password that is too short or too long.
+func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
+	t, err := c.readToken(token.Invitation, link)
+	if err != nil {
+		return Accepted{}, err
+	}
+	known, replayed, err := c.invitations.replayed(ctx, t.Subject, r)
+	if err != nil {
+		return Accepted{}, err
+	}
+	inv, _, err := c.invitations.load(ctx, t.Subject)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if !replayed {
+		if known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil || r.DryRun {
+			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, err
+		}
+	}
+	c.Step(StepInvitationAccepted)
+	settled, err := c.SettleInvitation(ctx, r, inv.ID)
+	if err != nil {
+		return Accepted{}, err
+	}
+	answer := Accepted{Receipt: known.later(settled.Position), OrganizationID: inv.Organization, Roles: inv.Roles}
+	for _, e := range known.Events {
+		if accepted, ok := e.(invitation.Accepted); ok {
+			answer.AccountID = accepted.AccountID
+		}
+	}
+	if joining != nil && r.Actor.Kind == domain.ActorPublic {
+		signedIn, err := c.startSession(ctx, r.step("sign in"), answer.AccountID)
+		if err != nil {
+			return Accepted{}, err
+		}
+		answer.Session = &signedIn
+	}
+	return answer, nil
+}
+
+// DeclineInvitation uses the link up without an effect. It fails as
+// invitation.Decline does.
+func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string) (Receipt, error) {
+	t, err := c.readToken(token.Invitation, link)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := c.invitations.execute(ctx, t.Subject, r, func(s invitation.State) ([]domain.Event, error) {
+		return invitation.Decline(s, t.Generation, c.Now())
+	})
+	if err != nil || r.DryRun {
+		return receipt, err
+	}
+	c.Step(StepInvitationDeclined)
+	settled, err := c.SettleInvitation(ctx, r, domain.InvitationID(t.Subject))
+	return receipt.later(settled.Position), err
+}
+
+// accept uses the link up for the account that it finds or makes.
+func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (Receipt, error) {
+	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
+		return Receipt{}, err
+	}
+	who, err := c.accepter(ctx, r, inv, joining)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.decidedBy = domain.ByAccount(who)
+	return c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
+		return invitation.Accept(s, generation, who, c.Now())
+	})
+}
+
+// checkAcceptance refuses, before an account is made, what would be refused after.
+func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, generation int) error {
+	if err := invitation.CheckLink(inv, generation, c.Now()); err != nil {
+		return err
+	}
+	org, _, err := c.organizations.load(ctx, string(inv.Organization))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(org)
+	if err != nil {
+		return err
+	}
+	return organization.CheckAdmission(org, p, inv.ID)
+}
+
+// accepter answers with the account that accepts.
+func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State, joining *Joining) (domain.AccountID, error) {
+	if id, ok := r.Actor.Account(); ok {
+		s, _, err := c.accounts.load(ctx, string(id))
+		if err == nil && s.Email.Key() != inv.Email.Key() {
+			err = domain.Refuse(domain.CodeWrongAccount, "Invitation for another address", "Sign in with the account that has the address which the invitation was sent to.")
+		}
+		return id, err
+	}
+	if joining == nil {
+		return "", domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Sign in and accept again, or choose a display name and a password for a new account.")
+	}
+	if err := checkPassword(joining.Password); err != nil || r.DryRun {
+		return "", err
+	}
+	in := Registrant{Email: inv.Email, DisplayName: joining.DisplayName, Password: joining.Password, Language: joining.Language}
+	id, _, err := c.register(ctx, r.step("register"), in, func(s account.State, a account.Registration) ([]domain.Event, error) {
+		return account.RegisterInvited(s, a)
+	})
+	if err == nil {
+		c.Step(StepAccepterRegistered)
+	}
+	return id, err
+}
+
+// invited finds the invitation of a link that works.
+func (c *Commands) invited(ctx context.Context, link string) (invitation.State, error) {
+	t, err := c.readToken(token.Invitation, link)
+	if err != nil {
+		return invitation.State{}, err
+	}
+	s, _, err := c.invitations.load(ctx, t.Subject)
+	if err == nil {
+		err = invitation.CheckLink(s, t.Generation, c.Now())
+	}
+	return s, err
+}
+
+func isRefusal(err error) bool {
+	var refusal *domain.Error
+	return errors.As(err, &refusal)
+}

@@ -1,0 +1,72 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+)
+
+// ActivateOrganization founds an organization under the newest version of a
+// policy, with the signed-in account as its first member (O1). It answers with
+// the new organization's id. It fails with CodeInvalid for an unknown policy,
+// CodeUsernameNeeded and CodeNameTaken.
+func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyName string, name domain.OrganizationName, username domain.Username) (domain.OrganizationID, Receipt, error) {
+	p, ok := c.Policies.Latest(policyName)
+	if !ok {
+		return "", Receipt{}, domain.Invalid("policy", "Use the name of a policy that this server offers.")
+	}
+	founder, _ := r.Actor.Account()
+	s, _, err := c.accounts.load(ctx, string(founder))
+	if err != nil {
+		return "", Receipt{}, err
+	}
+	a := organization.Activation{
+		OrganizationID: domain.OrganizationID(c.newID(r, "organization")), Name: name,
+		AccountID: s.ID, Email: s.Email, Username: username, DisplayName: s.DisplayName,
+	}
+	if err := c.checkActivation(ctx, r, p, a); err != nil {
+		return "", Receipt{}, err
+	}
+	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
+	if !r.DryRun {
+		whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
+		if err != nil {
+			return "", Receipt{}, err
+		}
+		if whose != holder {
+			return "", Receipt{}, nameTaken()
+		}
+		c.Step(StepNameReserved)
+	}
+	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
+		return organization.Activate(s, p, a)
+	})
+	if err != nil || r.DryRun {
+		return a.OrganizationID, receipt, err
+	}
+	c.Step(StepActivated)
+	_, err = c.confirm(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
+	return a.OrganizationID, receipt, err
+}
+
+// checkActivation refuses before anything is written what would be refused
+// after the name was reserved.
+func (c *Commands) checkActivation(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) error {
+	if _, err := organization.Activate(organization.State{}, p, a); err != nil {
+		return err
+	}
+	holder, err := c.holder(ctx, reservation.KindOrganizationName, a.Name.Key())
+	if err == nil && r.DryRun && holder != "" {
+		err = nameTaken()
+	}
+	return err
+}
+
+func nameTaken() error {
+	e := domain.Refuse(domain.CodeNameTaken, "Name taken", "Choose another name; case and spaces do not tell names apart.")
+	e.Field = "name"
+	return e
+}

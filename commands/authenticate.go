@@ -1,0 +1,98 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/commands/token"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/eventstore"
+)
+
+// Caller is who presents a valid session or API key.
+type Caller struct {
+	Actor     domain.Actor
+	Account   account.State    // of a session
+	SessionID domain.SessionID // of a session
+	Key       apikey.State     // of an API key
+}
+
+// Authenticate answers with whom a session token or API key belongs to. It
+// rests on the log itself, so that a session or key that has ended is refused
+// at once. It fails with CodeNotSignedIn.
+func (c *Commands) Authenticate(ctx context.Context, secret string) (Caller, error) {
+	kind := token.Session
+	if token.Is(token.APIKey, secret) {
+		kind = token.APIKey
+	}
+	t, err := c.Keys.Read(kind, secret)
+	if err != nil {
+		return Caller{}, notSignedIn()
+	}
+	if kind == token.APIKey {
+		key, _, err := c.apiKeys.load(ctx, t.Subject)
+		if err == nil && !key.Valid(c.Now()) {
+			err = notSignedIn()
+		}
+		return Caller{Actor: domain.ByAPIKey(key.ID), Key: key}, err
+	}
+	s, _, err := c.accounts.load(ctx, t.Subject)
+	if err != nil {
+		return Caller{}, err
+	}
+	if _, ok := s.Session(domain.SessionID(t.Detail), c.Now()); !ok {
+		return Caller{}, notSignedIn()
+	}
+	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail)}, nil
+}
+
+// Membership is a member's standing in an organization.
+type Membership struct {
+	organization.Member
+	Policy   *policy.Policy
+	Expected eventstore.Expected // the stream that this rests on
+}
+
+// Authorize answers with the actor's membership when it has the permission,
+// for reads; commands decide that themselves. It fails with CodeNotFound and
+// CodePermissionDenied.
+func (c *Commands) Authorize(ctx context.Context, by domain.Actor, org domain.OrganizationID, permission domain.Permission) (Membership, error) {
+	return c.membership(ctx, org, func(s organization.State, p *policy.Policy) (organization.Member, error) {
+		return organization.Authorize(s, p, by, permission)
+	})
+}
+
+// AuthorizeMember answers with the actor's membership, whatever it allows. It
+// fails with CodeNotFound.
+func (c *Commands) AuthorizeMember(ctx context.Context, by domain.Actor, org domain.OrganizationID) (Membership, error) {
+	return c.membership(ctx, org, func(s organization.State, _ *policy.Policy) (organization.Member, error) {
+		return organization.AuthorizeMember(s, by)
+	})
+}
+
+func (c *Commands) membership(ctx context.Context, org domain.OrganizationID, authorize func(organization.State, *policy.Policy) (organization.Member, error)) (Membership, error) {
+	s, expected, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return Membership{}, err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return Membership{}, err
+	}
+	m, err := authorize(s, p)
+	return Membership{Member: m, Policy: p, Expected: expected}, err
+}
+
+// OrganizationExists reports whether there is such an organization, for
+// operators, who are no members.
+func (c *Commands) OrganizationExists(ctx context.Context, org domain.OrganizationID) (bool, error) {
+	s, _, err := c.organizations.load(ctx, string(org))
+	return s.Exists(), err
+}
+
+func notSignedIn() error {
+	return domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Send a session token or an API key in the header Authorization: Bearer ….")
+}

@@ -1,0 +1,134 @@
+// Package commands is the only writer of the log. Each command is one file: it
+// loads what it needs, asks the aggregates to decide, appends their events and
+// answers with a Receipt, or with the *domain.Error that refuses it.
+//
+// Commands to one aggregate are decided one after another and appended together
+// (see aggregate.go), so a busy organization costs the log no more than a quiet
+// one. A command that spans streams writes them in an order in which every
+// prefix is a legal state that a process manager knows how to finish: the steps
+// are named where they happen, and listed in steps.go. So a process that is
+// killed between any two instructions loses nothing that was acknowledged and
+// leaves nothing half done for longer than it takes to start again.
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tenure/commands/token"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// Lifetimes of what commands make.
+const (
+	ReservationLifetime   = 10 * time.Minute // after which a process looks whether the holder exists
+	VerificationLifetime  = 24 * time.Hour
+	PasswordResetLifetime = time.Hour
+)
+
+// Policies finds the rules of an organization.
+type Policies interface {
+	Get(name string, version int) (*policy.Policy, bool)
+	Latest(name string) (*policy.Policy, bool)
+}
+
+// Passwords hashes and checks passwords; both are slow on purpose.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	// Matches reports whether hash is that of the password; an empty hash
+	// matches none and takes as long.
+	Matches(ctx context.Context, password, hash string) (bool, error)
+}
+
+// Dependencies are what Commands works with; all but Step are needed.
+type Dependencies struct {
+	Store           eventstore.Store
+	Codec           *codec.Codec
+	Policies        Policies
+	Keys            *token.Keys
+	Passwords       Passwords
+	Now             func() time.Time
+	SessionLifetime time.Duration
+	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
+
+	// Step is called between the writes of a command that spans streams.
+	Step func(name string)
+}
+
+// Commands gives every command there is. It is safe for concurrent use.
+type Commands struct {
+	Dependencies
+
+	organizations *aggregates[organization.State]
+	invitations   *aggregates[invitation.State]
+	accounts      *aggregates[account.State]
+	reservations  *aggregates[reservation.State]
+	apiKeys       *aggregates[apikey.State]
+	mails         *aggregates[mailing.State]
+}
+
+// New makes the commands.
+func New(d Dependencies) *Commands {
+	if d.Step == nil {
+		d.Step = func(string) {}
+	}
+	return &Commands{
+		Dependencies:  d,
+		organizations: newAggregates(d, "organization-", organization.Evolve),
+		invitations:   newAggregates(d, "invitation-", invitation.Evolve),
+		accounts:      newAggregates(d, "account-", account.Evolve),
+		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
+		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
+		mails:         newAggregates(d, "mail-", mailing.Evolve),
+	}
+}
+
+// ErrBusy says that too many commands wait for one aggregate: try again later.
+var ErrBusy = errors.New("commands: too many commands are waiting")
+
+// rules finds the policy that an organization is under.
+func (c *Commands) rules(s organization.State) (*policy.Policy, error) {
+	if !s.Exists() {
+		return noPolicy, nil
+	}
+	p, ok := c.Policies.Get(s.Policy, s.PolicyVersion)
+	if !ok {
+		return nil, errors.New("commands: the log names policy " + s.Policy + " in a version that this server does not have")
+	}
+	return p, nil
+}
+
+// noPolicy is that of an organization that does not exist: it allows nothing.
+var noPolicy = &policy.Policy{}
+
+// newID makes an identifier: the same one for the same request, so that a
+// command that is sent again after a crash goes on where it stopped (X12).
+func (c *Commands) newID(r Request, purpose string) string {
+	if r.IdempotencyKey != "" {
+		return c.Keys.ID("id", purpose, string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey).String()
+	}
+	return uuid.Must(uuid.NewV7()).String()
+}
+
+// onOrganization runs a decision about one organization under its policy.
+func (c *Commands) onOrganization(ctx context.Context, r Request, id domain.OrganizationID, decide func(organization.State, *policy.Policy) ([]domain.Event, error)) (Receipt, error) {
+	return c.organizations.execute(ctx, string(id), r, func(s organization.State) ([]domain.Event, error) {
+		p, err := c.rules(s)
+		if err != nil {
+			return nil, err
+		}
+		return decide(s, p)
+	})
+}

@@ -1,0 +1,100 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+)
+
+// InviteMember opens an invitation and has a mail with its link sent (O3). The
+// InvitationID of in is ignored; the answer names the one that was made. It
+// fails as organization.Invite does.
+func (c *Commands) InviteMember(ctx context.Context, r Request, org domain.OrganizationID, in organization.Invitee) (domain.InvitationID, Receipt, error) {
+	in.InvitationID = domain.InvitationID(c.newID(r, "invitation"))
+	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.Invite(s, p, r.Actor, in, c.Now().UTC())
+	})
+	if err != nil || r.DryRun {
+		return in.InvitationID, receipt, err
+	}
+	receipt, err = c.issueOpened(ctx, r, receipt)
+	return in.InvitationID, receipt, err
+}
+
+// ResendInvitation makes a fresh link, which kills the one before, also for an
+// invitation that has expired (O6). It fails as organization.Resend and
+// invitation.CheckResend do.
+func (c *Commands) ResendInvitation(ctx context.Context, r Request, org domain.OrganizationID, id domain.InvitationID) (Receipt, error) {
+	inv, err := c.invitationOf(ctx, org, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		if _, err := organization.Authorize(s, p, r.Actor, domain.InviteMembers); err != nil {
+			return nil, err
+		}
+		if err := invitation.CheckResend(inv); err != nil {
+			return nil, err
+		}
+		in := organization.Invitee{InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language}
+		return organization.Resend(s, p, r.Actor, in, inv.Generation, c.Now().UTC())
+	})
+	if err != nil || r.DryRun {
+		return receipt, err
+	}
+	return c.issueOpened(ctx, r, receipt)
+}
+
+// issueOpened makes the links of the invitations that a command has opened.
+func (c *Commands) issueOpened(ctx context.Context, r Request, receipt Receipt) (Receipt, error) {
+	c.Step(StepInvitationOpened)
+	for _, e := range receipt.Events {
+		if opened, ok := e.(organization.InvitationOpened); ok {
+			issued, err := c.IssueInvitation(ctx, plain(r), opened)
+			if err != nil {
+				return Receipt{}, err
+			}
+			receipt = receipt.later(issued.Position)
+		}
+	}
+	c.Step(StepInvitationIssued)
+	return receipt, nil
+}
+
+// IssueInvitation brings an invitation's link to the generation that its
+// organization has opened. When the invitation is over by then, which only a
+// race with a resend can do, it is closed in the organization instead.
+func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organization.InvitationOpened) (Receipt, error) {
+	var over invitation.Status
+	receipt, err := c.invitations.execute(ctx, string(e.InvitationID), r, func(s invitation.State) ([]domain.Event, error) {
+		over = ""
+		if !s.Exists() {
+			return invitation.Issue(s, invitation.Details{
+				InvitationID: e.InvitationID, OrganizationID: e.OrganizationID, Email: e.Email, Username: e.Username,
+				Roles: e.Roles, Language: e.Language, InvitedBy: e.InvitedBy, ExpiresAt: e.ExpiresAt,
+			}), nil
+		}
+		if s.Over() {
+			over = s.Status
+			return nil, nil
+		}
+		return invitation.Resend(s, e.Generation, e.ExpiresAt)
+	})
+	if err != nil || over == "" {
+		return receipt, err
+	}
+	return c.SettleInvitation(ctx, r, e.InvitationID)
+}
+
+// invitationOf finds an invitation of the organization; it fails with
+// CodeNotFound for one of another.
+func (c *Commands) invitationOf(ctx context.Context, org domain.OrganizationID, id domain.InvitationID) (invitation.State, error) {
+	s, _, err := c.invitations.load(ctx, string(id))
+	if err == nil && s.Organization != org {
+		err = domain.Refuse(domain.CodeNotFound, "No such invitation", "Look the invitation up in the list of invitations.")
+	}
+	return s, err
+}

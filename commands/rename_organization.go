@@ -1,0 +1,88 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+)
+
+// RenameOrganization gives the organization another name that no other has. It
+// fails with CodeNotFound, CodePermissionDenied and CodeNameTaken.
+func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.OrganizationID, name domain.OrganizationName) (Receipt, error) {
+	rename := func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.Rename(s, p, r.Actor, name)
+	}
+	if known, replayed, err := c.organizations.replayed(ctx, string(id), r); replayed || err != nil {
+		return known, err
+	}
+	check := plain(r)
+	check.DryRun, check.IfRevision = true, r.IfRevision
+	if _, err := c.onOrganization(ctx, check, id, rename); err != nil {
+		return Receipt{}, err
+	}
+	holder := holderOrganization + string(id)
+	if r.DryRun {
+		whose, err := c.holder(ctx, reservation.KindOrganizationName, name.Key())
+		if err == nil && whose != "" && whose != holder {
+			err = nameTaken()
+		}
+		if err != nil {
+			return Receipt{}, err
+		}
+		return c.onOrganization(ctx, r, id, rename)
+	}
+	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if whose != holder {
+		return Receipt{}, nameTaken()
+	}
+	c.Step(StepNewNameReserved)
+	receipt, err := c.onOrganization(ctx, r, id, rename)
+	if err != nil {
+		return Receipt{}, err // a process gives the new name back
+	}
+	c.Step(StepRenamed)
+	for _, e := range receipt.Events {
+		if renamed, ok := e.(organization.Renamed); ok {
+			err = c.FinishRenaming(ctx, r, renamed)
+		}
+	}
+	return receipt, err
+}
+
+// FinishRenaming makes the reservation of an organization's name last, and
+// gives the name before it back, unless the organization has taken it again.
+func (c *Commands) FinishRenaming(ctx context.Context, r Request, renamed organization.Renamed) error {
+	s, _, err := c.organizations.load(ctx, string(renamed.OrganizationID))
+	if err != nil {
+		return err
+	}
+	holder := holderOrganization + string(renamed.OrganizationID)
+	if s.Name.Key() == renamed.After.Key() {
+		if _, err := c.confirm(ctx, r, reservation.KindOrganizationName, renamed.After.Key(), holder); err != nil {
+			return err
+		}
+		c.Step(StepNewNameConfirmed)
+	}
+	key := c.Keys.Name(reservation.KindOrganizationName, renamed.Before.Key())
+	return c.release(ctx, r, reservation.KindOrganizationName, key, holder, func(ctx context.Context) (bool, error) {
+		return c.goesBy(ctx, reservation.KindOrganizationName, key, holder)
+	})
+}
+
+// FinishActivation makes the reservation of a new organization's name last.
+func (c *Commands) FinishActivation(ctx context.Context, r Request, a organization.Activated) error {
+	_, err := c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holderOrganization+string(a.OrganizationID))
+	return err
+}
+
+// FinishRegistration makes the reservation of a new account's address last.
+func (c *Commands) FinishRegistration(ctx context.Context, r Request, id domain.AccountID, email domain.Email) error {
+	_, err := c.confirm(ctx, r, reservation.KindEmail, email.Key(), holderAccount+string(id))
+	return err
+}

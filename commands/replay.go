@@ -1,0 +1,98 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tenure/domain"
+	"tenure/eventstore"
+)
+
+// replay stands for the answer of a command that was given before (X12).
+type replay struct {
+	known   answered
+	inBatch bool // the first one stands in the same batch
+}
+
+func (*replay) Error() string { return "commands: given before" }
+
+// replayAnswers gives commands that were given before their first answer,
+// rebuilt from the events that the first one wrote.
+func (a *aggregates[S]) replayAnswers(ctx context.Context, g *aggregate[S], batch []*pending[S], outcomes []outcome) error {
+	for i, p := range batch {
+		var again *replay
+		if !errors.As(outcomes[i].err, &again) {
+			continue
+		}
+		known := again.known
+		if again.inBatch {
+			known, _ = g.answered(p.command)
+		}
+		if known.fingerprint != p.request.Fingerprint {
+			outcomes[i].err = keyReused()
+			continue
+		}
+		receipt, err := a.receipt(ctx, g, known)
+		if err != nil {
+			return err
+		}
+		outcomes[i] = outcome{receipt: receipt}
+	}
+	return nil
+}
+
+func (a *aggregates[S]) receipt(ctx context.Context, g *aggregate[S], known answered) (Receipt, error) {
+	count := int(known.last-known.first) + 1
+	recorded, err := a.Store.ReadStream(ctx, g.stream, known.first, count)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if len(recorded) != count {
+		return Receipt{}, fmt.Errorf("commands: read %d events of %d", len(recorded), count)
+	}
+	r := Receipt{Revision: eventstore.Revision(known.last), Exists: true}
+	for _, rec := range recorded {
+		e, err := a.Codec.Decode(rec)
+		if err != nil {
+			return Receipt{}, err
+		}
+		r.Events = append(r.Events, e.Event)
+		r.Position = rec.Position
+	}
+	return r, nil
+}
+
+// replayed answers with what a request with an Idempotency-Key did before, for
+// commands that check what has changed since before they decide.
+func (a *aggregates[S]) replayed(ctx context.Context, id string, r Request) (Receipt, bool, error) {
+	if r.IdempotencyKey == "" {
+		return Receipt{}, false, nil
+	}
+	g := a.get(id)
+	if _, err := a.refresh(ctx, g); err != nil {
+		return Receipt{}, false, err
+	}
+	known, ok := g.answered(a.commandID(r))
+	if !ok {
+		return Receipt{}, false, nil
+	}
+	if known.fingerprint != r.Fingerprint {
+		return Receipt{}, true, keyReused()
+	}
+	receipt, err := a.receipt(ctx, g, known)
+	return receipt, true, err
+}
+
+// commandID is what the log calls a request with an Idempotency-Key; empty for
+// one without.
+func (a *aggregates[S]) commandID(r Request) string {
+	if r.IdempotencyKey == "" {
+		return ""
+	}
+	return a.Keys.Request("command", string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey)
+}
+
+func keyReused() error {
+	return domain.Refuse(domain.CodeIdempotencyMismatch, "Idempotency-Key used before", "Use a new key for another request; send the same request again to get its first answer.")
+}

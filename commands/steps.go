@@ -1,0 +1,37 @@
+package commands
+
+// The steps between the writes of commands that span streams. A test kills the
+// process at each of them; operators see them in traces.
+const (
+	StepEmailReserved       = "sign-up: e-mail reserved"
+	StepAccountRegistered   = "sign-up: account registered"
+	StepNameReserved        = "activate: name reserved"
+	StepActivated           = "activate: organization activated"
+	StepNewNameReserved     = "rename: new name reserved"
+	StepRenamed             = "rename: organization renamed"
+	StepNewNameConfirmed    = "rename: new name confirmed"
+	StepInvitationOpened    = "invite: names taken"
+	StepInvitationIssued    = "invite: link issued"
+	StepAccepterRegistered  = "accept: account registered"
+	StepInvitationAccepted  = "accept: link used"
+	StepMemberAdmitted      = "accept: member admitted"
+	StepInvitationRevoked   = "revoke: link revoked"
+	StepInvitationDeclined  = "decline: link used"
+	StepInvitationExpired   = "expire: link expired"
+	StepMemberRemoved       = "remove: member removed"
+	StepTransferConfirmed   = "transfer: confirmed"
+	StepProfileChanged      = "profile: account changed"
+	StepVerified            = "verify: address verified"
+	StepReservationReleased = "reservation: released"
+)
+
+// Steps lists every step.
+func Steps() []string {
+	return []string{
+		StepEmailReserved, StepAccountRegistered, StepNameReserved, StepActivated,
+		StepNewNameReserved, StepRenamed, StepNewNameConfirmed,
+		StepInvitationOpened, StepInvitationIssued, StepAccepterRegistered, StepInvitationAccepted, StepMemberAdmitted,
+		StepInvitationRevoked, StepInvitationDeclined, StepInvitationExpired, StepMemberRemoved, StepTransferConfirmed,
+		StepProfileChanged, StepVerified, StepReservationReleased,
+	}
+}
