@@ -15,16 +15,22 @@ func (c *Commands) CreateAPIKey(ctx context.Context, r Request, name string, sco
 	return c.createAPIKey(ctx, r, domain.APIKeyID(c.newID(r, "api key")), name, scopes, expiresAt)
 }
 
-// FirstAPIKey makes the key of a new deployment's first operator. Every further
-// call answers with made false and no key.
-func (c *Commands) FirstAPIKey(ctx context.Context) (text string, made bool, err error) {
+// FirstAPIKey makes the key of a new deployment's first operator, once. It is
+// shown before it is made valid: a process that is killed in between shows the
+// same key again when it starts next.
+func (c *Commands) FirstAPIKey(ctx context.Context, show func(text string)) error {
 	id := domain.APIKeyID(c.Keys.ID("first api key").String())
 	s, _, err := c.apiKeys.load(ctx, string(id))
 	if err != nil || s.ID != "" {
-		return "", false, err
+		return err
 	}
-	_, text, _, err = c.createAPIKey(ctx, Request{Actor: domain.ByProcess("setup")}, id, "first operator", apikey.Scopes(), nil)
-	return text, err == nil, err
+	text, err := c.Keys.Make(token.Token{Kind: token.APIKey, Subject: string(id)})
+	if err != nil {
+		return err
+	}
+	show(text)
+	_, _, _, err = c.createAPIKey(ctx, Request{Actor: domain.ByProcess("setup")}, id, "first operator", apikey.Scopes(), nil)
+	return err
 }
 
 func (c *Commands) createAPIKey(ctx context.Context, r Request, id domain.APIKeyID, name string, scopes []apikey.Scope, expiresAt *time.Time) (domain.APIKeyID, string, Receipt, error) {

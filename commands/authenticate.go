@@ -18,6 +18,8 @@ type Caller struct {
 	Account   account.State    // of a session
 	SessionID domain.SessionID // of a session
 	Key       apikey.State     // of an API key
+
+	Expected eventstore.Expected // the account's stream, of a session
 }
 
 // Authenticate answers with whom a session token or API key belongs to. It
@@ -39,14 +41,14 @@ func (c *Commands) Authenticate(ctx context.Context, secret string) (Caller, err
 		}
 		return Caller{Actor: domain.ByAPIKey(key.ID), Key: key}, err
 	}
-	s, _, err := c.accounts.load(ctx, t.Subject)
+	s, expected, err := c.accounts.load(ctx, t.Subject)
 	if err != nil {
 		return Caller{}, err
 	}
 	if _, ok := s.Session(domain.SessionID(t.Detail), c.Now()); !ok {
 		return Caller{}, notSignedIn()
 	}
-	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail)}, nil
+	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail), Expected: expected}, nil
 }
 
 // Membership is a member's standing in an organization.

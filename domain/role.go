@@ -25,13 +25,9 @@ const (
 
 // SameRoles reports whether a and b hold the same roles, in whatever order.
 func SameRoles(a, b []Role) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, r := range a {
-		if !slices.Contains(b, r) {
-			return false
-		}
-	}
-	return true
+	return holdsAll(a, b) && holdsAll(b, a)
+}
+
+func holdsAll(roles, of []Role) bool {
+	return !slices.ContainsFunc(of, func(r Role) bool { return !slices.Contains(roles, r) })
 }

@@ -62,7 +62,8 @@ func ParseOrganizationName(field, text string) (OrganizationName, error) {
 // Key is what two spellings of one name have in common: case and white space
 // do not tell names apart (O1).
 func (n OrganizationName) Key() string {
-	return strings.Join(strings.Fields(fold(string(n))), "")
+	// Spaces go first: without them a letter and an accent may become one.
+	return fold(strings.Join(strings.Fields(string(n)), ""))
 }
 
 // ParseDisplayName checks a person's name as others see it.
@@ -98,9 +99,10 @@ func line(field, text string, limit int) (string, error) {
 }
 
 // isControl holds for what a reader cannot see: control and format characters
-// (bidirectional overrides, zero-width joiners), line and paragraph separators.
+// (bidirectional overrides, zero-width joiners), line and paragraph separators,
+// letters that are drawn as nothing (Hangul fillers).
 func isControl(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 func fold(text string) string {
@@ -116,5 +118,14 @@ func fold(text string) string {
 	case ascii:
 		return strings.ToLower(text)
 	}
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(text)))
+	return norm.NFC.String(cases.Fold().String(strings.Map(cherokee, norm.NFC.String(text))))
+}
+
+// cherokee gives both cases of a Cherokee letter the same one, since cases.Fold
+// swaps the two instead of folding them.
+func cherokee(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToUpper(r)
+	}
+	return r
 }

@@ -61,6 +61,12 @@ func (s State) Session(id domain.SessionID, at time.Time) (Session, bool) {
 	return s.sessions[i], true
 }
 
+// VerificationExpires is when the newest link that proves the address stops to work.
+func (s State) VerificationExpires() time.Time { return s.verification.expiresAt }
+
+// PasswordResetExpires is when the newest link that sets a password stops to work.
+func (s State) PasswordResetExpires() time.Time { return s.reset.expiresAt }
+
 // Registration is what somebody signs up with.
 type Registration struct {
 	AccountID    domain.AccountID

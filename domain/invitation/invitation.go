@@ -76,8 +76,8 @@ func Issue(s State, d Details) []domain.Event {
 }
 
 // Resend makes the link of a generation, and kills the ones below (O6). It
-// does nothing when the link is of that generation already. It fails with
-// CodeNotFound, and for an invitation that is over with its code.
+// does nothing when the link is of that generation already. It fails as
+// CheckResend does.
 func Resend(s State, generation int, expiresAt time.Time) ([]domain.Event, error) {
 	if err := CheckResend(s); err != nil {
 		return nil, err
@@ -100,7 +100,8 @@ func CheckResend(s State) error {
 
 // CheckLink refuses a link that does not work at that time: CodeNotFound,
 // CodeLinkInvalid when it was replaced, CodeInvitationExpired, and for an
-// invitation that is over its code.
+// invitation that is over CodeInvitationAccepted, CodeInvitationDeclined or
+// CodeInvitationRevoked.
 func CheckLink(s State, generation int, at time.Time) error {
 	if s.Status != StatusPending && s.Status != StatusExpired {
 		return s.over("Ask the organization for a new invitation.")

@@ -45,12 +45,22 @@ func AuthorizeRevocation(s State, p *policy.Policy, by domain.Actor, roles []dom
 }
 
 // CloseInvitation gives the names of an invitation back; one that is closed
-// already stays so. Outcome is declined, revoked, expired or accepted.
+// already stays so. Outcome is declined, revoked or accepted, after which no
+// resend can open it again; for expired there is ExpireInvitation.
 func CloseInvitation(s State, id domain.InvitationID, outcome string) []domain.Event {
 	if _, open := s.Invitation(id); !open {
 		return nil
 	}
 	return []domain.Event{InvitationClosed{OrganizationID: s.ID, InvitationID: id, Outcome: outcome}}
+}
+
+// ExpireInvitation gives the names of an invitation back whose link of a
+// generation has expired; one that was opened again since stays open.
+func ExpireInvitation(s State, id domain.InvitationID, generation int) []domain.Event {
+	if open, _ := s.Invitation(id); open.Generation > generation {
+		return nil
+	}
+	return CloseInvitation(s, id, "expired")
 }
 
 // CheckAdmission refuses what would keep an invitee from being admitted, before
@@ -79,9 +89,11 @@ type Joiner struct {
 }
 
 // Admit makes the joiner a member with the roles of the invitation. An account
-// that is a member already keeps its roles, and the invitation is closed.
+// that is a member already keeps its roles, and the invitation is closed. An
+// invitation admits once: it does not bring back a member who was removed since.
 func Admit(s State, j Joiner) []domain.Event {
-	if _, active := s.ActiveMember(j.AccountID); active {
+	m, known := s.Member(j.AccountID)
+	if known && (m.Status == Active || m.invitation == j.InvitationID) {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
 	if _, open := s.Invitation(j.InvitationID); !open {

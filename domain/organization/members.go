@@ -154,7 +154,10 @@ func (s State) admins(p *policy.Policy) int { return s.count(p.AdminLike) }
 
 // checkRoles refuses roles that the policy does not have or the actor may not give.
 func checkRoles(p *policy.Policy, actor Member, roles []domain.Role) error {
-	if len(roles) == 0 || (len(roles) > 1 && !p.Members.SeveralRoles) {
+	switch {
+	case len(roles) == 0 && p.Members.SeveralRoles:
+		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: "Give at least one role."}
+	case len(roles) != 1 && !p.Members.SeveralRoles:
 		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: "Give exactly one role."}
 	}
 	for i, role := range roles {

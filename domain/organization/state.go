@@ -45,6 +45,7 @@ type Member struct {
 	DisplayName string
 	email       string // keys, to be given back on removal
 	username    string
+	invitation  domain.InvitationID // by which it joined last
 }
 
 // Status is where a membership stands.
@@ -118,7 +119,7 @@ func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
 	case Activated:
 		s.ID, s.Name, s.Policy, s.PolicyVersion = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion
-		return s.join(e.AccountID, e.Email, e.Username, e.DisplayName, e.Roles)
+		return s.join(e.AccountID, Member{Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key()})
 	case Renamed:
 		s.Name = e.After
 	case InvitationOpened:
@@ -126,11 +127,14 @@ func Evolve(s State, e domain.Event) State {
 	case InvitationClosed:
 		return s.close(e.InvitationID)
 	case MemberJoined:
-		return s.close(e.InvitationID).join(e.AccountID, e.Email, e.Username, e.DisplayName, e.Roles)
+		return s.close(e.InvitationID).join(e.AccountID, Member{
+			Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key(), invitation: e.InvitationID,
+		})
 	case MemberRenamed:
-		m, _ := s.Member(e.AccountID)
-		m.DisplayName = e.After
-		s.members = set(s.members, e.AccountID, m)
+		if m, known := s.Member(e.AccountID); known {
+			m.DisplayName = e.After
+			s.members = set(s.members, e.AccountID, m)
+		}
 	case RolesChanged:
 		return s.changeRoles(e.AccountID, e.After)
 	case MemberRemoved:
@@ -146,23 +150,29 @@ func Evolve(s State, e domain.Event) State {
 	return s
 }
 
-func (s State) join(id domain.AccountID, email domain.Email, username domain.Username, name string, roles []domain.Role) State {
-	m := Member{Status: Active, Roles: roles, DisplayName: name, email: email.Key(), username: username.Key()}
+func (s State) join(id domain.AccountID, m Member) State {
+	s = s.remove(id)
+	m.Status = Active
 	s.members = set(s.members, id, m)
-	s.active = count(s.active, roles, 1)
+	s.active = count(s.active, m.Roles, 1)
 	return s.take(string(id), m.email, m.username)
 }
 
 func (s State) remove(id domain.AccountID) State {
-	m, _ := s.Member(id)
+	m, active := s.ActiveMember(id)
+	if !active {
+		return s
+	}
 	s.active = count(s.active, m.Roles, -1)
-	s = s.give(m.email, m.username)
-	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName})
-	return s
+	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation})
+	return s.give(string(id), m.email, m.username)
 }
 
 func (s State) changeRoles(id domain.AccountID, roles []domain.Role) State {
-	m, _ := s.Member(id)
+	m, active := s.ActiveMember(id)
+	if !active {
+		return s
+	}
 	s.active = count(count(s.active, m.Roles, -1), roles, 1)
 	m.Roles = roles
 	s.members = set(s.members, id, m)
@@ -170,6 +180,7 @@ func (s State) changeRoles(id domain.AccountID, roles []domain.Role) State {
 }
 
 func (s State) open(e InvitationOpened) State {
+	s = s.close(e.InvitationID)
 	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key()}
 	s.invitations = set(s.invitations, e.InvitationID, open)
 	return s.take(string(e.InvitationID), open.email, open.username)
@@ -181,7 +192,7 @@ func (s State) close(id domain.InvitationID) State {
 		return s
 	}
 	s.invitations = s.invitations.Delete(id)
-	return s.give(open.email, open.username)
+	return s.give(string(id), open.email, open.username)
 }
 
 func (s State) take(holder, email, username string) State {
@@ -192,9 +203,11 @@ func (s State) take(holder, email, username string) State {
 	return s
 }
 
-func (s State) give(email, username string) State {
-	s.emails = s.emails.Delete(email)
-	if username != "" {
+func (s State) give(holder, email, username string) State {
+	if held, _ := get(s.emails, email); held == holder {
+		s.emails = s.emails.Delete(email)
+	}
+	if held, _ := get(s.usernames, username); username != "" && held == holder {
 		s.usernames = s.usernames.Delete(username)
 	}
 	return s
@@ -222,8 +235,12 @@ func count(active map[string]roleSet, roles []domain.Role, change int) map[strin
 		name.WriteString(string(r))
 		name.WriteByte(0)
 	}
-	set := next[name.String()]
-	next[name.String()] = roleSet{roles: sorted, count: set.count + change}
+	set := roleSet{roles: sorted, count: next[name.String()].count + change}
+	if set.count == 0 {
+		delete(next, name.String())
+		return next
+	}
+	next[name.String()] = set
 	return next
 }
 

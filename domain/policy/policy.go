@@ -2,8 +2,9 @@
 // what they allow, and the guardrails, deadlines and limits that every command
 // asks for. No code asks for a policy's name; a rule that one policy needs is a
 // setting that any policy can have.
-//
-// Policies are written as YAML documents; package policies reads and checks them.
+
+// Policies are written as YAML documents, which package policies reads and
+// checks: what stands here has passed, and is taken at its word.
 package policy
 
 import (
@@ -15,53 +16,53 @@ import (
 
 // Policy is one version of one policy. It is shared and never changed.
 type Policy struct {
-	Name        string                  `yaml:"name"`        // for example "ownership"
-	Version     int                     `yaml:"version"`     // grows with every change of the document
-	Summary     string                  `yaml:"summary"`     // one line for people
-	Roles       []Role                  `yaml:"roles"`       // at least one, names unique
-	Members     Members                 `yaml:"members"`     //
-	Ownership   *Ownership              `yaml:"ownership"`   // nil: nobody owns the organization
-	Invitations Invitations             `yaml:"invitations"` //
-	Refusals    map[domain.Code]Refusal `yaml:"refusals"`    // the policy's own words for refusals
+	Name        string // for example "ownership"
+	Version     int    // grows with every change of the document
+	Summary     string // one line for people
+	Roles       []Role // at least one, names unique
+	Members     Members
+	Ownership   *Ownership // nil: nobody owns the organization
+	Invitations Invitations
+	Refusals    map[domain.Code]Refusal // the policy's own words for refusals
 }
 
 // Role is one role of a policy.
 type Role struct {
-	Name        domain.Role         `yaml:"name"`
-	Summary     string              `yaml:"summary"`
-	Permissions []domain.Permission `yaml:"permissions"` // what its holder may do
-	Grants      []domain.Role       `yaml:"grants"`      // the roles its holder may invite to and change members to
-	Manages     []domain.Role       `yaml:"manages"`     // the roles whose holders it may change and remove
-	AdminLike   bool                `yaml:"admin_like"`  // counts towards Members.MinimumAdmins
+	Name        domain.Role
+	Summary     string
+	Permissions []domain.Permission // what its holder may do
+	Grants      []domain.Role       // the roles its holder may invite to and change members to
+	Manages     []domain.Role       // the roles whose holders it may change and remove
+	AdminLike   bool                // counts towards Members.MinimumAdmins
 }
 
 // Members are the rules for members.
 type Members struct {
-	FounderRoles     []domain.Role `yaml:"founder_roles"`      // what the first member gets
-	SeveralRoles     bool          `yaml:"several_roles"`      // a member may hold more than one role
-	MinimumAdmins    int           `yaml:"minimum_admins"`     // active admin-like members that always remain (O4)
-	MayRemoveOneself bool          `yaml:"may_remove_oneself"` // O7
+	FounderRoles     []domain.Role // what the first member gets
+	SeveralRoles     bool          // a member may hold more than one role
+	MinimumAdmins    int           // active admin-like members that always remain (O4)
+	MayRemoveOneself bool          // O7
 }
 
 // Ownership are the rules of the one member who owns the organization.
 type Ownership struct {
-	Role                 domain.Role   `yaml:"role"`                   // held by exactly one member; neither granted nor taken directly
-	Candidates           []domain.Role `yaml:"candidates"`             // who may become the owner (O5)
-	PreviousOwnerBecomes domain.Role   `yaml:"previous_owner_becomes"` //
-	TransferLifetime     time.Duration `yaml:"transfer_lifetime"`      // how long a request waits for its confirmation
+	Role                 domain.Role   // held by exactly one member; neither granted nor taken directly
+	Candidates           []domain.Role // who may become the owner (O5)
+	PreviousOwnerBecomes domain.Role
+	TransferLifetime     time.Duration // how long a request waits for its confirmation
 }
 
 // Invitations are the rules for invitations.
 type Invitations struct {
-	Lifetime                time.Duration `yaml:"lifetime"`                   // O3
-	UsernameRequired        bool          `yaml:"username_required"`          // O3
-	RevokeWhenInviterLeaves bool          `yaml:"revoke_when_inviter_leaves"` // X14
+	Lifetime                time.Duration // O3
+	UsernameRequired        bool          // O3
+	RevokeWhenInviterLeaves bool          // X14
 }
 
 // Refusal is how a policy words a refusal; an empty field keeps the default.
 type Refusal struct {
-	Title   string `yaml:"title"`
-	Message string `yaml:"message"`
+	Title   string
+	Message string
 }
 
 // Role finds a role by its name.

@@ -46,7 +46,7 @@ func Make(s State, kind, key, holder string, expiresAt time.Time) (events []doma
 // Confirm makes the reservation last; it does nothing when it lasts already or
 // belongs to another holder.
 func Confirm(s State, holder string) []domain.Event {
-	if s.Holder != holder || s.Confirmed {
+	if s.Holder != holder || holder == "" || s.Confirmed {
 		return nil
 	}
 	return []domain.Event{Confirmed{Kind: s.Kind, Key: s.Key, Holder: holder}}

@@ -1,0 +1,57 @@
+# The targets that people and CI use; `make` alone lists them.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+export CGO_ENABLED ?= 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+.PHONY: run
+run: ## start the whole system in ./data
+	$(GO) run ./cmd/tenure serve
+
+.PHONY: build
+build: ## build one static binary, bin/tenure
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/tenure ./cmd/tenure
+
+.PHONY: test
+test: check unit acceptance ## everything that CI runs
+
+.PHONY: check
+check: ## formatter, vet, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags testhooks ./cmd/... ./acceptance/...
+	$(GO) tool staticcheck ./...
+
+.PHONY: unit
+unit: ## every package but the acceptance tests, with the race detector
+	$(GO) test -race $$($(GO) list ./... | grep -v /acceptance)
+
+.PHONY: acceptance
+acceptance: ## the rows of the requirements, against the real program
+	$(GO) test -count=1 -timeout 12m ./acceptance/...
+
+.PHONY: soak
+soak: ## 50 kills at random moments under load
+	$(GO) test -count=1 -timeout 20m -run 'TestCrash' ./acceptance/... -kills=50
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for 30 seconds
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 30s $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## the figures and ratios of docs/benchmarks.md, on this machine
+	$(GO) run ./acceptance/bench
+
+.PHONY: golden
+golden: ## write golden files that do not exist yet
+	$(GO) test ./eventstore/codec ./mail -update

@@ -1,0 +1,124 @@
+package processes
+
+import (
+	"context"
+	"time"
+
+	"tenure/commands"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// Memberships finds the organizations of an account, no older than a position.
+type Memberships interface {
+	OrganizationsOf(ctx context.Context, account domain.AccountID, atLeast eventstore.Position) ([]domain.OrganizationID, error)
+}
+
+// reaction is one process manager: the events that it waits for, and what it
+// does about each.
+type reaction struct {
+	name  string
+	types []string
+	// grace leaves the request that caused the event the time to finish by
+	// itself: the process is for those that were killed.
+	grace time.Duration
+	react func(context.Context, commands.Request, codec.Envelope) error
+}
+
+const requestGrace = 2 * time.Second
+
+// reactions is the table of all of them.
+func reactions(c *commands.Commands, memberships Memberships) []reaction {
+	return []reaction{
+		{
+			// An invitation that the organization has opened gets its link.
+			name: "issuing", types: []string{"organization.invitation_opened."}, grace: requestGrace,
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				opened := e.Event.(organization.InvitationOpened)
+				_, err := c.IssueInvitation(ctx, r, opened)
+				return err
+			},
+		},
+		{
+			// An accepted invitation gets its member; any other end gives the names back.
+			name: "admission", types: []string{"invitation.accepted.", "invitation.declined.", "invitation.revoked.", "invitation.expired."}, grace: requestGrace,
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				_, err := c.SettleInvitation(ctx, r, ended(e.Event))
+				return err
+			},
+		},
+		{
+			// The open invitations of a member who left are revoked (X14).
+			name: "offboarding", types: []string{"organization.member_removed."},
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				removed := e.Event.(organization.MemberRemoved)
+				return c.RevokeInvitationsOf(ctx, r, removed.OrganizationID, removed.AccountID)
+			},
+		},
+		{
+			// The reservations of names and addresses that are in use last.
+			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "account.registered."}, grace: requestGrace,
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				switch e := e.Event.(type) {
+				case organization.Activated:
+					return c.FinishActivation(ctx, r, e)
+				case organization.Renamed:
+					return c.FinishRenaming(ctx, r, e)
+				case account.Registered:
+					return c.FinishRegistration(ctx, r, e.AccountID, e.Email)
+				}
+				return nil
+			},
+		},
+		{
+			// A member's display name is that of the account.
+			name: "profiles", types: []string{"account.profile_changed.", "organization.member_joined.", "organization.activated."},
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				return carryName(ctx, c, memberships, r, e)
+			},
+		},
+	}
+}
+
+func ended(e domain.Event) domain.InvitationID {
+	switch e := e.(type) {
+	case invitation.Accepted:
+		return e.InvitationID
+	case invitation.Declined:
+		return e.InvitationID
+	case invitation.Revoked:
+		return e.InvitationID
+	case invitation.Expired:
+		return e.InvitationID
+	}
+	return ""
+}
+
+// carryName carries a changed name to the organizations that the account is a
+// member of, and looks at it again when one is joined: the name may have changed
+// between the decision to join and the event.
+func carryName(ctx context.Context, c *commands.Commands, memberships Memberships, r commands.Request, e codec.Envelope) error {
+	switch event := e.Event.(type) {
+	case organization.MemberJoined:
+		_, err := c.RenameMember(ctx, r, event.OrganizationID, event.AccountID)
+		return err
+	case organization.Activated:
+		_, err := c.RenameMember(ctx, r, event.OrganizationID, event.AccountID)
+		return err
+	case account.ProfileChanged:
+		organizations, err := memberships.OrganizationsOf(ctx, event.AccountID, e.Position)
+		if err != nil {
+			return err
+		}
+		for _, id := range organizations {
+			if _, err := c.RenameMember(ctx, r, id, event.AccountID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
