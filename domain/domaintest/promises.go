@@ -16,36 +16,41 @@ import (
 	"tenure/domain"
 )
 
-// Refusal is one example of a refused decision.
-type Refusal[S any] struct {
-	Decision string      // the name of the function that is refused
-	Code     domain.Code // what it is refused with
-	Because  string      // why, in a few words
-	Given    []domain.Event
-	When     func(S) ([]domain.Event, error)
+// Refusals collects examples of refused decisions of one package.
+type Refusals[S any] struct {
+	t      *testing.T
+	evolve func(S, domain.Event) S
+	shown  map[string]bool
 }
 
-// Refusals runs every example, and expects that together they are what the doc
-// comments of the package in the working directory promise: an example for
-// every "Code…" that a function's comment names, and for no other.
-func Refusals[S any](t *testing.T, evolve func(S, domain.Event) S, examples []Refusal[S]) {
-	t.Helper()
-	shown := make(map[string]bool)
-	for _, x := range examples {
-		shown[x.Decision+" fails with "+string(x.Code)] = true
-		t.Run(fmt.Sprintf("%s/%s/%s", x.Decision, x.Code, x.Because), func(t *testing.T) {
-			Given(t, evolve, x.Given...).When(x.When).Refused(x.Code)
-		})
-	}
-	promised := promises(t)
+// NewRefusals begins a collection.
+func NewRefusals[S any](t *testing.T, evolve func(S, domain.Event) S) Refusals[S] {
+	return Refusals[S]{t: t, evolve: evolve, shown: make(map[string]bool)}
+}
+
+// Refused runs one example: after the events that were given, the function
+// named decision is refused with the code, because of what is said in a few words.
+func (r Refusals[S]) Refused(decision string, code domain.Code, because string, given []domain.Event, when func(S) ([]domain.Event, error)) {
+	r.shown[decision+" fails with "+string(code)] = true
+	r.t.Run(fmt.Sprintf("%s/%s/%s", decision, code, because), func(t *testing.T) {
+		Given(t, r.evolve, given...).When(when).Refused(code)
+	})
+}
+
+// Complete expects that the examples are what the doc comments of the package
+// in the working directory promise: one for every "Code…" that the comment of
+// an exported function names, and for no other.
+func (r Refusals[S]) Complete() {
+	r.t.Helper()
+	promised := promises(r.t)
 	for _, promise := range slices.Sorted(maps.Keys(promised)) {
-		if !shown[promise] {
-			t.Errorf("no example: %s", promise)
+		if !r.shown[promise] {
+			r.t.Errorf("no example: %s", promise)
 		}
 	}
-	for _, example := range slices.Sorted(maps.Keys(shown)) {
+	for _, example := range slices.Sorted(maps.Keys(r.shown)) {
 		if !promised[example] {
-			t.Errorf("not in the doc comment: %s", example)
+			r.t.Errorf("not in the doc comment: %s", example)
 		}
 	}
 }

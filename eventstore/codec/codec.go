@@ -5,9 +5,19 @@
 // form gets a new wire name and an upcast from the old one on raw JSON; the
 // golden file of the old form stays as it is. An event that is not in the
 // registry is an error for whoever reads it, never skipped.
+//
+// A field that the event's struct does not know is left out: an older program
+// that reads beside a newer one during a rollout keeps going, since a field may
+// be added to a form only where readers can do without it. Anything else is a
+// new form.
 package codec
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"tenure/domain"
@@ -36,4 +46,117 @@ type Envelope struct {
 	Revision   eventstore.Revision
 	Position   eventstore.Position
 	RecordedAt time.Time
+}
+
+// The errors of Encode and Decode, to be matched with errors.Is.
+var (
+	// ErrUnknownEvent: the registry has no such event. Whoever reads it stops;
+	// the log was written by a newer program.
+	ErrUnknownEvent = errors.New("codec: unknown event")
+	// ErrMalformed: data or metadata are not what their wire name says.
+	ErrMalformed = errors.New("codec: malformed event")
+)
+
+// Codec encodes and decodes the events of its registry. It does not change, and
+// may be used by many goroutines.
+type Codec struct {
+	events  map[string]entry  // by wire name, current forms
+	upcasts map[string]upcast // by wire name, older forms
+}
+
+// New is the codec for every event of Tenure.
+func New() *Codec {
+	c, err := build(registry(), upcasts())
+	if err != nil {
+		panic(err) // the tables above contradict themselves; no test passes then
+	}
+	return c
+}
+
+// Encode makes an event for the log. It fails with ErrUnknownEvent.
+func (c *Codec) Encode(id eventstore.ID, e domain.Event, m Metadata) (eventstore.Event, error) {
+	name := e.EventType()
+	if _, ok := c.events[name]; !ok {
+		return eventstore.Event{}, fmt.Errorf("%w: %s", ErrUnknownEvent, name)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return eventstore.Event{}, fmt.Errorf("codec: encode %s: %w", name, err)
+	}
+	m.OccurredAt = m.OccurredAt.UTC()
+	metadata, err := json.Marshal(m)
+	if err != nil {
+		return eventstore.Event{}, fmt.Errorf("codec: encode the metadata of %s: %w", name, err)
+	}
+	return eventstore.Event{ID: id, Type: name, Data: data, Metadata: metadata}, nil
+}
+
+// Decode makes a domain event, in its current form, of an event of the log. It
+// fails with ErrUnknownEvent and ErrMalformed; the error names the event's
+// place in the log, and nothing of its contents.
+func (c *Codec) Decode(r eventstore.Recorded) (Envelope, error) {
+	e, data, err := c.current(r.Type, r.Data)
+	if err != nil {
+		return Envelope{}, at(r, err)
+	}
+	decoded, err := e.decode(data)
+	if err != nil {
+		return Envelope{}, at(r, malformed("data", err))
+	}
+	envelope := Envelope{
+		ID: r.ID, Event: decoded, Stream: r.Stream, Revision: r.Revision, Position: r.Position, RecordedAt: r.RecordedAt,
+	}
+	if err := decodeMetadata(r.Metadata, &envelope.Metadata); err != nil {
+		return Envelope{}, at(r, malformed("metadata", err))
+	}
+	return envelope, nil
+}
+
+// WireNames lists the wire names of all events in their current form, sorted.
+func (c *Codec) WireNames() []string { return slices.Sorted(maps.Keys(c.events)) }
+
+// current follows the upcasts from a wire name to the form that is current.
+func (c *Codec) current(name string, data json.RawMessage) (entry, json.RawMessage, error) {
+	for {
+		if e, ok := c.events[name]; ok {
+			return e, data, nil
+		}
+		up, ok := c.upcasts[name]
+		if !ok {
+			return entry{}, nil, ErrUnknownEvent
+		}
+		var err error
+		if data, err = up.change(data); err != nil {
+			return entry{}, nil, malformed("data, upcast from "+name, err)
+		}
+		name = up.to
+	}
+}
+
+func at(r eventstore.Recorded, err error) error {
+	return fmt.Errorf("%w: %s, stream %s, revision %d", err, r.Type, r.Stream, r.Revision)
+}
+
+// malformed keeps of an error what says nothing about the contents: the errors
+// of encoding/json and time quote them.
+func malformed(what string, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%w: %s, byte %d", ErrMalformed, what, syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%w: %s, byte %d, field %s", ErrMalformed, what, kind.Offset, kind.Field)
+	}
+	return fmt.Errorf("%w: %s", ErrMalformed, what)
+}
+
+var errNoObject = errors.New("not a JSON object")
+
+// unmarshal is json.Unmarshal for objects only: a null would decode to nothing.
+func unmarshal(data []byte, into any) error {
+	if i := slices.IndexFunc(data, func(b byte) bool { return b > ' ' }); i < 0 || data[i] != '{' {
+		return errNoObject
+	}
+	return json.Unmarshal(data, into)
 }

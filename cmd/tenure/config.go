@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+)
+
+type configCommand struct {
+	settings
+}
+
+// Run prints every setting with its value, masked where it is a secret, and
+// where that comes from.
+func (c *configCommand) Run(k *kong.Context) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SETTING\tENVIRONMENT\tVALUE\tFROM")
+	for _, flag := range k.Selected().Flags {
+		if len(flag.Envs) == 0 || flag.Name == "help" {
+			continue
+		}
+		value := fmt.Sprint(flag.Target.Interface())
+		if flag.Tag.Has("secret") && value != "" {
+			value = "(set)"
+		}
+		fmt.Fprintf(w, "--%s\t%s\t%s\t%s\n", flag.Name, strings.Join(flag.Envs, " "), value, source(k, flag))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return c.check()
+}
+
+func source(k *kong.Context, flag *kong.Flag) string {
+	for _, p := range k.Path {
+		if p.Flag == flag {
+			return "flag"
+		}
+	}
+	for _, env := range flag.Envs {
+		if _, ok := os.LookupEnv(env); ok {
+			return "environment"
+		}
+	}
+	return "default"
+}

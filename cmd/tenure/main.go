@@ -1,0 +1,65 @@
+// Command tenure is the membership backend: one program that is the whole
+// system on one machine.
+//
+//	tenure serve     starts the server
+//	tenure config    prints the settings in force and where each comes from
+//	tenure version   prints the version
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build: -ldflags "-X main.version=1.2.3".
+var version = ""
+
+type program struct {
+	Serve   serveCommand   `cmd:"" help:"Start the server. Stop it with SIGTERM or Ctrl-C."`
+	Config  configCommand  `cmd:"" help:"Print the settings in force; secrets are masked."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	var cli program
+	parser := kong.Must(&cli,
+		kong.Name("tenure"),
+		kong.Description("Who belongs to which organization, in which role, since when and by whose decision."),
+		kong.DefaultEnvars("TENURE"),
+		kong.UsageOnError(),
+	)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "tenure: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run() error {
+	fmt.Println("tenure", buildVersion())
+	return nil
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unreleased"
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tenure/commands/token"
+)
+
+// loadSecret reads the server's secret, from which all tokens and keys are
+// derived, and makes it when the folder is new. Whoever has it can make tokens:
+// the file is the owner's alone. Without it, all tokens, keys and reserved names
+// are lost: it belongs into the backup.
+//
+// Killed while it is made, either no file is there or a whole one.
+func loadSecret(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeSecret(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others: chmod 600 it", path)
+	}
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(secret) < token.MinKeyBytes {
+		return nil, fmt.Errorf("%s does not hold a secret: restore it from the backup", path)
+	}
+	return secret, nil
+}
+
+func makeSecret(path string) ([]byte, error) {
+	secret := make([]byte, token.MinKeyBytes)
+	rand.Read(secret)
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(temporary.Name())
+	if _, err := temporary.WriteString(base64.StdEncoding.EncodeToString(secret) + "\n"); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(temporary.Name(), path); err != nil { // fails if another was faster
+		return nil, err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	return secret, errors.Join(folder.Sync(), folder.Close())
+}

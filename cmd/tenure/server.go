@@ -1,0 +1,263 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tenure/commands"
+	"tenure/commands/password"
+	"tenure/commands/token"
+	"tenure/eventstore/codec"
+	logsqlite "tenure/eventstore/sqlite"
+	"tenure/httpapi"
+	"tenure/mail"
+	"tenure/policies"
+	"tenure/processes"
+	"tenure/projections"
+	viewsqlite "tenure/projections/sqlite"
+)
+
+const (
+	pageCacheBytes  = 64 << 20
+	shutdownTimeout = 15 * time.Second
+	haltedAfter     = 5 * time.Second // that a consumer may fail before /readyz says no
+)
+
+// server is the whole system on one machine.
+type server struct {
+	settings *settings
+	logger   *slog.Logger
+	log      *logsqlite.Store
+	views    *viewsqlite.Storage
+	metrics  *metrics
+	commands *commands.Commands
+
+	projector *projections.Projector
+	processes *processes.Processes
+	api       *httpapi.API
+	listener  net.Listener
+	close     []func() error // in the order of making; closed backwards
+}
+
+// newServer opens everything and listens, so that the address is known. Nothing
+// runs before run.
+func newServer(s *settings, logger *slog.Logger) (_ *server, err error) {
+	x := &server{settings: s, logger: logger, metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, x.Close())
+		}
+	}()
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("setting data: %w", err)
+	}
+	if err := x.open(); err != nil {
+		return nil, err
+	}
+	if x.listener, err = net.Listen("tcp", s.Listen); err != nil {
+		return nil, fmt.Errorf("setting listen: %w", err)
+	}
+	x.onClose(func() error { x.listener.Close(); return nil })
+	if err := x.wire(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// open opens the log and the views, and makes the commands.
+func (x *server) open() (err error) {
+	s := x.settings
+	// The log's lock keeps a second server out of the folder.
+	if x.log, err = logsqlite.Open(s.file("log.db"), logsqlite.Options{Now: now, OnCommit: x.metrics.onCommit}); err != nil {
+		return fmt.Errorf("setting data: %s: %w", filepath.Clean(s.Data), err)
+	}
+	x.onClose(x.log.Close)
+	if x.views, err = viewsqlite.Open(s.file("views.db"), viewsqlite.Options{}); err != nil {
+		return fmt.Errorf("setting data: %s (views are made from the log: the file may be deleted): %w", s.file("views.db"), err)
+	}
+	x.onClose(x.views.Close)
+	secret, err := loadSecret(s.file("secret.key"))
+	if err != nil {
+		return fmt.Errorf("setting data: %w", err)
+	}
+	keys, err := token.NewKeys(secret)
+	if err != nil {
+		return err
+	}
+	passwords, err := password.New(s.PasswordMemory, s.PasswordIterations, s.hashers())
+	if err != nil {
+		return err
+	}
+	x.commands = commands.New(commands.Dependencies{
+		Store: x.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: keys, Passwords: passwords,
+		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
+	})
+	return nil
+}
+
+// wire connects the consumers and the API.
+func (x *server) wire() error {
+	s := x.settings
+	spans := &projectionSpans{}
+	decoder := codec.New()
+	x.projector = projections.NewProjector(x.log, spans.decoding(decoder.Decode), x.views, projections.Views(), projections.Options{
+		Logger: x.logger,
+		Observe: func(a projections.Applied) {
+			spans.applied(a.Position)
+			x.metrics.onApplied(a)
+		},
+	})
+	reader := projections.NewReader(x.views, pageCacheBytes)
+	publicURL := s.publicURL(x.listener.Addr())
+	sender, outbox, err := x.sender()
+	if err != nil {
+		return err
+	}
+	templates, err := mail.LoadTemplates(s.MailTemplates, s.MailFrom)
+	if err != nil {
+		return fmt.Errorf("setting mail-templates or mail-from: %w", err)
+	}
+	x.processes, err = processes.New(processes.Dependencies{
+		Log: x.log, Codec: decoder, Checkpoints: x.views, Commands: x.commands,
+		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
+		Deadlines:   reader, Now: now, Logger: x.logger,
+		Mailer: &processes.Mailer{
+			Commands: x.commands, Templates: templates, Sender: sender, PublicURL: publicURL,
+			Now: now, Backoff: mail.Backoff, Step: step,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	x.metrics.watch(x.projector, x.processes.Health())
+	proxies, err := s.proxies()
+	if err != nil {
+		return err
+	}
+	limits := httpapi.DefaultThrottle()
+	if s.RateLimits == "off" {
+		limits = httpapi.Throttle{}
+	}
+	x.api, err = httpapi.New(httpapi.Config{
+		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
+		Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
+		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
+	})
+	return err
+}
+
+// sender is the mail server, or the outbox where there is none.
+func (x *server) sender() (mail.Sender, *mail.Outbox, error) {
+	if config, ok := x.settings.smtp(); ok {
+		smtp, err := mail.NewSMTP(config)
+		if err != nil {
+			err = fmt.Errorf("setting smtp-host, smtp-tls or smtp-ca-file: %w", err)
+		}
+		return smtp, nil, err
+	}
+	outbox, err := mail.OpenOutbox(x.settings.file("outbox"), 0)
+	if err != nil {
+		err = fmt.Errorf("setting data: %w", err)
+	}
+	return outbox, outbox, err
+}
+
+// run serves until ctx ends or something that must not stop does.
+func (x *server) run(ctx context.Context) error {
+	stopTraces, err := startTraces(ctx, x.settings)
+	if err != nil {
+		return fmt.Errorf("setting otlp-endpoint: %w", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	work := newGroup(cancel)
+	work.start("projector", func() error { return x.projector.Run(ctx) })
+	work.start("processes", func() error { return x.processes.Run(ctx) })
+	fmt.Println("listening on " + "http://" + x.listener.Addr().String())
+	err = x.commands.FirstAPIKey(ctx, func(key string) {
+		fmt.Println("operator key: " + key)
+		fmt.Println("The key is shown this once. Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
+	})
+	if err == nil {
+		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "data", x.settings.Data)
+		work.start("http", func() error { return x.api.Serve(x.listener) })
+		<-ctx.Done()
+	}
+	x.logger.Info("stopping")
+	grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer done()
+	err = errors.Join(err, x.api.Shutdown(grace))
+	cancel(context.Canceled)
+	work.wait()
+	err = errors.Join(err, stopTraces(grace))
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// ready says what keeps the server from serving well, or nothing.
+func (x *server) ready(ctx context.Context) error {
+	var problems []string
+	if s := x.projector.State(); s.Halted {
+		problems = append(problems, "the views are halted: "+s.ErrorClass)
+	} else if s.Lag > x.settings.MaxLag {
+		problems = append(problems, fmt.Sprintf("the views are %d positions behind", s.Lag))
+	}
+	head, err := x.log.Head(ctx)
+	if err != nil {
+		problems = append(problems, "the log does not answer")
+	}
+	for name, s := range x.processes.Health().Statuses() {
+		if strings.HasPrefix(name, "deadlines.") {
+			continue // a mail server that is down is no reason to take the node out
+		}
+		if s.Failing && time.Since(s.FailingSince) > haltedAfter {
+			problems = append(problems, "process "+name+" is halted")
+		} else if head > s.Position && uint64(head-s.Position) > x.settings.MaxLag {
+			problems = append(problems, "process "+name+" is far behind")
+		}
+	}
+	if len(problems) > 0 {
+		return errors.New(strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// Close releases everything, in the opposite order of making.
+func (x *server) Close() error {
+	var err error
+	for i := len(x.close) - 1; i >= 0; i-- {
+		err = errors.Join(err, x.close[i]())
+	}
+	x.close = nil
+	return err
+}
+
+func (x *server) onClose(f func() error) { x.close = append(x.close, f) }
+
+type serveCommand struct {
+	settings
+}
+
+// Run starts the server.
+func (c *serveCommand) Run(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	logger := newLogger(&c.settings)
+	slog.SetDefault(logger)
+	x, err := newServer(&c.settings, logger)
+	if err != nil {
+		return err
+	}
+	err = x.run(ctx)
+	return cmp.Or(err, x.Close())
+}

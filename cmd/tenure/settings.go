@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"tenure/mail"
+)
+
+// settings are those of the server. Each is a flag and an environment variable:
+// --smtp-host is TENURE_SMTP_HOST.
+type settings struct {
+	Listen    string `help:"Address and port to listen on." default:"127.0.0.1:8080"`
+	Data      string `help:"Folder for the log, the views, the outbox and the secret. Created with mode 0700." default:"./data" type:"path"`
+	PublicURL string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
+
+	SessionLifetime    time.Duration `help:"How long a sign-in lasts." default:"12h"`
+	PasswordMemory     uint32        `help:"Memory that hashing one password takes, in KiB (argon2id m)." default:"19456"`
+	PasswordIterations uint32        `help:"Passes over that memory (argon2id t)." default:"2"`
+
+	MailFrom      string `help:"Sender of all mails; the name is what they call the product." default:"Tenure <no-reply@tenure.example>"`
+	MailTemplates string `help:"Folder with mail templates that replace the built-in ones of the same name." type:"path"`
+	SMTPHost      string `help:"Mail server. Without one, mails land in the outbox, which operators read at /outbox." name:"smtp-host"`
+	SMTPPort      int    `help:"Its port. Default: 587 for starttls, 465 for tls, 25 for none." name:"smtp-port"`
+	SMTPTLS       string `help:"How the connection is encrypted: starttls, tls or none." name:"smtp-tls" default:"starttls" enum:"starttls,tls,none"`
+	SMTPUsername  string `help:"User at the mail server; empty for no authentication." name:"smtp-username"`
+	SMTPPassword  string `help:"Password at the mail server. Prefer the environment variable or --smtp-password-file." name:"smtp-password" secret:"true"`
+	SMTPPassFile  string `help:"File that holds the password at the mail server." name:"smtp-password-file" type:"path"`
+	SMTPCAFile    string `help:"PEM file of the authorities to trust instead of the system's." name:"smtp-ca-file" type:"path"`
+
+	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
+	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
+	CORSOrigins    []string      `help:"Origins whose pages may call the API from a browser." name:"cors-origins"`
+	ReadWait       time.Duration `help:"How long a read waits for Tenure-Min-Position before it answers view_behind." default:"5s"`
+	OpenMetrics    bool          `help:"Serve /metrics without an operator's key."`
+
+	CachedEvents int    `help:"Events that the aggregate cache may hold folded, for each kind of aggregate." default:"1000000"`
+	MaxLag       uint64 `help:"Positions that a consumer may be behind the log before /readyz says no." default:"20000"`
+
+	LogLevel     slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+	LogFormat    string     `help:"Form of the log on standard error: json or text." default:"json" enum:"json,text"`
+	OTLPEndpoint string     `help:"OpenTelemetry collector for traces over HTTP, for example http://localhost:4318. Empty: no traces." name:"otlp-endpoint"`
+	TraceSample  float64    `help:"Share of requests that are traced, 0 to 1." default:"1"`
+}
+
+// check refuses what cannot work, and fills in what follows from the rest. The
+// error names the setting.
+func (s *settings) check() error {
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
+		return bad("listen", s.Listen, "give an address and a port, such as 127.0.0.1:8080")
+	}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return bad("public-url", s.PublicURL, "give an address such as https://members.example.com")
+		}
+		s.PublicURL = strings.TrimRight(s.PublicURL, "/")
+	}
+	switch {
+	case s.SessionLifetime < time.Minute || s.SessionLifetime > 90*24*time.Hour:
+		return bad("session-lifetime", s.SessionLifetime, "give a time from 1m to 2160h")
+	case s.PasswordMemory < 8 || s.PasswordMemory > 4<<20:
+		return bad("password-memory", s.PasswordMemory, "give 8 to 4194304 KiB")
+	case s.PasswordIterations < 1 || s.PasswordIterations > 100:
+		return bad("password-iterations", s.PasswordIterations, "give 1 to 100")
+	case s.ReadWait <= 0 || s.ReadWait > 30*time.Second:
+		return bad("read-wait", s.ReadWait, "give a time up to 30s")
+	case s.CachedEvents < 1000:
+		return bad("cached-events", s.CachedEvents, "give at least 1000")
+	case s.TraceSample < 0 || s.TraceSample > 1:
+		return bad("trace-sample", s.TraceSample, "give a number from 0 to 1")
+	case s.SMTPPassword != "" && s.SMTPPassFile != "":
+		return bad("smtp-password-file", s.SMTPPassFile, "give the password or the file, not both")
+	case s.SMTPHost == "" && (s.SMTPUsername != "" || s.SMTPPort != 0):
+		return bad("smtp-host", "", "name the mail server, or leave the other smtp settings out")
+	}
+	if _, err := s.proxies(); err != nil {
+		return err
+	}
+	for _, origin := range s.CORSOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
+			return bad("cors-origins", origin, "give an origin such as https://app.example.com")
+		}
+	}
+	return s.readPassword()
+}
+
+func (s *settings) readPassword() error {
+	if s.SMTPPassFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(s.SMTPPassFile)
+	if err != nil {
+		return fmt.Errorf("setting smtp-password-file: %w", err)
+	}
+	s.SMTPPassword = strings.TrimRight(string(text), "\r\n")
+	return nil
+}
+
+// smtp is the mail server's configuration; ok is false where there is none.
+func (s *settings) smtp() (c mail.Config, ok bool) {
+	return mail.Config{
+		Host: s.SMTPHost, Port: s.SMTPPort, Username: s.SMTPUsername, Password: s.SMTPPassword, TLS: s.SMTPTLS, CAFile: s.SMTPCAFile,
+	}, s.SMTPHost != ""
+}
+
+// proxies are the networks of the trusted proxies; an address is a network of one.
+func (s *settings) proxies() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if address, err2 := netip.ParseAddr(text); err2 == nil {
+			prefix, err = address.Prefix(address.BitLen())
+		}
+		if err != nil {
+			return nil, bad("trusted-proxies", text, "give an address or a network such as 10.0.0.0/8")
+		}
+		all = append(all, prefix)
+	}
+	return all, nil
+}
+
+func (s *settings) file(name string) string { return filepath.Join(s.Data, name) }
+
+// hashers is how many passwords are hashed at once.
+func (s *settings) hashers() int { return max(2, runtime.GOMAXPROCS(0)) }
+
+func (s *settings) publicURL(address net.Addr) string {
+	return cmp.Or(s.PublicURL, "http://"+address.String())
+}
+
+func bad(name string, value any, advice string) error {
+	return fmt.Errorf("setting %s (environment TENURE_%s) is %q: %s", name, strings.ToUpper(strings.ReplaceAll(name, "-", "_")), fmt.Sprint(value), advice)
+}

@@ -1,0 +1,193 @@
+package domain_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/reservation"
+	"tenure/policies"
+)
+
+// events is one of each kind.
+var events = []domain.Event{
+	organization.Activated{}, organization.Renamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
+	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
+	organization.OwnershipTransferRequested{}, organization.OwnershipTransferEnded{}, organization.OwnershipTransferred{},
+	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
+	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
+	account.PasswordResetRequested{}, account.ProfileChanged{}, account.SessionStarted{}, account.SessionEnded{},
+	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
+	apikey.Created{}, apikey.Revoked{}, mailing.Sent{}, mailing.Abandoned{},
+}
+
+// words are what every text of a random event is: few, so that events meet.
+var words = []string{"", "a", "b", "c", "A", "owner@example.com", "OWNER", "ADMIN", "USER", "declined"}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// TestEvolveTakesWhateverIsInTheLog folds events that no decision would have
+// made. Nothing panics, neither then nor in a decision on what has come out, and
+// the states before stay as they were.
+func TestEvolveTakesWhateverIsInTheLog(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all states
+		var older []organization.State
+		var answers []string
+		for _, e := range rapid.SliceOfN(rapid.Custom(anyEvent), 1, 60).Draw(t, "events") {
+			older, answers = append(older, all.organization), append(answers, ask(all.organization))
+			all = all.evolve(e)
+			checkSane(t, all.organization)
+		}
+		for i := range older {
+			if now := ask(older[i]); now != answers[i] {
+				t.Fatalf("an older state has changed:\n%s\n%s", answers[i], now)
+			}
+		}
+		decideEverything(t, all)
+	})
+}
+
+// states is one aggregate of each kind.
+type states struct {
+	organization organization.State
+	invitation   invitation.State
+	account      account.State
+	reservation  reservation.State
+	key          apikey.State
+	mail         mailing.State
+}
+
+func (s states) evolve(e domain.Event) states {
+	return states{
+		organization.Evolve(s.organization, e), invitation.Evolve(s.invitation, e), account.Evolve(s.account, e),
+		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), mailing.Evolve(s.mail, e),
+	}
+}
+
+// anyEvent fills an event of any kind with anything.
+func anyEvent(t *rapid.T) domain.Event {
+	kind := reflect.TypeOf(rapid.SampledFrom(events).Draw(t, "kind"))
+	e := reflect.New(kind).Elem()
+	for i := range e.NumField() {
+		fill(t, kind.Field(i).Name, e.Field(i))
+	}
+	return e.Interface().(domain.Event)
+}
+
+func fill(t *rapid.T, name string, v reflect.Value) {
+	at := noon.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, name)) * time.Hour)
+	switch {
+	case v.Kind() == reflect.String:
+		v.SetString(rapid.SampledFrom(words).Draw(t, name))
+	case v.CanInt():
+		v.SetInt(int64(rapid.IntRange(-1, 3).Draw(t, name)))
+	case v.Kind() == reflect.Slice:
+		n := rapid.IntRange(0, 2).Draw(t, name)
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			fill(t, name, v.Index(i))
+		}
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(at))
+	case v.Type() == reflect.TypeFor[*time.Time]():
+		v.Set(reflect.ValueOf(&at))
+	default:
+		t.Fatalf("%s: no way to make a %s", name, v.Type())
+	}
+}
+
+// checkSane holds what is true of an organization whatever is in its log.
+func checkSane(t *rapid.T, s organization.State) {
+	active := 0
+	for _, id := range words {
+		m, known := s.Member(domain.AccountID(id))
+		switch {
+		case m.Status == organization.Active:
+			active++
+		case known && (m.Status != organization.Removed || len(m.Roles) > 0):
+			t.Fatalf("%q is %+v", id, m)
+		}
+	}
+	if s.ActiveMembers() != active {
+		t.Fatalf("%d active members, not %d", s.ActiveMembers(), active)
+	}
+}
+
+// ask is what a state answers about everybody.
+func ask(s organization.State) string {
+	text := fmt.Sprint(s.ID, s.Name, s.Policy, s.PolicyVersion, s.ActiveMembers())
+	if s.Transfer != nil {
+		text += fmt.Sprintf(" %+v", *s.Transfer)
+	}
+	for _, word := range words {
+		m, known := s.Member(domain.AccountID(word))
+		open, isOpen := s.Invitation(domain.InvitationID(word))
+		text += fmt.Sprintf("\n%q %+v %v %+v %v %v", word, m, known, open, isOpen, slices.Sorted(slices.Values(s.InvitationsBy(domain.AccountID(word)))))
+	}
+	return text
+}
+
+// decideEverything asks for every decision; what comes out does not matter, but
+// that something does.
+func decideEverything(t *rapid.T, s states) {
+	p, _ := policies.Builtin().Latest("ownership")
+	word := func(what string) string { return rapid.SampledFrom(words).Draw(t, what) }
+	by, member := domain.ByAccount(domain.AccountID(word("actor"))), domain.AccountID(word("member"))
+	id, roles := domain.InvitationID(word("invitation")), []domain.Role{domain.Role(word("role"))}
+	transfer, generation := domain.TransferID(word("transfer")), rapid.IntRange(-1, 3).Draw(t, "generation")
+	in := organization.Invitee{InvitationID: id, Email: domain.Email(word("email")), Username: domain.Username(word("username")), Roles: roles}
+
+	_, _ = organization.Activate(s.organization, p, organization.Activation{AccountID: member, Username: "u"})
+	_, _ = organization.Rename(s.organization, p, by, "Name")
+	_, _ = organization.Invite(s.organization, p, by, in, noon)
+	_, _ = organization.Resend(s.organization, p, by, in, generation, noon)
+	_ = organization.AuthorizeRevocation(s.organization, p, by, roles)
+	_ = organization.CheckAdmission(s.organization, p, id)
+	_, _ = organization.ChangeRoles(s.organization, p, by, member, roles)
+	_, _ = organization.Remove(s.organization, p, by, member)
+	_, _ = organization.RequestTransfer(s.organization, p, by, transfer, member, noon)
+	_, _ = organization.CancelTransfer(s.organization, p, by)
+	_, _ = organization.ConfirmTransfer(s.organization, p, transfer, noon)
+	organization.ExpireTransfer(s.organization, transfer, noon)
+	organization.ExpireInvitation(s.organization, id, generation)
+	organization.CloseInvitation(s.organization, id, "declined")
+	organization.RenameMember(s.organization, member, "Name")
+	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
+
+	invitation.Issue(s.invitation, invitation.Details{InvitationID: id})
+	_, _ = invitation.Resend(s.invitation, generation, noon)
+	_, _ = invitation.Accept(s.invitation, generation, member, noon)
+	_, _ = invitation.Decline(s.invitation, generation, noon)
+	_, _ = invitation.Revoke(s.invitation, invitation.CauseRevoked)
+	invitation.Expire(s.invitation, noon)
+
+	session := domain.SessionID(word("session"))
+	account.Register(s.account, account.Registration{AccountID: member}, noon)
+	_, _ = account.RegisterInvited(s.account, account.Registration{AccountID: member})
+	_, _ = account.Verify(s.account, generation, noon)
+	_, _ = account.RequestPasswordReset(s.account, noon)
+	_, _ = account.ResetPassword(s.account, generation, "hash", noon)
+	_, _ = account.ChangePassword(s.account, "hash", session)
+	_, _ = account.StartSession(s.account, session, noon, noon)
+	_, _ = account.ChangeProfile(s.account, "Name", "en")
+	account.EndSession(s.account, session)
+
+	reservation.Make(s.reservation, reservation.KindEmail, "key", word("holder"), noon)
+	reservation.Confirm(s.reservation, word("holder"))
+	reservation.Release(s.reservation, word("holder"))
+	_, _ = apikey.Create(s.key, "key", "Name", apikey.Scopes(), nil, noon)
+	_, _ = apikey.Revoke(s.key)
+	mailing.Send(s.mail, "mail", "template", "message")
+	mailing.Abandon(s.mail, "mail", "template", mailing.CauseRejected)
+}

@@ -1,0 +1,60 @@
+package codec
+
+import (
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/reservation"
+)
+
+// registry lists every event in its current form. An entry goes away only
+// together with an upcast from its wire name.
+func registry() []entry {
+	return []entry{
+		event[account.EmailVerified](),
+		event[account.PasswordResetRequested](),
+		event[account.PasswordSet](),
+		event[account.ProfileChanged](),
+		event[account.Registered](),
+		event[account.RegistrationRepeated](),
+		event[account.SessionEnded](),
+		event[account.SessionStarted](),
+		event[account.VerificationRequested](),
+
+		event[apikey.Created](),
+		event[apikey.Revoked](),
+
+		event[invitation.Accepted](),
+		event[invitation.Declined](),
+		event[invitation.Expired](),
+		event[invitation.Issued](),
+		event[invitation.Resent](),
+		event[invitation.Revoked](),
+
+		event[mailing.Abandoned](),
+		event[mailing.Sent](),
+
+		event[organization.Activated](),
+		event[organization.InvitationClosed](),
+		event[organization.InvitationOpened](),
+		event[organization.MemberJoined](),
+		event[organization.MemberRemoved](),
+		event[organization.MemberRenamed](),
+		event[organization.OwnershipTransferEnded](),
+		event[organization.OwnershipTransferRequested](),
+		event[organization.OwnershipTransferred](),
+		event[organization.Renamed](),
+		event[organization.RolesChanged](),
+
+		event[reservation.Confirmed](),
+		event[reservation.Made](),
+		event[reservation.Released](),
+	}
+}
+
+// upcasts lists every form that an event had before.
+func upcasts() []upcast {
+	return nil
+}

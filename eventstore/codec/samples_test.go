@@ -1,0 +1,100 @@
+package codec_test
+
+import (
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// The values of the samples. The golden files hold them: never change one.
+const (
+	anOrganization = domain.OrganizationID("0192d2a1-7f5e-7c3a-9a41-000000000001")
+	anAccount      = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000002")
+	anotherAccount = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000003")
+	anInvitation   = domain.InvitationID("0192d2a1-7f5e-7c3a-9a41-000000000004")
+	aTransfer      = domain.TransferID("0192d2a1-7f5e-7c3a-9a41-000000000005")
+	aSession       = domain.SessionID("0192d2a1-7f5e-7c3a-9a41-000000000006")
+	anAPIKey       = domain.APIKeyID("0192d2a1-7f5e-7c3a-9a41-000000000007")
+	aMail          = domain.MailID("0192d2a1-7f5e-7c3a-9a41-000000000008")
+)
+
+func aTime() time.Time { return time.Date(2030, 5, 6, 7, 8, 9, 123456789, time.UTC) }
+
+func aMetadata() codec.Metadata {
+	return codec.Metadata{
+		Actor: domain.ByAccount(anAccount), OccurredAt: aTime().Add(-time.Hour),
+		Correlation: "request-1", Causation: "0192d2a1-7f5e-7c3a-9a41-00000000000a",
+		CommandID: "0192d2a1-7f5e-7c3a-9a41-00000000000b", Fingerprint: "c0ffee",
+		Reason: "She asked for it: <\"ünïcode\">", Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}
+}
+
+func anEventID() eventstore.ID { return eventstore.ID{1, 2, 3, 4} }
+
+// samples holds one event of each type, with a value in every field.
+func samples() []domain.Event {
+	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
+	return []domain.Event{
+		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.PasswordResetRequested{AccountID: anAccount, Generation: 2, ExpiresAt: later},
+		account.PasswordSet{AccountID: anAccount, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA", KeptSession: aSession},
+		account.ProfileChanged{AccountID: anAccount, DisplayNameBefore: "Ada", DisplayNameAfter: "Ada Lovelace", LanguageBefore: "en", LanguageAfter: "de"},
+		account.Registered{AccountID: anAccount, Email: "ada@example.com", DisplayName: "Ada Lovelace", Language: "en"},
+		account.RegistrationRepeated{AccountID: anAccount},
+		account.SessionEnded{AccountID: anAccount, SessionID: aSession, Cause: "signed_out"},
+		account.SessionStarted{AccountID: anAccount, SessionID: aSession, ExpiresAt: later},
+		account.VerificationRequested{AccountID: anAccount, Generation: 1, ExpiresAt: later},
+
+		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: apikey.Scopes(), ExpiresAt: &later},
+		apikey.Revoked{APIKeyID: anAPIKey},
+
+		invitation.Accepted{InvitationID: anInvitation, OrganizationID: anOrganization, AccountID: anotherAccount},
+		invitation.Declined{InvitationID: anInvitation, OrganizationID: anOrganization},
+		invitation.Expired{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 3},
+		invitation.Issued{
+			InvitationID: anInvitation, OrganizationID: anOrganization, Email: "grace@example.com", Username: "grace",
+			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
+		},
+		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, ExpiresAt: later},
+		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
+
+		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},
+		mailing.Sent{MailID: aMail, Template: "invitation", MessageID: "<1@example.com>"},
+
+		organization.Activated{
+			OrganizationID: anOrganization, Name: "Analytical Engines & Söhne", Policy: "default", PolicyVersion: 4,
+			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: owner,
+		},
+		organization.InvitationClosed{OrganizationID: anOrganization, InvitationID: anInvitation, Outcome: "declined"},
+		organization.InvitationOpened{
+			OrganizationID: anOrganization, InvitationID: anInvitation, Generation: 1, Email: "grace@example.com", Username: "grace",
+			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
+		},
+		organization.MemberJoined{
+			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", Username: "grace",
+			DisplayName: "Grace Hopper", Roles: admin, InvitationID: anInvitation, InvitedBy: anAccount,
+		},
+		organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin},
+		organization.MemberRenamed{OrganizationID: anOrganization, AccountID: anotherAccount, Before: "Grace", After: "Grace Hopper"},
+		organization.OwnershipTransferEnded{OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, To: anotherAccount, Outcome: "expired"},
+		organization.OwnershipTransferRequested{OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, To: anotherAccount, ExpiresAt: later},
+		organization.OwnershipTransferred{
+			OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, FromBefore: owner, FromAfter: admin,
+			To: anotherAccount, ToBefore: admin, ToAfter: owner,
+		},
+		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
+		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
+
+		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
+		reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), ExpiresAt: later},
+		reservation.Released{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
+	}
+}

@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/semaphore"
+
+	"tenure/domain"
+)
+
+// API serves HTTP. It is safe for concurrent use.
+type API struct {
+	config     Config
+	meanings   map[domain.Code]meaning
+	app        *fiber.App
+	huma       huma.API
+	metrics    *metrics
+	tracer     trace.Tracer
+	slots      *semaphore.Weighted // one for each request under way
+	operations []Operation
+	draining   atomic.Bool
+}
+
+// New makes an API. It fails when the Config is incomplete, or the metrics are
+// in the registry already.
+func New(c Config) (*API, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(c.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{
+		config: c, meanings: meanings(), metrics: m,
+		tracer: otel.Tracer("tenure/httpapi"), slots: semaphore.NewWeighted(int64(c.Concurrency)),
+	}
+	a.app = fiber.New(fiber.Config{
+		Immutable: true, StrictRouting: true, CaseSensitive: true, DisableStartupMessage: true,
+		BodyLimit: maxBodyBytes, ReadBufferSize: maxHeaderBytes, Concurrency: 4 * c.Concurrency,
+		ReadTimeout: c.RequestTimeout, WriteTimeout: 2 * c.RequestTimeout, IdleTimeout: 2 * time.Minute,
+		ErrorHandler: a.failed,
+	})
+	a.app.Use(a.observe)
+	a.huma = humafiber.New(a.app, huma.Config{
+		OpenAPI: a.openAPI(), DefaultFormat: fiber.MIMEApplicationJSON,
+		Formats:      map[string]huma.Format{fiber.MIMEApplicationJSON: huma.DefaultJSONFormat},
+		Transformers: []huma.Transformer{a.transform},
+	})
+	a.addRoutes()
+	a.correctSchemas()
+	if err := a.addPages(); err != nil {
+		return nil, err
+	}
+	a.refuseUnknownMethods()
+	return a, nil
+}
+
+func (a *API) addRoutes() {
+	a.addSignUp()
+	a.addSessions()
+	a.addMe()
+	a.addOrganizations()
+	a.addMembers()
+	a.addInvitations()
+	a.addLinks()
+	a.addTransfers()
+	a.addHistory()
+	a.addOperator()
+	a.addHealth()
+	a.addOutbox()
+}
+
+// Listen serves on an address such as "127.0.0.1:8080" until Shutdown.
+func (a *API) Listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return a.Serve(l)
+}
+
+// Serve serves on the listener, which it closes, until Shutdown.
+func (a *API) Serve(l net.Listener) error { return a.app.Listener(l) }
+
+// Shutdown stops to accept requests and waits for those under way, as long as
+// ctx lets it. From its beginning on, /readyz says that the node is not ready.
+func (a *API) Shutdown(ctx context.Context) error {
+	a.draining.Store(true)
+	err := a.app.ShutdownWithContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Operations lists every route.
+func (a *API) Operations() []Operation { return slices.Clone(a.operations) }

@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"tenure/commands"
+	"tenure/domain"
+	"tenure/httpapi/strictjson"
+	"tenure/mail"
+	"tenure/projections"
+)
+
+// invalidFields refuses several values at once.
+type invalidFields []ProblemField
+
+func (invalidFields) Error() string { return "invalid values" }
+
+// throttled refuses one attempt too many.
+type throttled struct{ after time.Duration }
+
+func (throttled) Error() string { return "too many attempts" }
+
+// explain makes the problem that answers an error. An error that is no refusal
+// becomes a plain 500; known is false, and the log gets the error itself.
+func (a *API) explain(err error) (p *Problem, known bool) {
+	var refusal *domain.Error
+	var fields invalidFields
+	var attempts throttled
+	var strict *strictjson.Error
+	var fiberErr *fiber.Error
+	switch {
+	case errors.As(err, &p):
+	case errors.As(err, &refusal):
+		return a.explainRefusal(refusal)
+	case errors.As(err, &fields):
+		p = a.explainFields(fields)
+	case errors.As(err, &strict):
+		p = a.malformed(strict.Field, strict.Message)
+	case errors.As(err, &attempts):
+		p = a.problem(domain.CodeTooManyAttempts, "", "Wait before you try again; the header Retry-After says for how many seconds.")
+		p.retryAfter = int(attempts.after/time.Second) + 1
+	case errors.Is(err, projections.ErrBehind):
+		p = a.problem(codeViewBehind, "", "Try again; what you wrote is not visible here yet.")
+		p.retryAfter = 1
+	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p = a.problem(codeBusy, "", "Try again in a moment.")
+		p.retryAfter = 1
+	case errors.Is(err, mail.ErrNotFound):
+		p = a.problem(domain.CodeNotFound, "", "Look the mail up in the outbox.")
+	case errors.As(err, &fiberErr):
+		return a.explainFiber(fiberErr)
+	default:
+		return a.internal(), false
+	}
+	return p, true
+}
+
+func (a *API) explainRefusal(e *domain.Error) (*Problem, bool) {
+	if _, ok := a.meanings[e.Code]; !ok {
+		return a.internal(), false
+	}
+	p := a.problem(e.Code, e.Title, e.Message)
+	if e.Field != "" {
+		p.Errors = []ProblemField{{Field: e.Field, Message: e.Message}}
+	}
+	return p, true
+}
+
+// internal is the answer to a failure of ours; the log says which.
+func (a *API) internal() *Problem {
+	return a.problem(codeInternal, "", "Try again; if it happens again, report the X-Request-Id.")
+}
+
+func (a *API) explainFields(fields []ProblemField) *Problem {
+	detail := "Correct the values that errors lists."
+	if len(fields) == 1 {
+		detail = fields[0].Message
+	}
+	return a.problem(domain.CodeInvalid, "", detail, fields...)
+}
+
+// explainFiber words what Fiber and fasthttp refuse before a route is found.
+func (a *API) explainFiber(e *fiber.Error) (*Problem, bool) {
+	switch e.Code {
+	case http.StatusNotFound:
+		return a.problem(domain.CodeNotFound, "", "Check the path; /openapi.json lists them all."), true
+	case http.StatusMethodNotAllowed:
+		return a.problem(codeMethodNotAllowed, "", "Use one of the methods in the header Allow."), true
+	case http.StatusRequestTimeout:
+		return a.problem(codeRequestTimeout, "", "Send the request faster."), true
+	case http.StatusRequestEntityTooLarge:
+		return a.problem(codeBodyTooLarge, "", fmt.Sprintf("Send at most %d bytes.", maxBodyBytes)), true
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return a.problem(codeHeadersTooLarge, "", fmt.Sprintf("Send at most %d bytes of headers.", maxHeaderBytes)), true
+	case http.StatusInternalServerError:
+		return a.internal(), false
+	}
+	return a.problem(codeMalformed, "", "Send a well-formed HTTP/1.1 request."), true
+}
+
+// explainHuma words what Huma's validation refuses. The values themselves are
+// left out: one may be a password.
+func (a *API) explainHuma(e *huma.ErrorModel) *Problem {
+	fields := make([]ProblemField, 0, len(e.Errors))
+	for _, detail := range e.Errors {
+		if detail != nil {
+			fields = append(fields, ProblemField{Field: fieldOf(detail), Message: sentence(detail.Message)})
+		}
+	}
+	switch e.Status {
+	case http.StatusUnprocessableEntity:
+		return a.explainFields(fields)
+	case http.StatusBadRequest:
+		return a.malformed("", "Send a JSON object as the body.")
+	}
+	return a.internal()
+}
+
+// fieldOf turns the place of an error, "body.roles[0]", into "roles[0]".
+func fieldOf(e *huma.ErrorDetail) string {
+	at := e.Location
+	for _, prefix := range []string{"body", "query", "header", "path"} {
+		if rest, ok := strings.CutPrefix(at, prefix); ok {
+			at = strings.TrimPrefix(rest, ".")
+			break
+		}
+	}
+	if rest, ok := strings.CutPrefix(e.Message, "expected required property "); ok {
+		name, _, _ := strings.Cut(rest, " ")
+		at = strings.TrimPrefix(at+"."+name, ".")
+	}
+	return at
+}
+
+func sentence(message string) string {
+	if strings.HasPrefix(message, "expected required property ") {
+		return "Give a value."
+	}
+	if message == "" {
+		return "Give another value."
+	}
+	return strings.ToUpper(message[:1]) + message[1:] + "."
+}
+
+// refuse answers with the problem of an error.
+func (a *API) refuse(c *call, err error) {
+	p, known := a.explain(err)
+	if !known {
+		a.logFailure(c, err)
+	}
+	a.writeProblem(c, p)
+}
+
+func (a *API) writeProblem(c *call, p *Problem) {
+	c.code = p.Code
+	if p.retryAfter > 0 {
+		c.fiber.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		c.fiber.Set(fiber.HeaderWWWAuthenticate, c.challenge())
+	}
+	body, err := encode(p)
+	if err != nil {
+		a.logFailure(c, err)
+	}
+	writeBody(c.fiber, p.Status, "application/problem+json", body)
+}
+
+// is reports whether an error is the refusal with the code.
+func is(err error, code domain.Code) bool { return errors.Is(err, &domain.Error{Code: code}) }

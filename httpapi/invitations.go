@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/projections"
+)
+
+// InvitationPath is the input of routes below an invitation.
+type InvitationPath struct {
+	OrgPath
+	Invitation string `path:"invitation" doc:"The invitation's id." example:"0190d5a1-a1b6-7d32-93e5-7f901b4c6d44"`
+}
+
+type invitationsInput struct {
+	OrgPath
+	PageInput
+	Q      string `query:"q" maxLength:"200" doc:"Beginnings of words in e-mail address and username; all have to be found." example:"gra"`
+	Role   string `query:"role" maxLength:"100" doc:"Only invitations to this role." example:"USER"`
+	Status string `query:"status" enum:"pending,accepted,declined,revoked,expired" doc:"Default all."`
+	Sort   string `query:"sort" enum:"issued_at,-issued_at,email,-email" doc:"Default -issued_at. Not together with q."`
+}
+
+type inviteBody struct {
+	Email    string   `json:"email" maxLength:"254" doc:"Where the link is sent, and whose account may accept."`
+	Username string   `json:"username,omitempty" maxLength:"256" doc:"The invitee's name inside the organization; the policy says whether it is needed."`
+	Roles    []string `json:"roles,omitempty" maxItems:"20" doc:"What the invitee becomes."`
+	Role     string   `json:"role,omitempty" maxLength:"100" doc:"Instead of roles, for a single one."`
+	Language string   `json:"language,omitempty" maxLength:"35" doc:"Of the mail, as a BCP 47 tag; default that of the inviter."`
+	Reason   string   `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
+type invited struct {
+	InvitationID domain.InvitationID `json:"invitation_id" format:"uuid"`
+	Receipt
+}
+
+func exampleInvitationDocument() projections.Invitation {
+	return projections.Invitation{
+		InvitationID: exampleInvitation, Email: "grace@example.com", Username: "grace", Roles: []domain.Role{"USER"}, Status: invitation.StatusPending,
+		Generation: 1, InvitedBy: exampleAda, Language: "en", IssuedAt: exampleTime(), ExpiresAt: exampleTime().AddDate(0, 0, 7),
+	}
+}
+
+func exampleOpened(generation int) domain.Event {
+	return organization.InvitationOpened{
+		OrganizationID: exampleOrganization, InvitationID: exampleInvitation, Generation: generation, Email: "grace@example.com", Username: "grace",
+		Roles: []domain.Role{"USER"}, Language: "en", InvitedBy: exampleAda, ExpiresAt: exampleTime().AddDate(0, 0, 7),
+	}
+}
+
+func (a *API) addInvitations() {
+	issue := []domain.Code{
+		domain.CodeUsernameNeeded, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted,
+		domain.CodeEmailTaken, domain.CodeUsernameTaken, domain.CodeSeatsFull,
+	}
+	add(a, route{
+		id: "list-invitations", method: http.MethodGet, path: "/v1/organizations/{org}/invitations", tag: "Invitations", access: Member(domain.ReadInvitations), status: http.StatusOK,
+		summary: "Invitations of an organization", description: "A page; searched, filtered and sorted.",
+		codes:    []domain.Code{domain.CodeInvalid},
+		response: list[projections.Invitation]{Items: []projections.Invitation{exampleInvitationDocument()}},
+	}, a.listInvitations)
+	add(a, route{
+		id: "get-invitation", method: http.MethodGet, path: "/v1/organizations/{org}/invitations/{invitation}", tag: "Invitations", access: Member(domain.ReadInvitations), status: http.StatusOK,
+		summary: "One invitation", description: "Of whatever status.",
+		response: exampleInvitationDocument(),
+	}, a.getInvitation)
+	add(a, route{
+		id: "invite-member", method: http.MethodPost, path: "/v1/organizations/{org}/invitations", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusCreated, created: true, etag: true,
+		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link.",
+		codes:    issue,
+		request:  inviteBody{Email: "grace@example.com", Username: "grace", Roles: []string{"USER"}, Language: "en"},
+		response: invited{exampleInvitation, exampleReceipt(exampleOpened(1))},
+	}, a.inviteMember)
+	add(a, route{
+		id: "resend-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/resend", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
+		summary: "Send an invitation again", description: "Makes a fresh link with a fresh lifetime, which kills the one before; also for an invitation that has expired.",
+		codes:   append([]domain.Code{domain.CodeInvitationAccepted, domain.CodeInvitationDeclined, domain.CodeInvitationRevoked}, issue...),
+		request: reasonBody{"The mail was lost."}, response: exampleReceipt(exampleOpened(2)),
+	}, a.resendInvitation)
+	add(a, route{
+		id: "revoke-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/revoke", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
+		summary: "Revoke an invitation", description: "Kills the link at once, and gives the e-mail address and the username back.",
+		codes:    []domain.Code{domain.CodeInvitationAccepted, domain.CodeRoleNotGranted, domain.CodeRoleCount, domain.CodeRoleUnknown},
+		request:  reasonBody{"Wrong address."},
+		response: exampleReceipt(invitation.Revoked{InvitationID: exampleInvitation, OrganizationID: exampleOrganization, Cause: invitation.CauseRevoked}),
+	}, a.revokeInvitation)
+}
+
+func (a *API) listInvitations(ctx context.Context, c *call, in *invitationsInput) (answer, error) {
+	return page(a.config.Reader.Invitations(ctx, projections.InvitationsQuery{
+		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
+	}))
+}
+
+func (a *API) getInvitation(ctx context.Context, c *call, _ *struct {
+	InvitationPath
+	ViewHeaders
+}) (answer, error) {
+	document, err := a.config.Reader.Invitation(ctx, c.organization(), c.invitation())
+	return answer{raw: document}, err
+}
+
+func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
+	OrgPath
+	CommandHeaders
+	Body inviteBody
+}) (answer, error) {
+	var k checks
+	invitee := organization.Invitee{
+		Email: k.email("email", in.Body.Email), Username: k.username("username", in.Body.Username), Roles: k.roles(in.Body.Roles, in.Body.Role),
+		Language: k.language("language", in.Body.Language, c.caller.Account.Language),
+	}
+	if err := k.err(); err != nil {
+		return answer{}, err
+	}
+	r, err := a.request(c, in.Body.Reason)
+	if err != nil {
+		return answer{}, err
+	}
+	id, done, err := a.config.Commands.InviteMember(ctx, r, c.organization(), invitee)
+	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, r} })
+	return ans.made(done, c.fiber.Path()+"/"+string(id)), err
+}
+
+func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
+	InvitationPath
+	CommandHeaders
+	Body *reasonBody
+}) (answer, error) {
+	r, err := a.request(c, in.Body.reason())
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := a.config.Commands.ResendInvitation(ctx, r, c.organization(), c.invitation())
+	return commanded(done, err, plainly)
+}
+
+func (a *API) revokeInvitation(ctx context.Context, c *call, in *struct {
+	InvitationPath
+	CommandHeaders
+	Body *reasonBody
+}) (answer, error) {
+	r, err := a.request(c, in.Body.reason())
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := a.config.Commands.RevokeInvitation(ctx, r, c.organization(), c.invitation())
+	return commanded(done, err, plainly)
+}

@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/projections"
+)
+
+// MemberPath is the input of routes below a member.
+type MemberPath struct {
+	OrgPath
+	User string `path:"user" doc:"The id of the member's account." example:"0190d5a1-93d4-7c21-a2d4-6e8f0a3b5c33"`
+}
+
+type membersInput struct {
+	OrgPath
+	PageInput
+	Q      string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
+	Role   string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
+	Status string `query:"status" enum:"active,removed" doc:"Default active."`
+	Sort   string `query:"sort" enum:"display_name,-display_name,joined_at,-joined_at" doc:"Default display_name. Not together with q."`
+}
+
+type rolesBody struct {
+	Roles  []string `json:"roles" maxItems:"20" doc:"All roles that the member has from now on."`
+	Reason string   `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
+func exampleMember() projections.Member {
+	return projections.Member{
+		AccountID: exampleGrace, Email: "grace@example.com", Username: "grace", DisplayName: "Grace Hopper", Roles: []domain.Role{"USER"},
+		Status: organization.Active, JoinedAt: exampleTime(), InvitedBy: exampleAda, InvitationID: exampleInvitation,
+	}
+}
+
+func (a *API) addMembers() {
+	add(a, route{
+		id: "list-members", method: http.MethodGet, path: "/v1/organizations/{org}/members", tag: "Members", access: Member(domain.ReadMembers), status: http.StatusOK,
+		summary: "Members of an organization", description: "A page; searched, filtered and sorted.",
+		codes:    []domain.Code{domain.CodeInvalid},
+		response: list[projections.Member]{Items: []projections.Member{exampleMember()}, NextCursor: exampleCursor},
+	}, a.listMembers)
+	add(a, route{
+		id: "get-member", method: http.MethodGet, path: "/v1/organizations/{org}/members/{user}", tag: "Members", access: MemberOrSelf(domain.ReadMembers), status: http.StatusOK, etag: true,
+		summary: "One member", description: "Also one that was removed. Every member may read their own record.",
+		response: exampleMember(),
+	}, a.getMember)
+	add(a, route{
+		id: "change-roles", method: http.MethodPut, path: "/v1/organizations/{org}/members/{user}/roles", tag: "Members", access: Member(domain.ChangeRoles), status: http.StatusOK, etag: true,
+		summary: "Change a member's roles", description: "Takes effect at once.",
+		codes: []domain.Code{
+			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeRoleCount, domain.CodeRoleUnknown,
+			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin,
+		},
+		request:  rolesBody{Roles: []string{"ADMIN"}, Reason: "Takes over the office in Paris."},
+		response: exampleReceipt(exampleRolesChanged()),
+	}, a.changeRoles)
+	add(a, route{
+		id: "remove-member", method: http.MethodDelete, path: "/v1/organizations/{org}/members/{user}", tag: "Members", access: Member(domain.RemoveMembers), status: http.StatusOK, etag: true,
+		summary: "Remove a member", description: "Takes effect at once. The account stays; only a new invitation leads back.",
+		codes: []domain.Code{
+			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeSelfRemoval, domain.CodeMemberProtected, domain.CodeLastAdmin,
+		},
+		request:  reasonBody{"Left the company."},
+		response: exampleReceipt(organization.MemberRemoved{OrganizationID: exampleOrganization, AccountID: exampleGrace, Roles: []domain.Role{"USER"}}),
+	}, a.removeMember)
+}
+
+func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answer, error) {
+	return page(a.config.Reader.Members(ctx, projections.MembersQuery{
+		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
+	}))
+}
+
+func (a *API) getMember(ctx context.Context, c *call, _ *struct {
+	MemberPath
+	ViewHeaders
+}) (answer, error) {
+	tag, err := a.currentETag(ctx, c.membership.Expected)
+	if err != nil {
+		return answer{}, err
+	}
+	document, err := a.config.Reader.Member(ctx, c.organization(), c.member())
+	return answer{raw: document, etag: tag}, err
+}
+
+func (a *API) changeRoles(ctx context.Context, c *call, in *struct {
+	MemberPath
+	CommandHeaders
+	Body rolesBody
+}) (answer, error) {
+	var k checks
+	roles := k.roles(in.Body.Roles, "")
+	r, err := a.request(c, in.Body.Reason)
+	if err != nil {
+		return answer{}, err
+	}
+	receipt, err := a.config.Commands.ChangeRoles(ctx, r, c.organization(), c.member(), roles)
+	return commanded(receipt, err, plainly)
+}
+
+func (a *API) removeMember(ctx context.Context, c *call, in *struct {
+	MemberPath
+	CommandHeaders
+	Body *reasonBody
+}) (answer, error) {
+	r, err := a.request(c, in.Body.reason())
+	if err != nil {
+		return answer{}, err
+	}
+	receipt, err := a.config.Commands.RemoveMember(ctx, r, c.organization(), c.member())
+	return commanded(receipt, err, plainly)
+}

@@ -1,0 +1,202 @@
+// Each page does one step: the token from the link, what the person types, one
+// call of the API, and what came of it.
+"use strict";
+(() => {
+  const texts = {
+    en: {
+      "verify": "Confirm your e-mail address",
+      "verify.intro": "Enter the password that you chose when you signed up.",
+      "verify.submit": "Confirm",
+      "verify.done": "Your address is confirmed",
+      "verify.done.detail": "You can sign in now. You may close this page.",
+      "reset-password": "Set a new password",
+      "reset-password.intro": "Every session of your account ends when you set it.",
+      "reset-password.submit": "Set password",
+      "reset-password.done": "Your new password is set",
+      "reset-password.done.detail": "Sign in with it. You may close this page.",
+      "accept-invitation": "Accept an invitation",
+      "accept-invitation.known": "You have an account with this address: enter its password to accept.",
+      "accept-invitation.new": "Choose your name and a password for your new account.",
+      "accept-invitation.submit": "Accept",
+      "accept-invitation.decline": "Decline",
+      "accept-invitation.done": "Welcome!",
+      "accept-invitation.done.detail": "You are a member now. You may close this page.",
+      "accept-invitation.declined": "You have declined",
+      "accept-invitation.declined.detail": "The link does not work any more. You may close this page.",
+      "confirm-transfer": "Confirm the transfer of ownership",
+      "confirm-transfer.intro": "When you confirm, the other member becomes the owner of the organization, and you an administrator. Only the new owner can undo this.",
+      "confirm-transfer.submit": "Transfer the ownership",
+      "confirm-transfer.done": "The ownership is transferred",
+      "confirm-transfer.done.detail": "You may close this page.",
+      "organization": "Organization", "role": "Role", "email": "E-mail", "until": "Valid until",
+      "password": "Password", "new_password": "New password", "display_name": "Your name", "hint": "At least 10 characters.",
+      "link.title": "This link is incomplete", "link.detail": "Open the link in the mail again, or copy the whole of it.",
+      "offline.title": "The server cannot be reached", "offline.detail": "Check your connection and try again.",
+    },
+    fr: {
+      "verify": "Confirmez votre adresse e-mail",
+      "verify.intro": "Saisissez le mot de passe choisi à l’inscription.",
+      "verify.submit": "Confirmer",
+      "verify.done": "Votre adresse est confirmée",
+      "verify.done.detail": "Vous pouvez maintenant vous connecter. Vous pouvez fermer cette page.",
+      "reset-password": "Choisissez un nouveau mot de passe",
+      "reset-password.intro": "Toutes les sessions de votre compte prennent fin à ce moment.",
+      "reset-password.submit": "Enregistrer",
+      "reset-password.done": "Votre nouveau mot de passe est enregistré",
+      "reset-password.done.detail": "Connectez-vous avec lui. Vous pouvez fermer cette page.",
+      "accept-invitation": "Accepter une invitation",
+      "accept-invitation.known": "Vous avez un compte avec cette adresse : saisissez son mot de passe pour accepter.",
+      "accept-invitation.new": "Choisissez votre nom et un mot de passe pour votre nouveau compte.",
+      "accept-invitation.submit": "Accepter",
+      "accept-invitation.decline": "Refuser",
+      "accept-invitation.done": "Bienvenue !",
+      "accept-invitation.done.detail": "Vous êtes maintenant membre. Vous pouvez fermer cette page.",
+      "accept-invitation.declined": "Vous avez refusé",
+      "accept-invitation.declined.detail": "Le lien ne fonctionne plus. Vous pouvez fermer cette page.",
+      "confirm-transfer": "Confirmez le transfert de propriété",
+      "confirm-transfer.intro": "Si vous confirmez, l’autre membre devient propriétaire de l’organisation, et vous administrateur. Seul le nouveau propriétaire peut revenir en arrière.",
+      "confirm-transfer.submit": "Transférer la propriété",
+      "confirm-transfer.done": "La propriété est transférée",
+      "confirm-transfer.done.detail": "Vous pouvez fermer cette page.",
+      "organization": "Organisation", "role": "Rôle", "email": "E-mail", "until": "Valable jusqu’au",
+      "password": "Mot de passe", "new_password": "Nouveau mot de passe", "display_name": "Votre nom", "hint": "Au moins 10 caractères.",
+      "link.title": "Ce lien est incomplet", "link.detail": "Ouvrez à nouveau le lien du message, ou copiez-le en entier.",
+      "offline.title": "Le serveur est injoignable", "offline.detail": "Vérifiez votre connexion et réessayez.",
+    },
+  };
+  const language = (navigator.languages || [navigator.language]).map((l) => l.slice(0, 2)).find((l) => l in texts) || "en";
+  const say = (key) => texts[language][key];
+  const page = document.body.dataset.page;
+  const main = document.querySelector("main");
+  const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
+
+  const make = (name, attributes = {}, ...children) => {
+    const e = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+    e.append(...children);
+    return e;
+  };
+
+  // call answers with the body of a success, and throws the problem otherwise.
+  const call = async (path, body, session) => {
+    let response;
+    try {
+      response = await fetch(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...(session && { Authorization: `Bearer ${session}` }) },
+        body: JSON.stringify(body),
+      });
+    } catch {
+      throw { title: say("offline.title"), detail: say("offline.detail") };
+    }
+    const text = await response.text();
+    const answer = text ? JSON.parse(text) : {};
+    if (!response.ok) throw answer;
+    return answer;
+  };
+
+  // end signs out: this page does one step and keeps no session.
+  const end = (session) => fetch("v1/sessions/current", { method: "DELETE", headers: { Authorization: `Bearer ${session.token}` } }).catch(() => {});
+
+  const heading = () => make("h1", {}, say(page));
+  const note = (kind, title, detail) => make("div", { class: kind, role: kind === "problem" ? "alert" : "status" }, make("strong", {}, title), detail);
+  const show = (...content) => main.replaceChildren(heading(), ...content);
+  const done = (key) => show(note("done", say(key), say(`${key}.detail`)));
+
+  const problem = (p) => {
+    const box = note("problem", p.title || say("offline.title"), p.detail || say("offline.detail"));
+    const more = (p.errors || []).filter((e) => e.message !== p.detail);
+    if (more.length) box.append(make("ul", {}, ...more.map((e) => make("li", {}, `${say(e.field) || e.field}: ${e.message}`))));
+    return box;
+  };
+
+  const field = (name, label, autocomplete, hint) => {
+    const type = name.includes("password") ? "password" : "text";
+    const input = make("input", { name, type, autocomplete, required: "", maxlength: "256" });
+    const wrapped = make("label", {}, say(label), input);
+    if (hint) {
+      wrapped.append(make("small", { id: `${name}-hint` }, hint));
+      input.setAttribute("aria-describedby", `${name}-hint`);
+    }
+    return wrapped;
+  };
+
+  // form asks for fields and hands what was typed to submit; a problem is shown
+  // above it, and the form stays.
+  const form = (fields, submit, second) => {
+    const buttons = [make("button", { type: "submit" }, say(`${page}.submit`))];
+    if (second) buttons.push(second.button);
+    const f = make("form", {}, ...fields, ...buttons);
+    const run = async (what) => {
+      f.previousElementSibling?.classList.contains("problem") && f.previousElementSibling.remove();
+      buttons.forEach((b) => (b.disabled = true));
+      try {
+        await what(Object.fromEntries(new FormData(f)));
+      } catch (p) {
+        const at = new Set((p.errors || []).map((e) => e.field));
+        f.querySelectorAll("input").forEach((i) => i.setAttribute("aria-invalid", String(at.has(i.name))));
+        f.before(problem(p));
+        f.querySelector("input")?.focus();
+      }
+      buttons.forEach((b) => (b.disabled = false));
+    };
+    f.addEventListener("submit", (event) => {
+      event.preventDefault();
+      run(submit);
+    });
+    second?.button.addEventListener("click", () => run(second.run));
+    return f;
+  };
+
+  const steps = {
+    "verify": () => show(make("p", {}, say("verify.intro")), form([field("password", "password", "current-password")], async ({ password }) => {
+      await end(await call("v1/accounts/verify", { token, password }));
+      done("verify.done");
+    })),
+
+    "reset-password": () => show(make("p", {}, say("reset-password.intro")), form([field("password", "new_password", "new-password", say("hint"))], async ({ password }) => {
+      await call("v1/password-resets/confirm", { token, password });
+      done("reset-password.done");
+    })),
+
+    "confirm-transfer": () => show(make("p", {}, say("confirm-transfer.intro")), form([], async () => {
+      await call("v1/ownership-transfers/confirm", { token });
+      done("confirm-transfer.done");
+    })),
+
+    "accept-invitation": async () => {
+      const invitation = await call("v1/invitations/lookup", { token });
+      const row = (label, value) => [make("dt", {}, say(label)), make("dd", {}, value)];
+      const until = new Date(invitation.expires_at).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
+      const facts = make("dl", {}, ...row("organization", invitation.organization_name), ...row("role", invitation.roles.join(", ")), ...row("email", invitation.email), ...row("until", until));
+      const known = invitation.has_account;
+      const fields = known
+        ? [field("password", "password", "current-password")]
+        : [field("display_name", "display_name", "name"), field("password", "password", "new-password", say("hint"))];
+      const accept = async (typed) => {
+        if (known) {
+          const session = await call("v1/sessions", { email: invitation.email, password: typed.password });
+          await call("v1/invitations/accept", { token }, session.token).finally(() => end(session));
+        } else {
+          const accepted = await call("v1/invitations/accept", { token, language, ...typed });
+          if (accepted.session) await end(accepted.session);
+        }
+        done("accept-invitation.done");
+      };
+      const decline = async () => {
+        await call("v1/invitations/decline", { token });
+        done("accept-invitation.declined");
+      };
+      const button = make("button", { type: "button", class: "second" }, say("accept-invitation.decline"));
+      show(facts, make("p", {}, say(known ? "accept-invitation.known" : "accept-invitation.new")), form(fields, accept, { button, run: decline }));
+    },
+  };
+
+  document.documentElement.lang = language;
+  document.title = `${say(page)} – Tenure`;
+  if (!token) {
+    show(note("problem", say("link.title"), say("link.detail")));
+    return;
+  }
+  Promise.resolve().then(steps[page]).catch((p) => show(problem(p)));
+})();

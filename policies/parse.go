@@ -1,0 +1,102 @@
+package policies
+
+import (
+	"encoding/json"
+
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// Parse reads one policy. It fails with an *Error that lists every problem of
+// the document: unknown, missing and doubled settings, values of the wrong
+// form, and rules that contradict each other.
+func Parse(document []byte) (*policy.Policy, error) {
+	src, problems := read(document)
+	if src.values == nil {
+		return nil, newError(problems)
+	}
+	problems = append(problems, checkSchema(src)...)
+	decoded := decode(src)
+	checked := check{document: decoded, source: src}
+	checked.all()
+	if problems = append(problems, checked.problems...); len(problems) > 0 {
+		return nil, newError(problems)
+	}
+	return decoded.policy(), nil
+}
+
+// document is a policy as it is written; policy.schema.json describes it.
+type document struct {
+	Name        string                         `json:"name"`
+	Version     int                            `json:"version"`
+	Summary     string                         `json:"summary"`
+	Roles       []role                         `json:"roles"`
+	Members     members                        `json:"members"`
+	Ownership   *ownership                     `json:"ownership"`
+	Invitations invitations                    `json:"invitations"`
+	Refusals    map[domain.Code]policy.Refusal `json:"refusals"`
+}
+
+type role struct {
+	Name        domain.Role         `json:"name"`
+	Summary     string              `json:"summary"`
+	Permissions []domain.Permission `json:"permissions"`
+	Grants      []domain.Role       `json:"grants"`
+	Manages     []domain.Role       `json:"manages"`
+	AdminLike   bool                `json:"admin_like"`
+}
+
+type members struct {
+	FounderRoles     []domain.Role `json:"founder_roles"`
+	SeveralRoles     bool          `json:"several_roles"`
+	MinimumAdmins    int           `json:"minimum_admins"`
+	MayRemoveOneself bool          `json:"may_remove_oneself"`
+}
+
+type ownership struct {
+	Role                 domain.Role   `json:"role"`
+	Candidates           []domain.Role `json:"candidates"`
+	PreviousOwnerBecomes domain.Role   `json:"previous_owner_becomes"`
+	TransferLifetime     string        `json:"transfer_lifetime"`
+}
+
+type invitations struct {
+	Lifetime                string `json:"lifetime"`
+	UsernameRequired        bool   `json:"username_required"`
+	RevokeWhenInviterLeaves *bool  `json:"revoke_when_inviter_leaves"`
+}
+
+// decode fills in what has the right form. What has not is a problem that the
+// schema reports, so that the rules can still be checked on the rest.
+func decode(src source) document {
+	var d document
+	if data, err := json.Marshal(src.value); err == nil {
+		_ = json.Unmarshal(data, &d) // goes on after a value of another type
+	}
+	return d
+}
+
+// policy is the policy of a document without problems.
+func (d document) policy() *policy.Policy {
+	p := &policy.Policy{
+		Name: d.Name, Version: d.Version, Summary: d.Summary,
+		Members:  policy.Members(d.Members),
+		Refusals: d.Refusals,
+	}
+	for _, r := range d.Roles {
+		p.Roles = append(p.Roles, policy.Role(r))
+	}
+	if o := d.Ownership; o != nil {
+		lifetime, _ := ParseDuration(o.TransferLifetime)
+		p.Ownership = &policy.Ownership{
+			Role: o.Role, Candidates: o.Candidates, PreviousOwnerBecomes: o.PreviousOwnerBecomes,
+			TransferLifetime: lifetime,
+		}
+	}
+	lifetime, _ := ParseDuration(d.Invitations.Lifetime)
+	p.Invitations = policy.Invitations{
+		Lifetime: lifetime, UsernameRequired: d.Invitations.UsernameRequired,
+		RevokeWhenInviterLeaves: d.Invitations.RevokeWhenInviterLeaves == nil || *d.Invitations.RevokeWhenInviterLeaves,
+	}
+	return p
+}

@@ -1,0 +1,152 @@
+package policies
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tenure/domain"
+)
+
+// check finds the rules of a document that contradict each other, which no
+// schema can say. It works on what could be decoded.
+type check struct {
+	document document
+	source   source
+	problems []Problem
+}
+
+func (c *check) all() {
+	for i := range c.document.Roles {
+		c.role(i)
+	}
+	c.someoneManages()
+	c.members()
+	if c.document.Ownership != nil {
+		c.ownership(*c.document.Ownership)
+	}
+	c.duration(path{"invitations", "lifetime"}, c.document.Invitations.Lifetime)
+}
+
+func (c *check) role(i int) {
+	r, at := c.document.Roles[i], path{"roles"}.index(i)
+	for _, before := range c.document.Roles[:i] {
+		if r.Name != "" && strings.EqualFold(string(before.Name), string(r.Name)) {
+			c.report(at.down("name"), "Choose another name; the role %s stands above.", before.Name)
+		}
+	}
+	for j, name := range r.Grants {
+		here := at.down("grants").index(j)
+		c.exists(here, name)
+		if o := c.document.Ownership; o != nil && o.Role == name {
+			c.report(here, "Leave out %s; the owner's role changes hands by the ownership transfer alone.", name)
+		}
+	}
+	for j, name := range r.Manages {
+		c.exists(at.down("manages").index(j), name)
+	}
+	c.powers(at, r)
+}
+
+// powers holds a role's permissions against the roles that they are about.
+func (c *check) powers(at path, r role) {
+	may := func(p domain.Permission) bool { return slices.Contains(r.Permissions, p) }
+	needsGrants := may(domain.InviteMembers) || may(domain.ChangeRoles)
+	needsManages := may(domain.ChangeRoles) || may(domain.RemoveMembers)
+	switch {
+	case needsGrants && len(r.Grants) == 0:
+		c.report(at, "Add \"grants\": the roles that %s may give when it invites or changes members, or take %s and %s away.", r.Name, domain.InviteMembers, domain.ChangeRoles)
+	case !needsGrants && len(r.Grants) > 0:
+		c.report(at.down("grants"), "Leave this out, or give %s the permission %s or %s.", r.Name, domain.InviteMembers, domain.ChangeRoles)
+	}
+	switch {
+	case needsManages && len(r.Manages) == 0:
+		c.report(at, "Add \"manages\": the roles whose holders %s may change or remove, or take %s and %s away.", r.Name, domain.ChangeRoles, domain.RemoveMembers)
+	case !needsManages && len(r.Manages) > 0:
+		c.report(at.down("manages"), "Leave this out, or give %s the permission %s or %s.", r.Name, domain.ChangeRoles, domain.RemoveMembers)
+	}
+	if may(domain.TransferOwnership) && c.document.Ownership == nil {
+		c.report(at.down("permissions").index(slices.Index(r.Permissions, domain.TransferOwnership)),
+			"Leave this out, or add \"ownership\"; nobody owns an organization of this policy.")
+	}
+}
+
+func (c *check) someoneManages() {
+	manages := slices.ContainsFunc(c.document.Roles, func(r role) bool { return len(r.Manages) > 0 })
+	if len(c.document.Roles) > 0 && !manages {
+		c.report(path{"roles"}, "Let at least one role manage others: give it \"manages\" and the permission %s or %s.", domain.ChangeRoles, domain.RemoveMembers)
+	}
+}
+
+func (c *check) members() {
+	m, at := c.document.Members, path{"members"}
+	adminLike := len(m.FounderRoles) == 0
+	for i, name := range m.FounderRoles {
+		r := c.exists(at.down("founder_roles").index(i), name)
+		adminLike = adminLike || r.AdminLike || r.Name == ""
+	}
+	if len(m.FounderRoles) > 1 && !m.SeveralRoles {
+		c.report(at.down("founder_roles"), "Give exactly one role, or set several_roles to true.")
+	}
+	if m.MinimumAdmins > 0 && !adminLike {
+		c.report(at.down("founder_roles"), "Give the founder an admin_like role, or set minimum_admins to 0; an organization starts with its founder alone.")
+	}
+}
+
+func (c *check) ownership(o ownership) {
+	at := path{"ownership"}
+	owner := c.exists(at.down("role"), o.Role)
+	if owner.Name != "" && !slices.Contains(owner.Permissions, domain.TransferOwnership) {
+		c.report(at.down("role"), "Give %s the permission %s; the ownership could never change hands.", o.Role, domain.TransferOwnership)
+	}
+	if founder := c.document.Members.FounderRoles; len(founder) > 0 && !slices.Contains(founder, o.Role) {
+		c.report(path{"members", "founder_roles"}, "Add %s; the founder is the first owner.", o.Role)
+	}
+	for i, name := range o.Candidates {
+		c.existsNotOwner(at.down("candidates").index(i), name, o.Role)
+	}
+	previous := c.existsNotOwner(at.down("previous_owner_becomes"), o.PreviousOwnerBecomes, o.Role)
+	if c.document.Members.MinimumAdmins > 0 && owner.Name != "" && previous.Name != "" && !owner.AdminLike && !previous.AdminLike {
+		c.report(at.down("previous_owner_becomes"), "Make %s or %s admin_like; a transfer to the last admin would leave none.", o.Role, o.PreviousOwnerBecomes)
+	}
+	c.duration(at.down("transfer_lifetime"), o.TransferLifetime)
+}
+
+// exists finds a role, and reports a name that no role has. An empty name is a
+// matter of the schema.
+func (c *check) exists(at path, name domain.Role) role {
+	i := slices.IndexFunc(c.document.Roles, func(r role) bool { return r.Name == name })
+	switch {
+	case name == "":
+		return role{}
+	case i < 0:
+		names := make([]domain.Role, len(c.document.Roles))
+		for i, r := range c.document.Roles {
+			names[i] = r.Name
+		}
+		c.report(at, "Name a role of this policy; %q is none.%s", name, didYouMean(string(name), names))
+		return role{}
+	}
+	return c.document.Roles[i]
+}
+
+func (c *check) existsNotOwner(at path, name, owner domain.Role) role {
+	if name == owner && name != "" {
+		c.report(at, "Name another role; %s is the owner's own.", owner)
+	}
+	return c.exists(at, name)
+}
+
+// duration checks a length of time. An absent one is a matter of the schema.
+func (c *check) duration(at path, text string) {
+	if _, given := c.source.find(at).(string); !given {
+		return
+	}
+	if _, err := ParseDuration(text); err != nil {
+		c.report(at, "%q is no length of time for a policy: %s.", text, err)
+	}
+}
+
+func (c *check) report(at path, format string, args ...any) {
+	c.problems = append(c.problems, c.source.at(at, fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,200 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+)
+
+// DeadlineKind says what is waited for.
+type DeadlineKind string
+
+// The kinds of deadlines.
+const (
+	InvitationExpiry DeadlineKind = "invitation_expiry" // an open invitation's lifetime is over
+	TransferExpiry   DeadlineKind = "transfer_expiry"   // a pending ownership transfer's time is over
+	StaleReservation DeadlineKind = "reservation"       // an unconfirmed reservation's time is over
+	MailDue          DeadlineKind = "mail"              // a mail is to be sent; due when it was asked for
+)
+
+// The templates of mails.
+const (
+	TemplateVerification      = "verification"       // account.verification_requested
+	TemplatePasswordReset     = "password_reset"     // account.password_reset_requested
+	TemplateAlreadyRegistered = "already_registered" // account.registration_repeated
+	TemplateInvitation        = "invitation"         // invitation.issued, invitation.resent
+	TemplateOwnershipTransfer = "ownership_transfer" // organization.ownership_transfer_requested
+)
+
+// Deadline is something that has to be done at a time. It holds no personal
+// data; what is empty does not concern its kind.
+type Deadline struct {
+	Kind           DeadlineKind          `json:"kind"`
+	Due            time.Time             `json:"due"`
+	AccountID      domain.AccountID      `json:"account_id,omitempty"` // of a mail: the recipient, unless InvitationID is set
+	OrganizationID domain.OrganizationID `json:"organization_id,omitempty"`
+	InvitationID   domain.InvitationID   `json:"invitation_id,omitempty"`
+	TransferID     domain.TransferID     `json:"transfer_id,omitempty"`
+	Reservation    *Reservation          `json:"reservation,omitempty"`
+	MailID         domain.MailID         `json:"mail_id,omitempty"`
+	Template       string                `json:"template,omitempty"`
+	Generation     int                   `json:"generation,omitempty"` // of the link
+	EventID        string                `json:"event_id"`             // of the event that made the deadline
+	Position       eventstore.Position   `json:"position"`
+	At             time.Time             `json:"at"` // when that event occurred
+}
+
+// Reservation names a reserved text by its keyed hash.
+type Reservation struct {
+	Kind   string `json:"kind"`
+	Key    string `json:"key"`
+	Holder string `json:"holder"`
+}
+
+const (
+	deadlinesView      = "deadlines.v1"
+	deadlinesPartition = "all"
+)
+
+// Due returns up to limit (1 to 1,000) deadlines of a kind whose time has come,
+// the most urgent first.
+func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limit int) ([]Deadline, error) {
+	const maxDue = 1000
+	if limit < 1 || limit > maxDue {
+		return nil, domain.Invalid("limit", "Give a number from 1 to 1000.")
+	}
+	rows, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	var due []Deadline
+	for _, row := range rows {
+		if row.Sort > sortTime(now) {
+			break
+		}
+		var d Deadline
+		if err := json.Unmarshal(row.Body, &d); err != nil {
+			return nil, err
+		}
+		due = append(due, d)
+	}
+	return due, nil
+}
+
+// NextDue is when the most urgent deadline of a kind is due, also if that time
+// has come; ok is false if there is none.
+func (r *Reader) NextDue(ctx context.Context, kind DeadlineKind) (due time.Time, ok bool, err error) {
+	rows, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, false, err
+	}
+	var d Deadline
+	err = json.Unmarshal(rows[0].Body, &d)
+	return d.Due, err == nil, err
+}
+
+func deadlines() View[Deadline] {
+	return View[Deadline]{
+		Name: deadlinesView,
+		Types: []string{
+			"invitation.", "organization.ownership_transfer", "reservation.", "mail.",
+			"account.verification_requested.", "account.password_reset_requested.", "account.registration_repeated.",
+		},
+		Touches: touchDeadlines,
+		Fold:    foldDeadline,
+		Entries: func(_ Key, d *Deadline) []Entry { return []Entry{{string(d.Kind), sortTime(d.Due)}} },
+	}
+}
+
+func touchDeadlines(e Event) []Key {
+	mail := deadlineKey(MailDue, uuid.UUID(e.ID).String())
+	switch x := e.Event.(type) {
+	case account.VerificationRequested, account.PasswordResetRequested, account.RegistrationRepeated:
+		return []Key{mail}
+	case invitation.Issued:
+		return []Key{mail, deadlineKey(InvitationExpiry, string(x.InvitationID))}
+	case invitation.Resent:
+		return []Key{mail, deadlineKey(InvitationExpiry, string(x.InvitationID))}
+	case organization.OwnershipTransferRequested:
+		return []Key{mail, deadlineKey(TransferExpiry, string(x.TransferID))}
+	case organization.OwnershipTransferEnded:
+		return []Key{deadlineKey(TransferExpiry, string(x.TransferID))}
+	case organization.OwnershipTransferred:
+		return []Key{deadlineKey(TransferExpiry, string(x.TransferID))}
+	case reservation.Made:
+		return []Key{reservationKey(x.Kind, x.Key)}
+	case reservation.Confirmed:
+		return []Key{reservationKey(x.Kind, x.Key)}
+	case reservation.Released:
+		return []Key{reservationKey(x.Kind, x.Key)}
+	case mailing.Sent:
+		return []Key{deadlineKey(MailDue, string(x.MailID))}
+	case mailing.Abandoned:
+		return []Key{deadlineKey(MailDue, string(x.MailID))}
+	}
+	if _, id, ok := invitationOf(e.Event); ok {
+		return []Key{deadlineKey(InvitationExpiry, string(id))}
+	}
+	return nil
+}
+
+// foldDeadline makes a deadline of an event that asks for something; every
+// other event that touches one has settled it.
+func foldDeadline(_ *Deadline, in In[Deadline]) *Deadline {
+	at := in.Metadata.OccurredAt.UTC()
+	d := Deadline{EventID: uuid.UUID(in.ID).String(), Position: in.Position, At: at}
+	mail := in.Key == deadlineKey(MailDue, d.EventID)
+	if mail {
+		d.Kind, d.Due, d.MailID = MailDue, at, domain.MailID(d.EventID)
+	}
+	switch x := in.Event.Event.(type) {
+	case account.VerificationRequested:
+		d.Template, d.AccountID, d.Generation = TemplateVerification, x.AccountID, x.Generation
+	case account.PasswordResetRequested:
+		d.Template, d.AccountID, d.Generation = TemplatePasswordReset, x.AccountID, x.Generation
+	case account.RegistrationRepeated:
+		d.Template, d.AccountID = TemplateAlreadyRegistered, x.AccountID
+	case invitation.Issued:
+		d.OrganizationID, d.InvitationID, d.Generation = x.OrganizationID, x.InvitationID, 1
+		d.mailOr(mail, TemplateInvitation, InvitationExpiry, x.ExpiresAt)
+	case invitation.Resent:
+		d.OrganizationID, d.InvitationID, d.Generation = x.OrganizationID, x.InvitationID, x.Generation
+		d.mailOr(mail, TemplateInvitation, InvitationExpiry, x.ExpiresAt)
+	case organization.OwnershipTransferRequested:
+		d.OrganizationID, d.TransferID, d.AccountID = x.OrganizationID, x.TransferID, x.From
+		d.mailOr(mail, TemplateOwnershipTransfer, TransferExpiry, x.ExpiresAt)
+	case reservation.Made:
+		d.Kind, d.Due = StaleReservation, x.ExpiresAt.UTC()
+		d.Reservation = &Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
+	default:
+		return nil
+	}
+	return &d
+}
+
+// mailOr makes it the mail with a template, or the deadline of a kind.
+func (d *Deadline) mailOr(mail bool, template string, kind DeadlineKind, due time.Time) {
+	if mail {
+		d.Template = template
+		return
+	}
+	d.Kind, d.Due = kind, due.UTC()
+}
+
+func deadlineKey(kind DeadlineKind, id string) Key {
+	return Key{Partition: deadlinesPartition, ID: string(kind) + "/" + id}
+}
+
+func reservationKey(kind, key string) Key {
+	return deadlineKey(StaleReservation, kind+"/"+key)
+}

@@ -1,0 +1,180 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+)
+
+// Invitation is the document of an invitation of an organization.
+type Invitation struct {
+	InvitationID domain.InvitationID `json:"invitation_id"`
+	Email        domain.Email        `json:"email"`
+	Username     domain.Username     `json:"username,omitempty"`
+	Roles        []domain.Role       `json:"roles"`
+	Status       invitation.Status   `json:"status"`
+	Generation   int                 `json:"generation"`
+	InvitedBy    domain.AccountID    `json:"invited_by,omitempty"`
+	Language     string              `json:"language"`
+	IssuedAt     time.Time           `json:"issued_at"`
+	ResentAt     *time.Time          `json:"resent_at,omitempty"`
+	ExpiresAt    time.Time           `json:"expires_at"`
+	ClosedAt     *time.Time          `json:"closed_at,omitempty"` // when it stopped pending
+	AcceptedBy   domain.AccountID    `json:"accepted_by,omitempty"`
+}
+
+// InvitationsQuery asks for a page of an organization's invitations.
+type InvitationsQuery struct {
+	Organization domain.OrganizationID
+	Status       string // pending, accepted, declined, revoked or expired; empty for all
+	Role         string // only invitations to this role; empty for all
+	Q            string // beginnings of words in e-mail address and username, as in MembersQuery
+	Sort         string // -issued_at (default), issued_at, email, -email; empty with Q
+	Cursor       string
+	Limit        int // 1 to 200, default 50
+}
+
+const invitationsView = "invitations.v1"
+
+// Invitation returns one invitation's document. It fails with CodeNotFound.
+func (r *Reader) Invitation(ctx context.Context, org domain.OrganizationID, id domain.InvitationID) ([]byte, error) {
+	return r.document(ctx, invitationsView, Key{string(org), string(id)}, "No such invitation", "Look the invitation up in the list of invitations.")
+}
+
+// Invitations returns a page. It fails with CodeInvalid. A page of a search can
+// be short and still have a cursor.
+func (r *Reader) Invitations(ctx context.Context, q InvitationsQuery) (Page, error) {
+	return r.cached(ctx, invitationsView, string(q.Organization), q, func() (Page, error) {
+		s, err := q.scan()
+		if err != nil {
+			return Page{}, err
+		}
+		return s.page(ctx, r.storage)
+	})
+}
+
+func (q InvitationsQuery) scan() (scan, error) {
+	switch invitation.Status(q.Status) {
+	case "", invitation.StatusPending, invitation.StatusAccepted, invitation.StatusDeclined, invitation.StatusRevoked, invitation.StatusExpired:
+	default:
+		return scan{}, domain.Invalid("status", "Use pending, accepted, declined, revoked or expired.")
+	}
+	if err := checkFilter("role", q.Role); err != nil {
+		return scan{}, err
+	}
+	s := scan{view: invitationsView, partition: string(q.Organization), cursor: q.Cursor, limit: q.Limit}
+	words, err := searchWords(q.Q)
+	if err != nil {
+		return scan{}, err
+	}
+	if len(words) > 0 {
+		if q.Sort != "" {
+			return scan{}, errSortedSearch()
+		}
+		s.index = "word"
+		return s.search(words, []string{q.Status, q.Role}, func(body []byte) ([]string, bool, error) {
+			var i Invitation
+			err := json.Unmarshal(body, &i)
+			matches := (q.Status == "" || string(i.Status) == q.Status) && (q.Role == "" || slices.Contains(i.Roles, domain.Role(q.Role)))
+			return i.words(), matches, err
+		}), nil
+	}
+	field, descending, err := parseSort(cmp.Or(q.Sort, "-issued_at"), "issued_at", "email")
+	if err != nil {
+		return scan{}, err
+	}
+	s.index, s.descending = invitationIndex(q.Status, domain.Role(q.Role), field), descending
+	return s, nil
+}
+
+func invitations() View[Invitation] {
+	return View[Invitation]{
+		Name:  invitationsView,
+		Types: []string{"invitation."},
+		Touches: func(e Event) []Key {
+			if org, id, ok := invitationOf(e.Event); ok {
+				return []Key{{Partition: string(org), ID: string(id)}}
+			}
+			return nil
+		},
+		Fold:    foldInvitation,
+		Entries: func(_ Key, i *Invitation) []Entry { return i.entries() },
+	}
+}
+
+func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
+	at := in.Metadata.OccurredAt.UTC()
+	if x, ok := in.Event.Event.(invitation.Issued); ok {
+		return &Invitation{
+			InvitationID: x.InvitationID, Email: x.Email, Username: x.Username, Roles: roles(x.Roles), Status: invitation.StatusPending,
+			Generation: 1, InvitedBy: x.InvitedBy, Language: x.Language, IssuedAt: at, ExpiresAt: x.ExpiresAt.UTC(),
+		}
+	}
+	if i == nil {
+		return nil
+	}
+	close := func(status invitation.Status) { i.Status, i.ClosedAt = status, &at }
+	switch x := in.Event.Event.(type) {
+	case invitation.Resent:
+		i.Status, i.ClosedAt = invitation.StatusPending, nil
+		i.Generation, i.ResentAt, i.ExpiresAt = x.Generation, &at, x.ExpiresAt.UTC()
+	case invitation.Accepted:
+		close(invitation.StatusAccepted)
+		i.AcceptedBy = x.AccountID
+	case invitation.Declined:
+		close(invitation.StatusDeclined)
+	case invitation.Revoked:
+		close(invitation.StatusRevoked)
+	case invitation.Expired:
+		close(invitation.StatusExpired)
+	}
+	return i
+}
+
+func (i *Invitation) entries() []Entry {
+	issued, email := sortTime(i.IssuedAt), i.Email.Key()
+	var entries []Entry
+	for _, status := range []string{"", string(i.Status)} {
+		for _, role := range append([]domain.Role{""}, i.Roles...) {
+			entries = append(entries,
+				Entry{invitationIndex(status, role, "issued_at"), issued},
+				Entry{invitationIndex(status, role, "email"), email})
+		}
+	}
+	for _, word := range i.words() {
+		entries = append(entries, Entry{"word", word})
+	}
+	return entries
+}
+
+func (i *Invitation) words() []string { return findableWords(i.Email, string(i.Username)) }
+
+// invitationIndex names the index of invitations in the order of a field, with
+// a status and a role unless these are empty.
+func invitationIndex(status string, role domain.Role, field string) string {
+	return status + "." + field + "." + string(role)
+}
+
+// invitationOf says which invitation of which organization an event is about.
+func invitationOf(e domain.Event) (domain.OrganizationID, domain.InvitationID, bool) {
+	switch x := e.(type) {
+	case invitation.Issued:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Resent:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Accepted:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Declined:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Revoked:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Expired:
+		return x.OrganizationID, x.InvitationID, true
+	}
+	return "", "", false
+}

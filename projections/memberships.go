@@ -1,0 +1,136 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+)
+
+// Membership is the document of an account's membership in an organization.
+type Membership struct {
+	OrganizationID domain.OrganizationID `json:"organization_id"`
+	Roles          []domain.Role         `json:"roles"`
+	Status         organization.Status   `json:"status"`
+	JoinedAt       time.Time             `json:"joined_at"`
+}
+
+// MembershipsQuery asks for a page of the organizations of an account: those
+// that it is a member of now, in the order of joining.
+type MembershipsQuery struct {
+	Account domain.AccountID
+	Cursor  string
+	Limit   int // 1 to 200, default 50
+}
+
+const membershipsView = "memberships.v1"
+
+// Memberships returns a page of Membership documents, each with the
+// organization's "name" and "policy" besides. It fails with CodeInvalid.
+func (r *Reader) Memberships(ctx context.Context, q MembershipsQuery) (Page, error) {
+	s := scan{view: membershipsView, partition: string(q.Account), index: "joined_at", cursor: q.Cursor, limit: q.Limit}
+	s.items = func(ctx context.Context, rows []Row) ([][]byte, error) {
+		orgs := make([]domain.OrganizationID, len(rows))
+		for i, row := range rows {
+			orgs[i] = domain.OrganizationID(row.ID)
+		}
+		return r.withOrganization(ctx, rows, orgs)
+	}
+	return s.page(ctx, r.storage)
+}
+
+// withOrganization adds name and policy of the organizations to the documents
+// of the rows.
+func (r *Reader) withOrganization(ctx context.Context, rows []Row, orgs []domain.OrganizationID) ([][]byte, error) {
+	keys := make([]Key, len(rows))
+	for i, id := range orgs {
+		keys[i] = organizationKey(id)
+	}
+	documents, err := r.storage.Documents(ctx, organizationsView, keys)
+	if err != nil {
+		return nil, err
+	}
+	items := make([][]byte, len(rows))
+	for i, row := range rows {
+		items[i] = row.Body
+		if documents[i] == nil {
+			continue // the two views can be an instant apart
+		}
+		var added struct {
+			Name   string `json:"name"`
+			Policy string `json:"policy"`
+		}
+		if err := json.Unmarshal(documents[i], &added); err != nil {
+			return nil, err
+		}
+		tail, err := json.Marshal(added)
+		if err != nil {
+			return nil, err
+		}
+		// {…} and {…} make {…,…}
+		item := append(make([]byte, 0, len(row.Body)+len(tail)), row.Body[:len(row.Body)-1]...)
+		items[i] = append(append(item, ','), tail[1:]...)
+	}
+	return items, nil
+}
+
+func memberships() View[Membership] {
+	return View[Membership]{
+		Name: membershipsView,
+		Types: []string{
+			"organization.activated.", "organization.member_joined.", "organization.member_removed.",
+			"organization.roles_changed.", "organization.ownership_transferred.",
+		},
+		Touches: func(e Event) []Key {
+			switch x := e.Event.(type) {
+			case organization.Activated:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.MemberJoined:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.MemberRemoved:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.RolesChanged:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.OwnershipTransferred:
+				return []Key{membershipKey(x.From, x.OrganizationID), membershipKey(x.To, x.OrganizationID)}
+			}
+			return nil
+		},
+		Fold: foldMembership,
+		Entries: func(_ Key, m *Membership) []Entry {
+			return []Entry{{"joined_at", sortTime(m.JoinedAt)}}
+		},
+	}
+}
+
+func foldMembership(m *Membership, in In[Membership]) *Membership {
+	at := in.Metadata.OccurredAt.UTC()
+	switch x := in.Event.Event.(type) {
+	case organization.Activated:
+		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at}
+	case organization.MemberJoined:
+		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at}
+	case organization.MemberRemoved:
+		return nil
+	}
+	if m == nil {
+		return nil
+	}
+	switch x := in.Event.Event.(type) {
+	case organization.RolesChanged:
+		m.Roles = roles(x.After)
+	case organization.OwnershipTransferred:
+		if in.Key.Partition == string(x.From) {
+			m.Roles = roles(x.FromAfter)
+		} else {
+			m.Roles = roles(x.ToAfter)
+		}
+	}
+	return m
+}
+
+func membershipKey(account domain.AccountID, org domain.OrganizationID) Key {
+	return Key{Partition: string(account), ID: string(org)}
+}

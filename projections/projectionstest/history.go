@@ -1,0 +1,397 @@
+package projectionstest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/apikey"
+	"tenure/domain/invitation"
+	"tenure/domain/mailing"
+	"tenure/domain/organization"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// history makes events that can happen, in an order in which they can.
+type history struct {
+	t        *rapid.T
+	now      time.Time
+	events   []recorded
+	accounts []person
+	orgs     []*org
+	keys     []domain.APIKeyID
+	mails    []domain.MailID
+	reserved map[string]string // key → holder, of unconfirmed reservations
+}
+
+// recorded is an event that is not in the log yet.
+type recorded struct {
+	id       eventstore.ID
+	stream   string
+	event    domain.Event
+	metadata codec.Metadata
+}
+
+type person struct {
+	id       domain.AccountID
+	email    domain.Email
+	username domain.Username
+	name     string
+}
+
+type org struct {
+	id          domain.OrganizationID
+	name        domain.OrganizationName
+	members     map[domain.AccountID][]domain.Role // active
+	names       map[domain.AccountID]string
+	invitations []*invited
+	transfer    *organization.OwnershipTransferRequested
+}
+
+type invited struct {
+	id         domain.InvitationID
+	by         domain.AccountID
+	to         person
+	roles      []domain.Role
+	generation int
+	status     invitation.Status
+}
+
+// people are hard to tell apart, to sort and to find.
+func people() []person {
+	names := []struct{ name, username, email string }{
+		{"Ada Lovelace", "ada", "ada.lovelace@example.com"},
+		{"ada LOVELACE", "Ada2", "Ada.Byron@EXAMPLE.com"},
+		{"Élodie d'Été-Straße", "élodie", "elodie+list@exämple.fr"},
+		{"E\u0301lodie", "ÉLODIE2", "e.lodie@example.com"},
+		{"李小龍", "bruce", "bruce_lee@example.org"},
+		{"A", "a", "a@a.example"},
+		{"<Bob> & \"Co\"", "bob.co", "bob@example.com"},
+		{"ada", "", "x-y.z@sub.example.com"},
+	}
+	people := make([]person, len(names))
+	for i, n := range names {
+		people[i] = person{id: domain.AccountID(id("account", i)), name: n.name, username: domain.Username(n.username), email: domain.Email(n.email)}
+	}
+	return people
+}
+
+func newHistory(t *rapid.T) *history {
+	return &history{t: t, now: time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC), accounts: people(), reserved: map[string]string{}}
+}
+
+// grow adds about steps events.
+func (h *history) grow(steps int) {
+	actions := []func(){
+		h.activate, h.rename, h.invite, h.invite, h.resend, h.accept, h.accept, h.decline, h.revoke, h.expire,
+		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer,
+		h.askForMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
+	}
+	h.activate()
+	for range steps {
+		h.now = h.now.Add(rapid.SampledFrom([]time.Duration{0, time.Microsecond, time.Second, time.Hour}).Draw(h.t, "pause"))
+		rapid.SampledFrom(actions).Draw(h.t, "action")()
+	}
+}
+
+// id is a UUID that is the same in every run.
+func id(kind string, n int) string {
+	return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%s %d", kind, n)).String()
+}
+
+func (h *history) record(stream string, e domain.Event) eventstore.ID {
+	eventID := eventstore.ID(uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "event %d", len(h.events))))
+	h.events = append(h.events, recorded{id: eventID, stream: stream, event: e, metadata: codec.Metadata{
+		Actor:       rapid.SampledFrom([]domain.Actor{domain.ByAccount(h.accounts[0].id), domain.ByProcess("deadlines"), domain.Public()}).Draw(h.t, "actor"),
+		OccurredAt:  h.now,
+		Reason:      rapid.SampledFrom([]string{"", "left the \"team\"", "línea <2>"}).Draw(h.t, "reason"),
+		Correlation: "c" + fmt.Sprint(len(h.events)),
+	}})
+	return eventID
+}
+
+func (h *history) inOrg(o *org, e domain.Event) eventstore.ID {
+	return h.record("organization-"+string(o.id), e)
+}
+
+func (h *history) inInvitation(i *invited, e domain.Event) eventstore.ID {
+	return h.record("invitation-"+string(i.id), e)
+}
+
+func (h *history) mail(eventID eventstore.ID) {
+	h.mails = append(h.mails, domain.MailID(uuid.UUID(eventID).String()))
+}
+
+// pick draws one of the things, or the zero value if there are none.
+func pick[T any](h *history, label string, things []T) (picked T, ok bool) {
+	if len(things) == 0 {
+		return picked, false
+	}
+	return rapid.SampledFrom(things).Draw(h.t, label), true
+}
+
+func (h *history) roles() []domain.Role {
+	return rapid.SampledFrom([][]domain.Role{{"USER"}, {"ADMIN"}, {"ADMIN", "USER"}, {}, {"ROLE.with/dots"}}).Draw(h.t, "roles")
+}
+
+func (h *history) activate() {
+	if len(h.orgs) == 3 {
+		return
+	}
+	founder, _ := pick(h, "founder", h.accounts)
+	name := rapid.SampledFrom([]string{"Acme", "acme two", "Zoë & Söhne", "Émile", "Zoe"}).Draw(h.t, "name")
+	o := &org{
+		id: domain.OrganizationID(id("organization", len(h.orgs))), name: domain.OrganizationName(name),
+		members: map[domain.AccountID][]domain.Role{founder.id: {"OWNER"}}, names: map[domain.AccountID]string{founder.id: founder.name},
+	}
+	h.orgs = append(h.orgs, o)
+	h.inOrg(o, organization.Activated{
+		OrganizationID: o.id, Name: o.name, Policy: "ownership", PolicyVersion: 1, AccountID: founder.id,
+		Email: founder.email, Username: founder.username, DisplayName: founder.name, Roles: []domain.Role{"OWNER"},
+	})
+}
+
+func (h *history) rename() {
+	o, _ := pick(h, "organization", h.orgs)
+	before := o.name
+	o.name = domain.OrganizationName(rapid.SampledFrom([]string{"Acme", "Beta Co.", "ωmega"}).Draw(h.t, "new name"))
+	h.inOrg(o, organization.Renamed{OrganizationID: o.id, Before: before, After: o.name})
+}
+
+func (h *history) invite() {
+	o, _ := pick(h, "organization", h.orgs)
+	to, _ := pick(h, "invitee", h.accounts)
+	i := &invited{id: domain.InvitationID(id("invitation", len(h.events))), by: h.accounts[0].id, to: to, roles: h.roles(), generation: 1, status: invitation.StatusPending}
+	o.invitations = append(o.invitations, i)
+	expires := h.now.Add(time.Hour)
+	h.inOrg(o, organization.InvitationOpened{
+		OrganizationID: o.id, InvitationID: i.id, Generation: 1, Email: to.email, Username: to.username, Roles: i.roles,
+		Language: "en", InvitedBy: i.by, ExpiresAt: expires,
+	})
+	h.mail(h.inInvitation(i, invitation.Issued{
+		InvitationID: i.id, OrganizationID: o.id, Email: to.email, Username: to.username, Roles: i.roles,
+		Language: "en", InvitedBy: i.by, ExpiresAt: expires,
+	}))
+}
+
+// invitation picks one with one of the statuses.
+func (h *history) invitation(statuses ...invitation.Status) (o *org, i *invited, ok bool) {
+	o, _ = pick(h, "organization", h.orgs)
+	var fitting []*invited
+	for _, i := range o.invitations {
+		for _, s := range statuses {
+			if i.status == s {
+				fitting = append(fitting, i)
+			}
+		}
+	}
+	i, ok = pick(h, "invitation", fitting)
+	return o, i, ok
+}
+
+func (h *history) resend() {
+	o, i, ok := h.invitation(invitation.StatusPending, invitation.StatusExpired)
+	if !ok {
+		return
+	}
+	i.generation++
+	i.status = invitation.StatusPending
+	expires := h.now.Add(2 * time.Hour)
+	h.inOrg(o, organization.InvitationOpened{
+		OrganizationID: o.id, InvitationID: i.id, Generation: i.generation, Email: i.to.email, Username: i.to.username,
+		Roles: i.roles, Language: "en", InvitedBy: i.by, ExpiresAt: expires,
+	})
+	h.mail(h.inInvitation(i, invitation.Resent{InvitationID: i.id, OrganizationID: o.id, Generation: i.generation, ExpiresAt: expires}))
+}
+
+func (h *history) accept() {
+	o, i, ok := h.invitation(invitation.StatusPending)
+	if !ok {
+		return
+	}
+	i.status = invitation.StatusAccepted
+	h.inInvitation(i, invitation.Accepted{InvitationID: i.id, OrganizationID: o.id, AccountID: i.to.id})
+	if _, active := o.members[i.to.id]; active {
+		h.inOrg(o, organization.InvitationClosed{OrganizationID: o.id, InvitationID: i.id, Outcome: "accepted"})
+		return
+	}
+	o.members[i.to.id], o.names[i.to.id] = i.roles, i.to.name
+	h.inOrg(o, organization.MemberJoined{
+		OrganizationID: o.id, AccountID: i.to.id, Email: i.to.email, Username: i.to.username, DisplayName: i.to.name,
+		Roles: i.roles, InvitationID: i.id, InvitedBy: i.by,
+	})
+}
+
+func (h *history) close(status invitation.Status, event func(o *org, i *invited) domain.Event) {
+	o, i, ok := h.invitation(invitation.StatusPending)
+	if !ok {
+		return
+	}
+	i.status = status
+	h.inInvitation(i, event(o, i))
+	h.inOrg(o, organization.InvitationClosed{OrganizationID: o.id, InvitationID: i.id, Outcome: string(status)})
+}
+
+func (h *history) decline() {
+	h.close(invitation.StatusDeclined, func(o *org, i *invited) domain.Event {
+		return invitation.Declined{InvitationID: i.id, OrganizationID: o.id}
+	})
+}
+
+func (h *history) revoke() {
+	h.close(invitation.StatusRevoked, func(o *org, i *invited) domain.Event {
+		return invitation.Revoked{InvitationID: i.id, OrganizationID: o.id, Cause: invitation.CauseRevoked}
+	})
+}
+
+func (h *history) expire() {
+	h.close(invitation.StatusExpired, func(o *org, i *invited) domain.Event {
+		return invitation.Expired{InvitationID: i.id, OrganizationID: o.id, Generation: i.generation}
+	})
+}
+
+// member picks an active member.
+func (h *history) member() (o *org, id domain.AccountID, ok bool) {
+	o, _ = pick(h, "organization", h.orgs)
+	var active []domain.AccountID
+	for _, p := range h.accounts {
+		if _, is := o.members[p.id]; is {
+			active = append(active, p.id)
+		}
+	}
+	id, ok = pick(h, "member", active)
+	return o, id, ok
+}
+
+func (h *history) changeRoles() {
+	if o, id, ok := h.member(); ok {
+		after := h.roles()
+		h.inOrg(o, organization.RolesChanged{OrganizationID: o.id, AccountID: id, Before: o.members[id], After: after})
+		o.members[id] = after
+	}
+}
+
+func (h *history) renameMember() {
+	if o, id, ok := h.member(); ok {
+		after := rapid.SampledFrom([]string{"Zed", "Ada Straße", "élan VITAL", "x"}).Draw(h.t, "display name")
+		h.inOrg(o, organization.MemberRenamed{OrganizationID: o.id, AccountID: id, Before: o.names[id], After: after})
+		o.names[id] = after
+	}
+}
+
+func (h *history) remove() {
+	if o, id, ok := h.member(); ok {
+		h.inOrg(o, organization.MemberRemoved{OrganizationID: o.id, AccountID: id, Roles: o.members[id]})
+		delete(o.members, id)
+	}
+}
+
+func (h *history) requestTransfer() {
+	o, from, ok := h.member()
+	if !ok || o.transfer != nil || len(o.members) < 2 {
+		return
+	}
+	for _, p := range h.accounts {
+		if _, is := o.members[p.id]; is && p.id != from {
+			o.transfer = &organization.OwnershipTransferRequested{
+				OrganizationID: o.id, TransferID: domain.TransferID(id("transfer", len(h.events))), From: from, To: p.id, ExpiresAt: h.now.Add(time.Hour),
+			}
+			h.mail(h.inOrg(o, *o.transfer))
+			return
+		}
+	}
+}
+
+func (h *history) endTransfer() {
+	o, _ := pick(h, "organization", h.orgs)
+	if x := o.transfer; x != nil {
+		o.transfer = nil
+		h.inOrg(o, organization.OwnershipTransferEnded{OrganizationID: o.id, TransferID: x.TransferID, From: x.From, To: x.To, Outcome: "cancelled"})
+	}
+}
+
+func (h *history) transfer() {
+	o, _ := pick(h, "organization", h.orgs)
+	x := o.transfer
+	if x == nil || o.members[x.From] == nil || o.members[x.To] == nil {
+		return
+	}
+	o.transfer = nil
+	h.inOrg(o, organization.OwnershipTransferred{
+		OrganizationID: o.id, TransferID: x.TransferID, From: x.From, FromBefore: o.members[x.From], FromAfter: []domain.Role{"ADMIN"},
+		To: x.To, ToBefore: o.members[x.To], ToAfter: []domain.Role{"OWNER"},
+	})
+	o.members[x.From], o.members[x.To] = []domain.Role{"ADMIN"}, []domain.Role{"OWNER"}
+}
+
+func (h *history) askForMail() {
+	p, _ := pick(h, "account", h.accounts)
+	e := rapid.SampledFrom([]domain.Event{
+		account.VerificationRequested{AccountID: p.id, Generation: 2, ExpiresAt: h.now.Add(time.Hour)},
+		account.PasswordResetRequested{AccountID: p.id, Generation: 3, ExpiresAt: h.now.Add(time.Hour)},
+		account.RegistrationRepeated{AccountID: p.id},
+		account.SessionStarted{AccountID: p.id, SessionID: "s", ExpiresAt: h.now.Add(time.Hour)}, // no view's business
+	}).Draw(h.t, "account event")
+	eventID := h.record("account-"+string(p.id), e)
+	if _, session := e.(account.SessionStarted); !session {
+		h.mail(eventID)
+	}
+}
+
+func (h *history) settleMail() {
+	if len(h.mails) == 0 {
+		return
+	}
+	n := rapid.IntRange(0, len(h.mails)-1).Draw(h.t, "mail")
+	mail := h.mails[n]
+	h.mails = append(h.mails[:n:n], h.mails[n+1:]...)
+	e := domain.Event(mailing.Sent{MailID: mail, Template: "t", MessageID: "m"})
+	if rapid.Bool().Draw(h.t, "abandoned") {
+		e = mailing.Abandoned{MailID: mail, Template: "t", Cause: mailing.CauseRejected}
+	}
+	h.record("mail-"+string(mail), e)
+}
+
+func (h *history) reserve() {
+	key := rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(h.t, "key")
+	if _, taken := h.reserved[key]; taken {
+		return
+	}
+	holder := "holder" + fmt.Sprint(len(h.events))
+	h.reserved[key] = holder
+	h.record("reservation-name-"+key, reservation.Made{Kind: "name", Key: key, Holder: holder, ExpiresAt: h.now.Add(time.Minute)})
+}
+
+func (h *history) settleReservation() {
+	for _, key := range []string{"k1", "k2", "k3"} {
+		if holder, held := h.reserved[key]; held {
+			delete(h.reserved, key)
+			e := domain.Event(reservation.Confirmed{Kind: "name", Key: key, Holder: holder})
+			if rapid.Bool().Draw(h.t, "released") {
+				e = reservation.Released{Kind: "name", Key: key, Holder: holder}
+			}
+			h.record("reservation-name-"+key, e)
+			return
+		}
+	}
+}
+
+func (h *history) makeKey() {
+	key := domain.APIKeyID(id("key", len(h.events)))
+	h.keys = append(h.keys, key)
+	h.record("api_key-"+string(key), apikey.Created{APIKeyID: key, Name: "ci", Scopes: []apikey.Scope{apikey.ScopeOperator}})
+}
+
+func (h *history) revokeKey() {
+	if n := len(h.keys); n > 0 {
+		key := h.keys[n-1]
+		h.keys = h.keys[:n-1]
+		h.record("api_key-"+string(key), apikey.Revoked{APIKeyID: key})
+	}
+}

@@ -1,0 +1,214 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// Options are the settings of a Projector; the zero value of each is a default.
+type Options struct {
+	// Documents is how many documents of each view stay decoded in memory.
+	// Default 4,096.
+	Documents int
+	// BatchEvents is how many events are applied at once when catching up.
+	// Default 2,000.
+	BatchEvents int
+	// RetryAfter is the longest pause between attempts after a failure.
+	// Default 5 seconds.
+	RetryAfter time.Duration
+	// Observe is called after each applied batch, by one goroutine.
+	Observe func(Applied)
+	// Logger gets a line when the projector halts and when it goes on.
+	// Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Applied describes a batch that was applied.
+type Applied struct {
+	Events   int                 // that some view folds
+	Position eventstore.Position // of the projector afterwards
+	Live     bool                // the batch reached the end of the log
+	Decode   time.Duration       // how long each step took
+	Fold     time.Duration
+	Apply    time.Duration
+}
+
+// The error classes of State.
+const (
+	ClassLog     = "log"     // the log cannot be read
+	ClassDecode  = "decode"  // an event is unknown or malformed
+	ClassFold    = "fold"    // a view cannot fold an event
+	ClassStorage = "storage" // the storage cannot be read or written
+)
+
+// State is how a Projector is doing.
+type State struct {
+	// Halted holds from a failure on until the next batch is applied.
+	Halted bool
+	// Live holds when all of the log was applied the last time it was looked at.
+	Live     bool
+	Position eventstore.Position
+	Head     eventstore.Position // of the log, when it was last looked at
+	// Lag is Head - Position: in the SQLite log the number of events behind, in
+	// others the distance in their own unit. Zero is none.
+	Lag        uint64
+	ErrorClass string // of the last failure while Halted
+	Err        error  // the failure itself, for the log
+}
+
+// Projector follows the log and applies it to views. One that fails stops where
+// it is, says so in its State, and tries again: it never skips an event.
+type Projector struct {
+	log     eventstore.Store
+	decode  func(eventstore.Recorded) (codec.Envelope, error)
+	storage Storage
+	views   []Definition
+	options Options
+	waiters waiters
+
+	mu    sync.Mutex
+	state State
+}
+
+// NewProjector makes a projector of views; Run starts it.
+func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.Envelope, error), storage Storage, views []Definition, o Options) *Projector {
+	o.Documents = cmp.Or(o.Documents, 4096)
+	o.BatchEvents = cmp.Or(o.BatchEvents, 2000)
+	o.RetryAfter = cmp.Or(o.RetryAfter, 5*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Projector{log: log, decode: decode, storage: storage, views: views, options: o}
+}
+
+// Run applies the log until ctx ends, and answers with the context's error. It
+// is to be called once.
+func (p *Projector) Run(ctx context.Context) error {
+	firstPause := min(20*time.Millisecond, p.options.RetryAfter)
+	pause := firstPause
+	for {
+		before := p.State().Position
+		err := p.follow(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if p.State().Position > before {
+			pause = firstPause
+		}
+		if !errors.Is(err, ErrSuperseded) {
+			p.halt(err)
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause = min(2*pause, p.options.RetryAfter)
+	}
+}
+
+// State is how the projector is doing now.
+func (p *Projector) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.state
+	if s.Head > s.Position {
+		s.Lag = uint64(s.Head - s.Position)
+	}
+	return s
+}
+
+// Wait returns once every view has got to the position. It fails with a
+// *BehindError, which is ErrBehind, when ctx ends before.
+func (p *Projector) Wait(ctx context.Context, position eventstore.Position) error {
+	return p.waiters.wait(ctx, position)
+}
+
+func (p *Projector) advance(position eventstore.Position, live bool) {
+	p.mu.Lock()
+	resumed := p.state.Halted
+	p.state.Position = max(p.state.Position, position)
+	p.state.Head = max(p.state.Head, position)
+	p.state.Live = live
+	p.state.Halted, p.state.ErrorClass, p.state.Err = false, "", nil
+	p.mu.Unlock()
+	if resumed {
+		p.options.Logger.Info("projector goes on", "position", position)
+	}
+	p.waiters.advance(position)
+}
+
+// began notes where a run starts. The views may be further: a checkpoint can be
+// behind its view.
+func (p *Projector) began(position eventstore.Position) {
+	p.mu.Lock()
+	p.state.Position = max(p.state.Position, position)
+	p.mu.Unlock()
+	p.waiters.advance(position)
+}
+
+func (p *Projector) sawHead(head eventstore.Position) {
+	p.mu.Lock()
+	p.state.Head = max(p.state.Head, head)
+	p.mu.Unlock()
+}
+
+func (p *Projector) halt(err error) {
+	class := ClassStorage
+	if f, ok := errors.AsType[*failure](err); ok {
+		class = f.class
+	}
+	p.mu.Lock()
+	first := !p.state.Halted
+	p.state.Halted, p.state.ErrorClass, p.state.Err, p.state.Live = true, class, err, false
+	position := p.state.Position
+	p.mu.Unlock()
+	if first {
+		p.options.Logger.Error("projector halted", "class", class, "position", position, "error", err)
+	}
+}
+
+// filter selects what some view wants to see.
+func (p *Projector) filter() eventstore.Filter {
+	var f eventstore.Filter
+	for _, v := range p.views {
+		f.TypePrefixes = append(f.TypePrefixes, v.types()...)
+	}
+	return f
+}
+
+// wants reports whether the view folds events of this type.
+func wants(v Definition, eventType string) bool {
+	for _, prefix := range v.types() {
+		if strings.HasPrefix(eventType, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// failure says which step of the projector an error comes from.
+type failure struct {
+	class string
+	err   error
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("projections: %s: %v", f.class, f.err) }
+func (f *failure) Unwrap() error { return f.err }
+
+func failed(class string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{class: class, err: err}
+}
