@@ -70,7 +70,7 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	}
 	if !replayed {
 		if known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil || r.DryRun {
-			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, err
+			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, c.inWordsOf(ctx, inv.Organization, err)
 		}
 	}
 	c.Step(StepInvitationAccepted)
@@ -101,11 +101,13 @@ func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string
 	if err != nil {
 		return Receipt{}, err
 	}
+	var org domain.OrganizationID
 	receipt, err := c.invitations.execute(ctx, t.Subject, r, func(s invitation.State) ([]domain.Event, error) {
+		org = s.Organization
 		return invitation.Decline(s, t.Generation, c.Now())
 	})
 	if err != nil || r.DryRun {
-		return receipt, err
+		return receipt, c.inWordsOf(ctx, org, err)
 	}
 	c.Step(StepInvitationDeclined)
 	settled, err := c.SettleInvitation(ctx, r, domain.InvitationID(t.Subject))
@@ -176,7 +178,7 @@ func (c *Commands) invited(ctx context.Context, link string) (invitation.State, 
 	}
 	s, _, err := c.invitations.load(ctx, t.Subject)
 	if err == nil {
-		err = invitation.CheckLink(s, t.Generation, c.Now())
+		err = c.inWordsOf(ctx, s.Organization, invitation.CheckLink(s, t.Generation, c.Now()))
 	}
 	return s, err
 }

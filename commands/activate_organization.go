@@ -27,6 +27,10 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 		OrganizationID: domain.OrganizationID(c.newID(r, "organization")), Name: name,
 		AccountID: s.ID, Email: s.Email, Username: username, DisplayName: s.DisplayName,
 	}
+	// A retry takes no name: the organization may have another one by now.
+	if known, replayed, err := c.organizations.replayed(ctx, string(a.OrganizationID), r); replayed || err != nil {
+		return a.OrganizationID, known, err
+	}
 	if err := c.checkActivation(ctx, r, p, a); err != nil {
 		return "", Receipt{}, err
 	}

@@ -110,6 +110,33 @@ func (c *Commands) rules(s organization.State) (*policy.Policy, error) {
 	return p, nil
 }
 
+// inWordsOf gives a refusal, which may rest on something else than the
+// organization, the words that the organization's policy has for it.
+func (c *Commands) inWordsOf(ctx context.Context, org domain.OrganizationID, err error) error {
+	if !isRefusal(err) {
+		return err
+	}
+	s, _, loadErr := c.organizations.load(ctx, string(org))
+	if loadErr != nil {
+		return loadErr
+	}
+	p, rulesErr := c.rules(s)
+	if rulesErr != nil {
+		return rulesErr
+	}
+	return reword(p, err)
+}
+
+func reword(p *policy.Policy, err error) error {
+	var refusal *domain.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	own := p.Refuse(refusal.Code, refusal.Title, refusal.Message)
+	own.Field = refusal.Field
+	return own
+}
+
 // noPolicy is that of an organization that does not exist: it allows nothing.
 var noPolicy = &policy.Policy{}
 

@@ -37,7 +37,7 @@ func (c *Commands) ResendInvitation(ctx context.Context, r Request, org domain.O
 			return nil, err
 		}
 		if err := invitation.CheckResend(inv); err != nil {
-			return nil, err
+			return nil, reword(p, err)
 		}
 		in := organization.Invitee{InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language}
 		return organization.Resend(s, p, r.Actor, in, inv.Generation, c.Now().UTC())
@@ -65,25 +65,25 @@ func (c *Commands) issueOpened(ctx context.Context, r Request, receipt Receipt) 
 }
 
 // IssueInvitation brings an invitation's link to the generation that its
-// organization has opened. When the invitation is over by then, which only a
-// race with a resend can do, it is closed in the organization instead.
+// organization has opened. When the invitation has ended by then, which takes a
+// race with a resend or a request that outlives the invitation, the end is
+// carried over to the organization instead.
 func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organization.InvitationOpened) (Receipt, error) {
-	var over invitation.Status
+	var ended bool
 	receipt, err := c.invitations.execute(ctx, string(e.InvitationID), r, func(s invitation.State) ([]domain.Event, error) {
-		over = ""
-		if !s.Exists() {
+		ended = s.Over() || (s.Status == invitation.StatusExpired && s.Generation >= e.Generation)
+		switch {
+		case !s.Exists():
 			return invitation.Issue(s, invitation.Details{
 				InvitationID: e.InvitationID, OrganizationID: e.OrganizationID, Email: e.Email, Username: e.Username,
 				Roles: e.Roles, Language: e.Language, InvitedBy: e.InvitedBy, ExpiresAt: e.ExpiresAt,
 			}), nil
-		}
-		if s.Over() {
-			over = s.Status
+		case ended:
 			return nil, nil
 		}
 		return invitation.Resend(s, e.Generation, e.ExpiresAt)
 	})
-	if err != nil || over == "" {
+	if err != nil || !ended {
 		return receipt, err
 	}
 	return c.SettleInvitation(ctx, r, e.InvitationID)

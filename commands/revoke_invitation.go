@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tenure/domain"
 	"tenure/domain/invitation"
@@ -16,6 +17,12 @@ func (c *Commands) RevokeInvitation(ctx context.Context, r Request, org domain.O
 	if err != nil {
 		return Receipt{}, err
 	}
+	if known, replayed, err := c.invitations.replayed(ctx, string(id), r); replayed || err != nil {
+		if err != nil {
+			return Receipt{}, err
+		}
+		return c.settleRevoked(ctx, r, id, known)
+	}
 	check := plain(r)
 	check.IfRevision = r.IfRevision
 	if _, err := c.onOrganization(ctx, check, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
@@ -24,7 +31,8 @@ func (c *Commands) RevokeInvitation(ctx context.Context, r Request, org domain.O
 		return Receipt{}, err
 	}
 	r.IfRevision = nil
-	return c.revoke(ctx, r, id, invitation.CauseRevoked)
+	receipt, err := c.revoke(ctx, r, id, invitation.CauseRevoked)
+	return receipt, c.inWordsOf(ctx, org, err)
 }
 
 // RevokeInvitationsOf revokes what a former member of the organization had
@@ -42,16 +50,26 @@ func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domai
 		return nil
 	}
 	for _, id := range s.InvitationsBy(inviter) {
-		_, err := c.revoke(ctx, r, id, invitation.CauseInviterLeft)
-		if err != nil && !isRefusal(err) { // accepted meanwhile
+		open, _ := s.Invitation(id)
+		link, _, err := c.invitations.load(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		if link.Generation < open.Generation {
+			return ErrNotYet // its link would come to life after it was revoked
+		}
+		if _, err := c.revoke(ctx, r, id, invitation.CauseInviterLeft); err != nil && !isRefusal(err) { // accepted meanwhile
 			return err
 		}
 	}
 	return nil
 }
 
-// revoke answers with the organization's revision, as every command of an
-// organization does.
+// ErrNotYet says that a step has to wait until another process has finished one
+// before it.
+var ErrNotYet = errors.New("commands: an earlier step is not finished")
+
+// revoke ends the link, and gives its names back.
 func (c *Commands) revoke(ctx context.Context, r Request, id domain.InvitationID, cause string) (Receipt, error) {
 	receipt, err := c.invitations.execute(ctx, string(id), r, func(s invitation.State) ([]domain.Event, error) {
 		return invitation.Revoke(s, cause)
@@ -59,6 +77,12 @@ func (c *Commands) revoke(ctx context.Context, r Request, id domain.InvitationID
 	if err != nil || r.DryRun {
 		return receipt, err
 	}
+	return c.settleRevoked(ctx, r, id, receipt)
+}
+
+// settleRevoked answers with the organization's revision, as every command of an
+// organization does.
+func (c *Commands) settleRevoked(ctx context.Context, r Request, id domain.InvitationID, receipt Receipt) (Receipt, error) {
 	c.Step(StepInvitationRevoked)
 	settled, err := c.SettleInvitation(ctx, r, id)
 	receipt.Revision = settled.Revision

@@ -13,7 +13,7 @@ type SignedIn struct {
 	Receipt
 	AccountID domain.AccountID
 	SessionID domain.SessionID
-	Token     string // shown once; stored nowhere
+	Token     string // shown once; stored nowhere; empty after a dry run
 	ExpiresAt time.Time
 }
 
@@ -41,6 +41,9 @@ func (c *Commands) startSession(ctx context.Context, r Request, id domain.Accoun
 	})
 	if err != nil {
 		return SignedIn{}, err
+	}
+	if r.DryRun {
+		return SignedIn{Receipt: receipt, AccountID: id, ExpiresAt: expires}, nil
 	}
 	for _, e := range receipt.Events { // those of the first time, if this is a retry
 		if started, ok := e.(account.SessionStarted); ok {

@@ -3,8 +3,8 @@
 // the refusals that a command can end in.
 //
 // The aggregates live in the packages below it: organization, invitation,
-// account, reservation, apikey and mailing. Each is a pair of pure functions
-// families: decide ("what events does this command cause, or why is it
+// account, reservation, apikey and mailing. Each is two families of pure
+// functions: decide ("what events does this command cause, or why is it
 // refused") and Evolve ("what is the state after this event"). Nothing below
 // domain reads a clock, makes an identifier, takes a context or does I/O; what
 // a decision needs is an argument.

@@ -83,6 +83,9 @@ func (p *Processes) handle(r reaction) message.NoPublishHandlerFunc {
 			err = r.react(ctx, request(r.name, e), e)
 			span.End()
 		}
+		if errors.Is(err, commands.ErrNotYet) {
+			return err
+		}
 		if err != nil {
 			p.health.failed(r.name, err)
 			p.Logger.Error("process step failed", "process", r.name, "position", recorded(m).Position, "type", recorded(m).Type, "error", err)

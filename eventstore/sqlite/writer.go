@@ -156,7 +156,7 @@ func (w *writer) fail(err error) {
 	for _, r := range w.group.requests {
 		r.result, r.err = eventstore.Result{}, failed(err)
 	}
-	_ = 0 // start tries again before the next transaction
+	_ = w.recover() // start tries again before the next transaction
 }
 
 func (g *group) full() bool {
