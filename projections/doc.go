@@ -26,9 +26,8 @@
 //     only per partition keeps some partitions; these are ahead of the view's
 //     checkpoint, and skip what they have seen when the batch comes again.
 //   - After Apply, before the checkpoint: the view's checkpoint is behind, the
-//     partitions are not, and the same holds. The Projector makes use of this:
-//     the checkpoint of a view that a batch does not change is written at most
-//     once a second.
+//     partitions are not, and the same holds. The Projector makes use of this
+//     and writes checkpoints at most once a second.
 //   - Two projectors on one storage: the slower one's change starts from a
 //     position that is no longer there. It gets ErrSuperseded, forgets what it
 //     has in memory and goes on from what is stored.

@@ -89,7 +89,7 @@ func (d *documents[D]) fold(ctx context.Context, events []*Event) (changes []Cha
 		}
 	}()
 	d.previous = d.current
-	d.current = touched[D]{cells: make(map[Key]*cell[D], len(events)), parts: make(map[string]*part)}
+	d.current = touched[D]{cells: make(map[Key]*cell[D]), parts: make(map[string]*part)}
 	steps, parts, cells := d.plan(events)
 	if err := d.loadPositions(ctx, parts); err != nil {
 		return nil, failed(ClassStorage, err)
@@ -128,11 +128,10 @@ func (d *documents[D]) plan(events []*Event) (steps []step[D], parts []*part, ce
 				d.current.parts[key.Partition] = p
 				parts = append(parts, p)
 			}
-			c, known := d.current.cells[key]
+			c, known := d.current.cells[key] // always empty for a view with Once
 			if !known {
 				c = d.cell(key)
 				c.part = p
-				d.current.cells[key] = c
 				cells = append(cells, c)
 			}
 			steps = append(steps, step[D]{event: e, cell: c})
@@ -153,13 +152,15 @@ func (d *documents[D]) cell(key Key) *cell[D] {
 	if d.view.Once {
 		return &cell[D]{key: key}
 	}
-	if c, ok := d.previous.cells[key]; ok {
-		return c
+	c, known := d.previous.cells[key]
+	if !known {
+		c, known = d.cells.Get(key)
 	}
-	if c, ok := d.cells.Get(key); ok {
-		return c
+	if !known {
+		c = &cell[D]{key: key, unread: true}
 	}
-	return &cell[D]{key: key, unread: true}
+	d.current.cells[key] = c
+	return c
 }
 
 func (d *documents[D]) loadPositions(ctx context.Context, parts []*part) error {

@@ -11,8 +11,8 @@ import (
 	"tenure/eventstore"
 )
 
-// checkpointEvery is how often the checkpoints of views that nothing happens to
-// are written. They only save reading again what does not concern the view.
+// checkpointEvery is how often the checkpoints of the views are written. They
+// only save reading again what the partitions have seen.
 const checkpointEvery = time.Second
 
 // follower is one run of a Projector from what is stored, until an error. Three
@@ -32,7 +32,6 @@ type followed struct {
 	Definition
 	folder
 	stored eventstore.Position // events up to here were applied before this run
-	saved  eventstore.Position // the checkpoint in the storage; of the applying goroutine
 	events []*Event            // of the stretch being folded
 }
 
@@ -88,7 +87,7 @@ func (f *follower) resume(ctx context.Context) (eventstore.Position, error) {
 		if err != nil {
 			return 0, failed(ClassStorage, err)
 		}
-		f.views = append(f.views, &followed{Definition: v, folder: folder, stored: stored, saved: stored})
+		f.views = append(f.views, &followed{Definition: v, folder: folder, stored: stored})
 		start = min(start, stored)
 	}
 	f.began(start)
@@ -167,7 +166,7 @@ func (f *follower) foldStretch(ctx context.Context, s *stretch) {
 			return
 		}
 		if len(changes) > 0 {
-			s.batches = append(s.batches, Batch{View: v.name(), Changes: changes, Checkpoint: s.position})
+			s.batches = append(s.batches, Batch{View: v.name(), Changes: changes})
 		}
 	}
 	s.applied.Fold = time.Since(began)
@@ -243,16 +242,16 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 	return nil
 }
 
-// withCheckpoints adds the checkpoints of the views that the stretch does not
-// change.
+// withCheckpoints adds the checkpoints of all views to the batches.
 func (f *follower) withCheckpoints(s *stretch) []Batch {
 	batches := s.batches
 	for _, v := range f.views {
-		changed := slices.ContainsFunc(s.batches, func(b Batch) bool { return b.View == v.name() })
-		if !changed && s.position > v.saved {
-			batches = append(batches, Batch{View: v.name(), Checkpoint: s.position})
+		i := slices.IndexFunc(s.batches, func(b Batch) bool { return b.View == v.name() })
+		if i < 0 {
+			i = len(batches)
+			batches = append(batches, Batch{View: v.name()})
 		}
-		v.saved = max(v.saved, s.position)
+		batches[i].Checkpoint = s.position
 	}
 	return batches
 }

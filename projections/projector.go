@@ -18,10 +18,10 @@ import (
 // Options are the settings of a Projector; the zero value of each is a default.
 type Options struct {
 	// Documents is how many documents of each view stay decoded in memory.
-	// Default 4,096.
+	// Default 16,384.
 	Documents int
 	// BatchEvents is how many events are applied at once when catching up.
-	// Default 2,000.
+	// More events share more pages and take more memory. Default 8,000.
 	BatchEvents int
 	// RetryAfter is the longest pause between attempts after a failure.
 	// Default 5 seconds.
@@ -82,8 +82,8 @@ type Projector struct {
 
 // NewProjector makes a projector of views; Run starts it.
 func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.Envelope, error), storage Storage, views []Definition, o Options) *Projector {
-	o.Documents = cmp.Or(o.Documents, 4096)
-	o.BatchEvents = cmp.Or(o.BatchEvents, 2000)
+	o.Documents = cmp.Or(o.Documents, 16_384)
+	o.BatchEvents = cmp.Or(o.BatchEvents, 8000)
 	o.RetryAfter = cmp.Or(o.RetryAfter, 5*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

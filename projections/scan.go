@@ -67,11 +67,9 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 			return nil, "", err
 		}
 	}
+	const most = 256  // rows at a time
+	want := limit + 1 // one more than needed tells whether there is more
 	for seen := 0; seen < scanRows; {
-		want := limit - len(kept) + 1 // one more than needed tells whether there is more
-		if s.keep != nil {
-			want = max(want, 64)
-		}
 		rows, err := storage.Range(ctx, s.view, RangeQuery{
 			Partition: s.partition, Index: s.index, Prefix: s.prefix, After: after, Descending: s.descending, Limit: want,
 		})
@@ -98,6 +96,7 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 			return kept, "", nil
 		}
 		seen += len(rows)
+		want = min(2*want, most)
 	}
 	return kept, makeCursor(query, after), nil
 }

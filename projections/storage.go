@@ -78,8 +78,8 @@ type Row struct {
 // Batch is what a stretch of the log does to one view.
 type Batch struct {
 	View       string
-	Changes    []Change // of one partition each
-	Checkpoint eventstore.Position
+	Changes    []Change            // of one partition each
+	Checkpoint eventstore.Position // zero leaves it where it is, as does one below
 }
 
 // Change is what a stretch of the log does to one partition of a view. An entry

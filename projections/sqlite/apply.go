@@ -69,8 +69,10 @@ func (s *Storage) Apply(ctx context.Context, batches []projections.Batch) error 
 			if err := w.changeAll(changes); err != nil {
 				return nil, err
 			}
-			if err := w.save(b.View, b.Checkpoint); err != nil {
-				return nil, err
+			if b.Checkpoint > 0 {
+				if err := w.save(b.View, b.Checkpoint); err != nil {
+					return nil, err
+				}
 			}
 			for _, c := range changes {
 				moved[partition{b.View, c.Partition}] = place{id: c.place, position: c.To}

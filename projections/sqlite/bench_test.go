@@ -40,10 +40,48 @@ func BenchmarkProjectLive(b *testing.B) {
 	spent, batches = 0, 0
 	b.ResetTimer()
 	for i := range b.N {
-		at := log.changeRoles(0, i%1000, i)
+		at := log.changeRoles(0, i%1000, i/1000)
 		is.NoErr(p.Wait(context.Background(), at))
 	}
 	b.ReportMetric(float64(spent.Microseconds())/float64(max(1, batches)), "project-µs")
+}
+
+// BenchmarkProjectBusy is role changes in 64 organizations of 100 at the same
+// time, from the append until every view has them: events queue up while others
+// are applied, and share what a commit costs.
+func BenchmarkProjectBusy(b *testing.B) {
+	is := is.New(b)
+	log := newLog(b)
+	const writers = 64
+	for org := range writers {
+		log.organization(org, 100, -1)
+	}
+	views := open(b, place(b))
+	defer views.Close()
+	var spent projections.Applied
+	p := follow(b, log.Store, views, func(a projections.Applied) {
+		spent.Events += a.Events
+		spent.Decode += a.Decode
+		spent.Fold += a.Fold
+		spent.Apply += a.Apply
+	})
+	log.wait(p)
+	spent = projections.Applied{}
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for org := range writers {
+		all.Go(func() {
+			for i := range b.N / writers {
+				log.changeRoles(org, i%100, i/100)
+			}
+		})
+	}
+	all.Wait()
+	is.NoErr(p.Wait(context.Background(), log.head))
+	perEvent := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(max(1, spent.Events)) / 1000 }
+	b.ReportMetric(perEvent(spent.Decode), "decode-µs/event")
+	b.ReportMetric(perEvent(spent.Fold), "fold-µs/event")
+	b.ReportMetric(perEvent(spent.Apply), "apply-µs/event")
 }
 
 // BenchmarkRebuild builds all views from a log of 20 organizations, each with
@@ -174,7 +212,7 @@ func newLog(b *testing.B) *benchLog {
 // follow runs a projector until the benchmark ends.
 func follow(b *testing.B, log eventstore.Store, views projections.Storage, observe func(projections.Applied)) *projections.Projector {
 	p := projections.NewProjector(log, codec.New().Decode, views, projections.Views(), projections.Options{
-		Observe: observe, Logger: slog.New(slog.DiscardHandler), BatchEvents: 8000,
+		Observe: observe, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

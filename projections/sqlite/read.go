@@ -117,12 +117,8 @@ func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQue
 		if err != nil || at.id == 0 {
 			return err
 		}
-		stmt := r.byID
-		if q.Index == "" {
-			stmt = r.bindByID(at, q)
-		} else if list, ok := s.indexes.list(at.id, q.Index); ok {
-			stmt = r.bindEntries(at, list, q)
-		} else {
+		stmt, ok := s.bind(r, at, q)
+		if !ok {
 			return nil
 		}
 		defer stmt.Reset()
@@ -138,6 +134,19 @@ func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQue
 		}
 	})
 	return rows, err
+}
+
+// bind readies the statement for a range; ok is false if the index was never
+// written to.
+func (s *Storage) bind(r *reader, at place, q projections.RangeQuery) (stmt *sqlite.Stmt, ok bool) {
+	if q.Index == "" {
+		return r.bindByID(at, q), true
+	}
+	list, ok := s.indexes.list(at.id, q.Index)
+	if !ok {
+		return nil, false
+	}
+	return r.bindEntries(at, list, q), true
 }
 
 // bindEntries sets the bounds of a query for entries: strictly after one place,

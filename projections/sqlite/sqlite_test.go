@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,23 +18,27 @@ import (
 	"tenure/projections/sqlite"
 )
 
+// TestMain makes fewer random histories than usual: each opens many files. The
+// flag -rapid.checks asks for more.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
 func TestContract(t *testing.T) {
 	projectionstest.Storage(t, open, place)
 }
 
 // With room for few positions, most come from the file.
 func TestContractWithLittleMemory(t *testing.T) {
-	small := func(t testing.TB, path string) projections.Storage {
-		s, err := sqlite.Open(path, sqlite.Options{Partitions: 1, Readers: 1, CacheBytes: 1 << 16})
-		is.New(t).NoErr(err)
-		return s
-	}
-	projectionstest.Storage(t, small, place)
+	projectionstest.Storage(t, openSmall, place)
 }
 
 func TestReadModels(t *testing.T) {
-	projectionstest.ReadModels(t, open, place, func(t testing.TB) eventstore.Store {
-		log, err := logsqlite.Open(filepath.Join(t.TempDir(), "log.db"), logsqlite.Options{})
+	projectionstest.ReadModels(t, openSmall, place, func(t testing.TB) eventstore.Store {
+		log, err := logsqlite.Open(filepath.Join(t.TempDir(), "log.db"), logsqlite.Options{Readers: 1})
 		is.New(t).NoErr(err)
 		return log
 	})
@@ -87,6 +92,13 @@ func TestClosedStorageSaysSo(t *testing.T) {
 
 func open(t testing.TB, path string) projections.Storage {
 	s, err := sqlite.Open(path, sqlite.Options{})
+	is.New(t).NoErr(err)
+	return s
+}
+
+// openSmall opens with as little memory as it can, and is quick about it.
+func openSmall(t testing.TB, path string) projections.Storage {
+	s, err := sqlite.Open(path, sqlite.Options{Partitions: 1, Readers: 1, CacheBytes: 1 << 16})
 	is.New(t).NoErr(err)
 	return s
 }
