@@ -83,6 +83,21 @@ func (s *server) tokenTo(t *testing.T, address, page string, count int) string {
 	return s.mailTo(t, address, page, count).token(page)
 }
 
+// invitationTo waits until the newest invitation to an address works, and answers
+// with its token. A mail whose link is dead before it leaves is not sent.
+func (s *server) invitationTo(t *testing.T, address string) string {
+	t.Helper()
+	var token string
+	eventually(t, "an invitation to "+address+" that works", func() bool {
+		found := s.mailsTo(address, invitePage)
+		if len(found) > 0 {
+			token = found[len(found)-1].token(invitePage)
+		}
+		return token != "" && s.anonymous().lookup(token).done()
+	})
+	return token
+}
+
 // outbox reads the mails of a server that has no mail server, as its operator.
 type outbox struct {
 	server *server

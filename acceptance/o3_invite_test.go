@@ -141,6 +141,7 @@ func TestO3_TheLinkDiesAfterSevenDays(t *testing.T) {
 			ok(t, c.owner.invite(c.org, late.Email, late.Name, "VIEWER"))
 			again := c.owner.invitations(t, c.org, "?status=pending")
 			is.New(t).Equal(len(again), 1)
+			c.mailTo(t, late.Email, invitePage, 2)
 			ok(t, c.owner.revoke(c.org, again[0].InvitationID))
 		})
 

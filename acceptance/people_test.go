@@ -99,15 +99,16 @@ type (
 		Roles          []string `json:"roles"`
 	}
 	entryDoc struct {
-		Position string         `json:"position"`
-		Stream   string         `json:"stream"`
-		Revision uint64         `json:"revision"`
-		Type     string         `json:"type"`
-		At       time.Time      `json:"at"`
-		Actor    actorDoc       `json:"actor"`
-		Reason   string         `json:"reason"`
-		CausedBy string         `json:"caused_by"`
-		Data     map[string]any `json:"data"`
+		Position    string         `json:"position"`
+		Stream      string         `json:"stream"`
+		Revision    uint64         `json:"revision"`
+		Type        string         `json:"type"`
+		At          time.Time      `json:"at"`
+		Actor       actorDoc       `json:"actor"`
+		Reason      string         `json:"reason"`
+		CausedBy    string         `json:"caused_by"`
+		Correlation string         `json:"correlation"`
+		Data        map[string]any `json:"data"`
 	}
 	actorDoc struct {
 		Kind string `json:"kind"`

@@ -231,7 +231,7 @@ func parseMail(raw []byte) (mail, error) {
 			return mail{}, err
 		}
 		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
-			m.HTML = string(body)
+			m.HTML = strings.ReplaceAll(string(body), "\r\n", "\n")
 		} else {
 			m.Text = strings.ReplaceAll(string(body), "\r\n", "\n")
 		}

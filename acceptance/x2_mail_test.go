@@ -25,7 +25,9 @@ func TestX2_MailBySMTP(t *testing.T) {
 		t.Run("every mail says exactly what to do next, as text and as a page", func(t *testing.T) {
 			for name, m := range c.oneOfEach(t) {
 				is := is.New(t)
-				is.True(strings.Contains(m.Text, "What to do next:")) // name
+				if !strings.Contains(m.Text, "What to do next:") || !strings.Contains(m.HTML, "What to do next:") {
+					t.Errorf("%s does not say what to do next", name)
+				}
 				is.True(strings.Contains(m.HTML, "<html"))
 				is.True(m.Subject != "")
 				is.Equal(m.Language, "en")
@@ -34,7 +36,6 @@ func TestX2_MailBySMTP(t *testing.T) {
 					is.True(strings.HasPrefix(link, "http://members.example.test/"))
 					is.True(strings.Contains(m.HTML, strings.Split(link, "#")[0]))
 				}
-				_ = name
 			}
 		})
 

@@ -36,6 +36,9 @@ func (c *Commands) accountByEmail(ctx context.Context, email domain.Email) (acco
 // the account that it names.
 func (c *Commands) register(ctx context.Context, r Request, in Registrant, decide func(account.State, account.Registration) ([]domain.Event, error)) (domain.AccountID, Receipt, error) {
 	fresh := c.newID(r, "account")
+	if known, replayed, err := c.accounts.replayed(ctx, fresh, r); replayed || err != nil {
+		return domain.AccountID(fresh), known, err // a process confirms the reservation if nobody has
+	}
 	hash, err := c.Passwords.Hash(ctx, in.Password)
 	if err != nil {
 		return "", Receipt{}, err

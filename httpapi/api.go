@@ -55,7 +55,7 @@ func New(c Config) (*API, error) {
 	a.app.Use(a.observe)
 	a.huma = humafiber.New(a.app, huma.Config{
 		OpenAPI: a.openAPI(), DefaultFormat: fiber.MIMEApplicationJSON,
-		Formats:      map[string]huma.Format{fiber.MIMEApplicationJSON: huma.DefaultJSONFormat},
+		Formats:      map[string]huma.Format{fiber.MIMEApplicationJSON: huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		Transformers: []huma.Transformer{a.transform},
 	})
 	a.addRoutes()

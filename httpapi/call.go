@@ -27,7 +27,6 @@ type call struct {
 	membership commands.Membership
 	body       map[string]any // nil for none
 	conditions conditions
-	slot       bool // one of the API's slots is held
 }
 
 type callKey struct{}

@@ -1,5 +1,7 @@
 package httpapi
 
+import "github.com/valyala/fasthttp"
+
 // Statuses is the table of codes and their statuses.
 func Statuses() map[string]int {
 	statuses := make(map[string]int)
@@ -8,3 +10,6 @@ func Statuses() map[string]int {
 	}
 	return statuses
 }
+
+// Handler serves without a connection.
+func (a *API) Handler() fasthttp.RequestHandler { return a.app.Handler() }

@@ -71,7 +71,7 @@ func (a *API) secure(f *fiber.Ctx, id string) {
 	h.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=()")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	if strings.HasPrefix(a.config.PublicURL, "https:") {
-		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
+		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
 	}
 }
 

@@ -47,7 +47,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 				"**Reads** that have to show what a command did send its `Tenure-Position` as `Tenure-Min-Position`. Lists come in pages: send `next_cursor` as `cursor`.\n\n" +
 				"**Problems** are `application/problem+json` (RFC 9457) with a stable `code`. Every answer carries an `X-Request-Id`.",
 		},
-		Servers: []*huma.Server{{URL: a.config.PublicURL}},
+		Servers: []*huma.Server{{URL: "/"}},
 		Tags: []*huma.Tag{
 			{Name: "Accounts", Description: "Sign up, sign in, one's own account."},
 			{Name: "Organizations", Description: "Organizations and their history."},

@@ -174,6 +174,7 @@ func (a *API) readBody(c *call) error {
 		c.fiber.Get(fiber.HeaderContentEncoding) != "" {
 		return a.problem(codeMediaType, "", "Send the body as application/json, not encoded.")
 	}
+	c.fiber.Request().Header.SetContentType(fiber.MIMEApplicationJSON) // Huma tells cases apart
 	object, err := strictjson.Object(body, c.route.shape)
 	c.body = object
 	return err

@@ -40,6 +40,7 @@ type stack struct {
 	testing.TB
 	is       *is.I
 	api      *httpapi.API
+	config   httpapi.Config
 	commands *commands.Commands
 	outbox   *mail.Outbox
 	log      *lines
@@ -100,6 +101,7 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	for _, f := range change {
 		f(&config)
 	}
+	s.config = config
 	s.api, err = httpapi.New(config)
 	is.NoErr(err)
 	s.serve()
@@ -185,7 +187,7 @@ func (s *stack) raw(method, path, token string, body any, headers ...string) ans
 	a := answer{status: response.StatusCode, header: response.Header}
 	a.body, err = io.ReadAll(response.Body)
 	s.is.NoErr(err)
-	if strings.Contains(response.Header.Get("Content-Type"), "json") {
+	if len(a.body) > 0 && strings.Contains(response.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(a.body, &a.object); err != nil {
 			s.Fatalf("%s %s: %v in %s", method, path, err, a.body)
 		}

@@ -88,7 +88,10 @@ func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Projector{log: log, decode: decode, storage: storage, views: views, options: o}
+	return &Projector{
+		log: log, decode: decode, storage: storage, views: views, options: o,
+		waiters: waiters{asked: make(chan struct{}, 1)},
+	}
 }
 
 // Run applies the log until ctx ends, and answers with the context's error. It

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tenure/eventstore"
 )
@@ -36,8 +37,9 @@ func (e *BehindError) Unwrap() error { return e.Cause }
 type waiters struct {
 	position atomic.Uint64
 
-	mu   sync.Mutex
-	heap waiterHeap
+	mu    sync.Mutex
+	heap  waiterHeap
+	asked chan struct{} // has room for one: somebody waits
 }
 
 type waiter struct {
@@ -58,6 +60,10 @@ func (w *waiters) wait(ctx context.Context, position eventstore.Position) error 
 	self := &waiter{position: position, reached: make(chan struct{})}
 	heap.Push(&w.heap, self)
 	w.mu.Unlock()
+	select {
+	case w.asked <- struct{}{}:
+	default:
+	}
 
 	select {
 	case <-self.reached:
@@ -71,6 +77,23 @@ func (w *waiters) wait(ctx context.Context, position eventstore.Position) error 
 	}
 	heap.Remove(&w.heap, self.index)
 	return &BehindError{Wanted: position, Position: eventstore.Position(w.position.Load()), Cause: ctx.Err()}
+}
+
+// idle returns after a while, or as soon as somebody waits.
+func (w *waiters) idle(ctx context.Context, d time.Duration) {
+	w.mu.Lock()
+	waiting := len(w.heap) > 0
+	w.mu.Unlock()
+	if waiting {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.asked:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (w *waiters) reached(position eventstore.Position) bool {

@@ -91,8 +91,8 @@ func (c *child) load(connections, status int, make request) (float64, error) {
 			req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 			for n := 0; time.Since(begin) < *window; n++ {
 				req.Reset()
-				req.SetHost(c.client.Addr)
 				make(req, i, n)
+				req.SetHost(c.client.Addr)
 				err := c.client.Do(req, resp)
 				if err == nil && resp.StatusCode() != status {
 					err = fmt.Errorf("status %d: %s", resp.StatusCode(), resp.Body())
@@ -121,36 +121,43 @@ type tenant struct {
 
 // serve starts the server on a seeded folder, and waits until its views are there.
 func serve(binary string, s *seeded) (*tenant, error) {
-	c, err := start(binary, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error")
+	c, err := start(binary, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error", "--profile-listen", *profiles)
 	if err != nil {
 		return nil, err
 	}
 	t := &tenant{child: c, seeded: s}
-	for _, o := range s.orgs {
-		body, err := t.get(t.members(o))
-		for err != nil || !strings.Contains(body, "account_id") {
-			time.Sleep(100 * time.Millisecond)
-			body, err = t.get(t.members(o))
-		}
-	}
-	return t, t.waitReady()
-}
-
-// waitReady waits until the views have got to the end of the log.
-func (t *tenant) waitReady() error {
 	for range 1200 {
-		if _, err := t.get(t.plain("/readyz")); err == nil {
-			return nil
+		last := s.orgs[len(s.orgs)-1]
+		var body string
+		body, err = t.get(t.members(last))
+		if err == nil && strings.Contains(body, "account_id") && len(t.missing()) == 0 {
+			return t, nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return errors.New("the server does not get ready")
+	t.stop()
+	return nil, fmt.Errorf("the server does not get ready: %w", err)
+}
+
+// missing says what keeps the server from having built its views.
+func (t *tenant) missing() string {
+	_, err := t.get(t.plain("/readyz"))
+	if err != nil {
+		return err.Error()
+	}
+	for _, o := range t.orgs {
+		body, err := t.get(t.plain("/v1/organizations/" + string(o.id)))
+		if want := fmt.Sprintf(`"members":%d`, len(o.members)+1); err != nil || !strings.Contains(body, want) {
+			return "members of " + string(o.id)
+		}
+	}
+	return ""
 }
 
 func (t *tenant) get(r request) (string, error) {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	req.SetHost(t.client.Addr)
 	r(req, 0, 0)
+	req.SetHost(t.client.Addr)
 	if err := t.client.Do(req, resp); err != nil {
 		return "", err
 	}

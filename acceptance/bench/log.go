@@ -112,7 +112,7 @@ func rawInserts(path string, event eventstore.Event, rows int) (rate float64, er
 }
 
 func insertRows(conn *zombie.Conn, event eventstore.Event, rows int) (float64, error) {
-	if err := sqlitex.ExecuteScript(conn, "PRAGMA synchronous=FULL;", nil); err != nil {
+	if err := sqlitex.ExecuteTransient(conn, "PRAGMA synchronous=FULL", nil); err != nil {
 		return 0, err
 	}
 	insert, err := conn.Prepare("INSERT INTO events (position, stream, revision, id, type, data, metadata, recorded_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?)")

@@ -20,11 +20,12 @@ import (
 )
 
 var (
-	only    = flag.String("only", "log,http,size,rebuild", "sections to run")
-	rounds  = flag.Int("rounds", 5, "rounds of which the median is printed")
-	window  = flag.Duration("window", time.Second, "how long one round of a load lasts")
-	members = flag.Int("members", 100_000, "members of the largest organization")
-	static  = flag.String("static", "", "internal: serve a static body of this many bytes")
+	only     = flag.String("only", "log,http,size,rebuild", "sections to run")
+	rounds   = flag.Int("rounds", 5, "rounds of which the median is printed")
+	window   = flag.Duration("window", time.Second, "how long one round of a load lasts")
+	members  = flag.Int("members", 100_000, "members of the largest organization")
+	profiles = flag.String("profiles", "", "address at which the server serves Go's profiles meanwhile")
+	static   = flag.String("static", "", "internal: serve a static body of this many bytes")
 )
 
 func main() {

@@ -176,6 +176,10 @@ func (x *server) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting otlp-endpoint: %w", err)
 	}
+	stopProfiles, err := serveProfiles(x.settings.ProfileListen, x.logger)
+	if err != nil {
+		return fmt.Errorf("setting profile-listen: %w", err)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	work := newGroup(cancel)
 	work.start("projector", func() error { return x.projector.Run(ctx) })
@@ -196,7 +200,7 @@ func (x *server) run(ctx context.Context) error {
 	err = errors.Join(err, x.api.Shutdown(grace))
 	cancel(context.Canceled)
 	work.wait()
-	err = errors.Join(err, stopTraces(grace))
+	err = errors.Join(err, stopTraces(grace), stopProfiles())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}

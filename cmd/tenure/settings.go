@@ -46,6 +46,8 @@ type settings struct {
 	CachedEvents int    `help:"Events that the aggregate cache may hold folded, for each kind of aggregate." default:"1000000"`
 	MaxLag       uint64 `help:"Positions that a consumer may be behind the log before /readyz says no." default:"20000"`
 
+	ProfileListen string `help:"Address for Go's profiles (/debug/pprof/). Keep it private. Empty: none."`
+
 	LogLevel     slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
 	LogFormat    string     `help:"Form of the log on standard error: json or text." default:"json" enum:"json,text"`
 	OTLPEndpoint string     `help:"OpenTelemetry collector for traces over HTTP, for example http://localhost:4318. Empty: no traces." name:"otlp-endpoint"`
@@ -64,6 +66,9 @@ func (s *settings) check() error {
 			return bad("public-url", s.PublicURL, "give an address such as https://members.example.com")
 		}
 		s.PublicURL = strings.TrimRight(s.PublicURL, "/")
+	}
+	if _, port, err := net.SplitHostPort(s.ProfileListen); s.ProfileListen != "" && (err != nil || port == "") {
+		return bad("profile-listen", s.ProfileListen, "give an address and a port, such as 127.0.0.1:6060")
 	}
 	switch {
 	case s.SessionLifetime < time.Minute || s.SessionLifetime > 90*24*time.Hour:

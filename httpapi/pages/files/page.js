@@ -192,6 +192,7 @@
     },
   };
 
+  addEventListener("hashchange", () => location.reload()); // another link in the same tab
   document.documentElement.lang = language;
   document.title = `${say(page)} – Tenure`;
   if (!token) {

@@ -1,0 +1,244 @@
+package acceptance
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// fates has one entry for each step of each command.
+func fates() []fate {
+	return []fate{
+		{step: "sign-up: e-mail reserved", prepare: signingUp(false)},
+		{step: "sign-up: account registered", prepare: signingUp(true)},
+		{step: "verify: address verified", prepare: verifying},
+		{step: "activate: name reserved", prepare: activating(false)},
+		{step: "activate: organization activated", prepare: activating(true)},
+		{step: "rename: new name reserved", prepare: renaming(false)},
+		{step: "rename: organization renamed", prepare: renaming(true)},
+		{step: "rename: new name confirmed", prepare: renaming(true)},
+		{step: "reservation: released", prepare: renaming(true)},
+		{step: "invite: names taken", prepare: inviting},
+		{step: "invite: link issued", prepare: inviting},
+		{step: "accept: account registered", prepare: accepting(false)},
+		{step: "accept: link used", prepare: accepting(true)},
+		{step: "accept: member admitted", prepare: accepting(true)},
+		{step: "revoke: link revoked", prepare: revoking},
+		{step: "decline: link used", prepare: declining},
+		{step: "expire: link expired", prepare: expiring, byProcess: true},
+		{step: "remove: member removed", prepare: removing},
+		{step: "transfer: confirmed", prepare: transferring},
+		{step: "profile: account changed", prepare: changingProfile},
+		{step: "mail: handed over", prepare: mailing, byProcess: true},
+		{step: "mail: recorded", prepare: mailing, byProcess: true},
+	}
+}
+
+// signingUp: with an account the mail comes by itself; without one the address
+// is whoever's signs up next.
+func signingUp(registered bool) func(*testing.T, *cast) doing {
+	return func(t *testing.T, c *cast) doing {
+		p := c.newPerson("New")
+		d := doing{
+			give: func(x ...extra) response { return p.requestAccount(x...) },
+			finished: func() bool {
+				mails := c.mailsTo(p.Email, verifyPage)
+				if len(mails) == 0 {
+					return false
+				}
+				p.enter(decoded[session](t, p.verify(mails[len(mails)-1].token(verifyPage))))
+				return p.get("/v1/me").done()
+			},
+		}
+		if !registered {
+			d.alone = func() {
+				p.register(t)
+				p.signIn(t)
+			}
+		}
+		return d
+	}
+}
+
+func verifying(t *testing.T, c *cast) doing {
+	p := c.newPerson("New")
+	ok(t, p.requestAccount())
+	token := c.tokenTo(t, p.Email, verifyPage, 1)
+	return doing{
+		give:     func(x ...extra) response { return p.verify(token, x...) },
+		finished: func() bool { return p.requestSession().done() },
+	}
+}
+
+// activating: a name that was reserved and never used is free again later.
+func activating(activated bool) func(*testing.T, *cast) doing {
+	return func(t *testing.T, c *cast) doing {
+		name := unique("Own")
+		d := doing{
+			give: func(x ...extra) response { return c.stranger.activate(name, x...) },
+			finished: func() bool {
+				mine := all[membershipDoc](t, c.stranger.client, "/v1/me/organizations")
+				return len(mine) == 1 && mine[0].Name == name && c.admin.activate(name).code() == "organization_name_taken"
+			},
+		}
+		if !activated {
+			d.alone = func() {
+				refused(t, c.admin.activate(name), 409, "organization_name_taken")
+				c.shiftClock(t, 11*time.Minute)
+				ok(t, c.admin.activate(strings.ToUpper(name)))
+			}
+		}
+		return d
+	}
+}
+
+// renaming: in the end one of the two names is free.
+func renaming(renamed bool) func(*testing.T, *cast) doing {
+	return func(t *testing.T, c *cast) doing {
+		name := unique("Other")
+		d := doing{
+			give: func(x ...extra) response { return c.owner.rename(c.org, name, x...) },
+			finished: func() bool {
+				return c.owner.organization(t, c.org).Name == name && c.stranger.activate(name).code() == "organization_name_taken" &&
+					c.stranger.activate(c.name).done()
+			},
+		}
+		if !renamed {
+			d.alone = func() {
+				c.shiftClock(t, 11*time.Minute)
+				eventually(t, "the name is free", func() bool { return c.stranger.activate(name).done() })
+				refused(t, c.stranger.activate(c.name), 409, "organization_name_taken")
+			}
+		}
+		return d
+	}
+}
+
+// inviting: the mail comes, its link works, and the names are held until then.
+func inviting(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	return doing{
+		give: func(x ...extra) response { return c.owner.invite(c.org, p.Email, p.Name, "USER", x...) },
+		finished: func() bool {
+			refused(t, c.owner.invite(c.org, p.Email, unique("someone"), "USER"), 409, "email_taken")
+			refused(t, c.owner.invite(c.org, unique("someone")+"@example.com", p.Name, "USER"), 409, "username_taken")
+			ok(t, p.acceptNew(c.invitationTo(t, p.Email)))
+			return len(c.owner.invitations(t, c.org, "?q="+p.Name)) == 1
+		},
+	}
+}
+
+// accepting: an account that was made before the link was used signs in with
+// the password that was chosen.
+func accepting(used bool) func(*testing.T, *cast) doing {
+	return func(t *testing.T, c *cast) doing {
+		p := c.newPerson("Guest")
+		ok(t, c.owner.invite(c.org, p.Email, p.Name, "USER"))
+		token := c.invitationTo(t, p.Email)
+		d := doing{
+			give: func(x ...extra) response { return p.acceptNew(token, x...) },
+			finished: func() bool {
+				m, joined := find(c.owner.members(t, c.org, "?q="+p.Name), func(m memberDoc) bool { return m.Email == p.Email })
+				if joined {
+					p.signIn(t)
+				}
+				return joined && m.Roles[0] == "USER" && p.isMember(c.org)
+			},
+		}
+		if !used {
+			d.alone = func() {
+				refused(t, p.acceptNew(token), 401, "not_signed_in")
+				p.signIn(t)
+				ok(t, p.accept(token))
+				eventually(t, "the member is there", d.finished)
+			}
+		}
+		return d
+	}
+}
+
+func revoking(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	id := decoded[receipt](t, c.owner.invite(c.org, p.Email, p.Name, "USER")).InvitationID
+	token := c.invitationTo(t, p.Email)
+	return doing{
+		give: func(x ...extra) response { return c.owner.revoke(c.org, id, x...) },
+		finished: func() bool {
+			refused(t, p.acceptNew(token), 409, "invitation_revoked")
+			return c.owner.invite(c.org, p.Email, p.Name, "USER").done()
+		},
+	}
+}
+
+func declining(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	ok(t, c.owner.invite(c.org, p.Email, p.Name, "USER"))
+	token := c.invitationTo(t, p.Email)
+	return doing{
+		give: func(x ...extra) response { return c.anonymous().decline(token, x...) },
+		finished: func() bool {
+			refused(t, p.acceptNew(token), 409, "invitation_declined")
+			return c.owner.invite(c.org, p.Email, p.Name, "USER").done()
+		},
+	}
+}
+
+func expiring(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	id := decoded[receipt](t, c.owner.invite(c.org, p.Email, p.Name, "USER")).InvitationID
+	c.invitationTo(t, p.Email)
+	return doing{
+		give: func(...extra) response {
+			c.shiftClock(t, 7*day+time.Second)
+			return response{}
+		},
+		finished: func() bool {
+			return c.owner.invitation(t, c.org, id).Status == "expired" && c.owner.invite(c.org, p.Email, p.Name, "USER").done()
+		},
+	}
+}
+
+// removing: the open invitations of the removed member are revoked.
+func removing(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	id := decoded[receipt](t, c.admin.invite(c.org, p.Email, p.Name, "USER")).InvitationID
+	return doing{
+		give: func(x ...extra) response { return c.owner.remove(c.org, c.admin, x...) },
+		finished: func() bool {
+			return !c.admin.isMember(c.org) && c.owner.invitation(t, c.org, id).Status == "revoked" &&
+				c.owner.organization(t, c.org).OpenInvitations == 0
+		},
+	}
+}
+
+func transferring(t *testing.T, c *cast) doing {
+	ok(t, c.owner.requestTransfer(c.org, c.admin))
+	token := c.newestTransferLink(t, c.owner)
+	return doing{
+		give: func(x ...extra) response { return c.anonymous().confirmTransfer(token, x...) },
+		finished: func() bool {
+			return c.owner.roleOf(t, c.org, c.owner) == "ADMIN" && c.owner.roleOf(t, c.org, c.admin) == "OWNER"
+		},
+	}
+}
+
+func changingProfile(t *testing.T, c *cast) doing {
+	return doing{
+		give: func(x ...extra) response {
+			return c.user.patch("/v1/me", map[string]any{"display_name": "Changed"}, x...)
+		},
+		finished: func() bool { return c.owner.member(t, c.org, c.user).DisplayName == "Changed" },
+	}
+}
+
+// mailing: the mail is there, once.
+func mailing(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	return doing{
+		give: func(x ...extra) response { return c.owner.invite(c.org, p.Email, p.Name, "USER", x...) },
+		finished: func() bool {
+			ok(t, p.acceptNew(c.invitationTo(t, p.Email)))
+			return len(c.mailsTo(p.Email, invitePage)) == 1
+		},
+	}
+}
