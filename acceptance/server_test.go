@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -96,36 +95,44 @@ func (s *server) run(t *testing.T) {
 
 // launch starts the program and waits until it listens.
 func (s *server) launch() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cmd = exec.Command(s.program, append([]string{"serve"}, s.flags...)...)
-	s.cmd.Env = s.env
-	s.cmd.Stderr = &s.stderr
-	out, err := s.cmd.StdoutPipe()
+	listening, exited, err := s.spawn()
 	if err != nil {
 		return err
 	}
-	if err := s.cmd.Start(); err != nil {
-		return err
+	select {
+	case <-listening:
+		return nil
+	case <-exited:
+		return errors.New("it has exited")
+	case <-time.After(60 * time.Second):
+		return errors.New("it does not listen")
 	}
-	listening := make(chan struct{})
+}
+
+func (s *server) spawn() (listening, exited chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cmd := exec.Command(s.program, append([]string{"serve"}, s.flags...)...)
+	cmd.Env = s.env
+	cmd.Stderr = &s.stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	s.cmd = cmd
+	listening, exited = make(chan struct{}), make(chan struct{})
+	s.exited = exited
 	read := make(chan struct{})
 	go s.readStdout(out, listening, read)
-	exited, cmd := make(chan struct{}), s.cmd
-	s.exited = exited
 	go func() {
 		<-read
 		cmd.Wait()
 		close(exited)
 	}()
-	select {
-	case <-listening:
-		return nil
-	case <-exited:
-		return fmt.Errorf("it has exited: %s", cmd.ProcessState)
-	case <-time.After(60 * time.Second):
-		return errors.New("it does not listen")
-	}
+	return listening, exited, nil
 }
 
 // readStdout picks the address and the first operator's key from what the
@@ -175,10 +182,16 @@ func (s *server) rebuild(t *testing.T) {
 	s.run(t)
 }
 
-func (s *server) signal(sig syscall.Signal) {
+func (s *server) signal(sig syscall.Signal) { s.signalled(sig) }
+
+// signalled fails while the program has not been started.
+func (s *server) signalled(sig syscall.Signal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cmd.Process.Signal(sig)
+	if s.cmd == nil || s.cmd.Process == nil {
+		return errors.New("not started")
+	}
+	return s.cmd.Process.Signal(sig)
 }
 
 func (s *server) waitExit(t *testing.T) {

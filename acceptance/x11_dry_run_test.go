@@ -3,7 +3,6 @@ package acceptance
 import (
 	"encoding/json"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +66,7 @@ func TestX11_DryRun(t *testing.T) {
 
 // everything tells whether anything has changed: the end of the log, once
 // nothing is on its way. Mails that are due are looked for every 200 ms.
-func (c *cast) everything(t *testing.T) string {
+func (s *server) everything(t *testing.T) string {
 	t.Helper()
 	var head string
 	changed := time.Now()
@@ -75,23 +74,13 @@ func (c *cast) everything(t *testing.T) string {
 		p := decoded[page[struct {
 			Position string `json:"position"`
 			Head     string `json:"head"`
-		}]](t, c.operator().get("/v1/operator/projections"))
+		}]](t, s.operator().get("/v1/operator/projections"))
 		if p.Items[0].Head != head || p.Items[0].Position != head {
 			head, changed = p.Items[0].Head, time.Now()
 		}
 		return time.Since(changed) > 400*time.Millisecond
 	})
 	return head
-}
-
-// metric is the value of a metric without labels.
-func metric(metrics, name string) string {
-	for line := range strings.Lines(metrics) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 var (

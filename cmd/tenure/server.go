@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ import (
 )
 
 const (
+	// gcPercent trades memory, of which the server needs little, for fewer
+	// collections. GOGC overrides it.
+	gcPercent       = 400
 	pageCacheBytes  = 64 << 20
 	shutdownTimeout = 15 * time.Second
 	haltedAfter     = 5 * time.Second // that a consumer may fail before /readyz says no
@@ -258,6 +262,9 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	}
 	logger := newLogger(&c.settings)
 	slog.SetDefault(logger)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	x, err := newServer(&c.settings, logger)
 	if err != nil {
 		return err

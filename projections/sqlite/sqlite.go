@@ -118,7 +118,15 @@ func Open(path string, o Options) (*Storage, error) {
 		o.CacheBytes = 128 << 20
 	}
 	s := &Storage{readers: make(chan *reader, o.Readers), places: newPlaces(o.Partitions), indexes: &indexes{}, closed: make(chan struct{})}
-	conn, err := connect(path, o.CacheBytes/2, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	// The owner alone can read it; SQLite gives the files beside it the same mode.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, explain(err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, explain(err)
+	}
+	conn, err := connect(path, o.CacheBytes/2, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -1,0 +1,166 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+)
+
+// TestCrash_KilledUnderLoad kills the server at random moments while many
+// clients give commands, and starts it again at once. Nothing that was
+// acknowledged is lost, nothing is half done for good, and the views say what
+// the log says.
+func TestCrash_KilledUnderLoad(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		s := b.start(t, startMailServer(t, false).option(), withFlags("--log-level", "info"))
+		c := s.newCrowd(t, 24, 6)
+		ledger := &acknowledged{}
+		c.after = func(org, name string, r response) { ledger.note(t, name, r) }
+		rng := rand.New(rand.NewPCG(*seed, 1))
+		stop := c.keepRioting(t)
+		for range *kills {
+			time.Sleep(time.Duration(200+rng.IntN(1500)) * time.Millisecond)
+			s.kill(t)
+			s.run(t)
+		}
+		time.Sleep(500 * time.Millisecond)
+		stop()
+		c.mustHaveDone(t, "invite", "accept", "change", "remove")
+
+		c.checkAll(t)
+		ledger.check(t, c)
+		c.settled(t)
+		before := c.snapshots(t)
+		s.rebuild(t)
+		is.New(t).Equal(c.snapshots(t), before)
+		t.Logf("killed %d times, seed %d: %d acknowledged events are in the log; served %s", *kills, *seed, len(ledger.events), c.summary())
+	})
+}
+
+// keepRioting has everybody do random things until the answer is called.
+func (c *crowd) keepRioting(t *testing.T) (stop func()) {
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	for i, p := range c.people {
+		wg.Go(func() {
+			r := &rioter{crowd: c, person: p, index: i, rng: rand.New(rand.NewPCG(c.seed, uint64(i)))}
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					r.act(t)
+				}
+			}
+		})
+	}
+	return func() {
+		close(over)
+		wg.Wait()
+	}
+}
+
+// acknowledged collects the events of receipts.
+type acknowledged struct {
+	mu     sync.Mutex
+	events []acknowledgedEvent
+}
+
+// acknowledgedEvent is the last event of a receipt, where the receipt says.
+type acknowledgedEvent struct {
+	typ, org string
+	data     string
+	position uint64
+}
+
+// note remembers what was acknowledged. While the server is down there is no
+// answer, or half of one; any other answer is one that a client can use.
+func (a *acknowledged) note(t *testing.T, name string, r response) {
+	if r.err != nil {
+		return
+	}
+	if !r.done() {
+		if r.code() == "" || (r.status >= 500 && r.code() != "busy" && r.code() != "view_behind") {
+			t.Errorf("%s: %v", name, r)
+		}
+		return
+	}
+	var done receipt
+	if json.Unmarshal(r.body, &done) != nil || len(done.Events) == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range done.Events {
+		org, _ := e.Data["organization_id"].(string)
+		data, _ := json.Marshal(e.Data)
+		a.events = append(a.events, acknowledgedEvent{typ: e.Type, org: org, data: string(data), position: r.position()})
+	}
+}
+
+// check finds every acknowledged event in the histories.
+func (a *acknowledged) check(t *testing.T, c *crowd) {
+	t.Helper()
+	found := make(map[string]bool)
+	for _, org := range c.orgs {
+		for _, e := range all[entryDoc](t, c.operator(), orgPath(org, "history")+"?limit=200") {
+			data, _ := json.Marshal(e.Data)
+			found[e.Type+string(data)] = true
+			if _, err := strconv.ParseUint(e.Position, 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lost := 0
+	for _, e := range a.events {
+		if !found[e.typ+e.data] {
+			lost++
+			t.Errorf("acknowledged at %d and lost: %s %s", e.position, e.typ, e.data)
+		}
+	}
+	if len(a.events) < 50 {
+		t.Errorf("only %d events were acknowledged", len(a.events))
+	}
+}
+
+// settled checks that no process is stuck.
+func (c *crowd) settled(t *testing.T) {
+	t.Helper()
+	eventually(t, "every process has got to the end of the log", func() bool {
+		head := c.everything(t)
+		return stuckProcess(string(ok(t, c.operator().get("/metrics")).body), head) == ""
+	})
+}
+
+// TestCrash_SecondStart kills the server while it starts.
+func TestCrash_WhileStarting(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		s := b.prepare(t)
+		rng := rand.New(rand.NewPCG(*seed, 2))
+		for range 8 {
+			go func() {
+				time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond)
+				for s.signalled(syscall.SIGKILL) != nil {
+					time.Sleep(time.Millisecond)
+				}
+			}()
+			s.launch() // it listens, or dies before
+			s.waitExit(t)
+		}
+		s.run(t)
+		is.New(t).True(s.key.Load() != nil) // shown until it is valid
+		c := s.newCast(t)
+		ok(t, s.operator().get("/v1/operator/api-keys"))
+		c.restart(t)
+		if entries, err := os.ReadDir(s.data); err != nil || len(entries) > 10 {
+			t.Errorf("the folder holds %d files: %v", len(entries), err)
+		}
+	})
+}
