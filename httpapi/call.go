@@ -58,13 +58,14 @@ func (c *call) invitation() domain.InvitationID     { return domain.InvitationID
 
 func (c *call) param(name string) string { return c.fiber.Params(name) }
 
-// challenge is what a client that is not signed in is asked for.
-func (c *call) challenge() string {
-	challenge := `Bearer realm="tenure"`
+// challenge asks a client that is not signed in to do so. Chromium reads one
+// challenge from a header, so each has its own.
+func (c *call) challenge() {
+	header := &c.fiber.Response().Header
+	header.Add(fiber.HeaderWWWAuthenticate, `Bearer realm="tenure"`)
 	if c.route != nil && c.route.basic() {
-		challenge += `, Basic realm="tenure", charset="UTF-8"`
+		header.Add(fiber.HeaderWWWAuthenticate, `Basic realm="tenure", charset="UTF-8"`)
 	}
-	return challenge
 }
 
 // request makes the commands.Request. It fails with CodeInvalid.

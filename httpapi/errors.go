@@ -166,7 +166,7 @@ func (a *API) writeProblem(c *call, p *Problem) {
 		c.fiber.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retryAfter))
 	}
 	if p.Status == http.StatusUnauthorized {
-		c.fiber.Set(fiber.HeaderWWWAuthenticate, c.challenge())
+		c.challenge()
 	}
 	body, err := encode(p)
 	if err != nil {
