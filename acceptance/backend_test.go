@@ -14,11 +14,13 @@ type backend struct {
 	flags []string
 	// forgetViews makes the stopped server in the folder start over from the log.
 	forgetViews func(t *testing.T, data string)
+	// blockViews keeps the server in the folder from writing to its views.
+	blockViews func(t *testing.T, data string) (release func())
 }
 
 func backends() []backend {
 	return []backend{
-		{name: "sqlite+sqlite", forgetViews: removeFiles("views.db*")},
+		{name: "sqlite+sqlite", forgetViews: removeFiles("views.db*"), blockViews: blockWrites("views.db")},
 	}
 }
 

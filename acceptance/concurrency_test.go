@@ -25,7 +25,7 @@ func TestConcurrency_RandomCommands(t *testing.T) {
 				c := s.newCrowd(t, crowdSize, organizations)
 				c.riot(t, 8*time.Second)
 				t.Logf("seed %d: %s", *seed, c.summary())
-				c.mustHaveDone(t, "invite", "accept", "change", "remove", "resend", "revoke", "request transfer", "confirm")
+				c.mustHaveDone(t, "invite", "accept", "resend", "revoke")
 				c.checkAll(t)
 				before := c.snapshots(t)
 				s.rebuild(t)

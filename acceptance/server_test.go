@@ -49,7 +49,6 @@ func withFlags(flags ...string) option {
 }
 func withEnv(env ...string) option   { return func(s *server) { s.env = append(s.env, env...) } }
 func withProgram(path string) option { return func(s *server) { s.program = path } }
-func withMailbox(m mailbox) option   { return func(s *server) { s.mailbox = m } }
 
 // start starts a server that ends with the test. Its clock and its death can be
 // controlled; see shiftClock and killAt.

@@ -33,6 +33,9 @@ func TestX2_MailBySMTP(t *testing.T) {
 				is.Equal(m.Language, "en")
 				is.True(len(m.Links) > 0)
 				for _, link := range m.Links {
+					page, _, _ := strings.Cut(strings.TrimPrefix(link, "http://members.example.test"), "#")
+					shown := ok(t, c.anonymous().get(page, anyPosition, header("Accept", "text/html")))
+					is.True(strings.HasPrefix(shown.header.Get("Content-Type"), "text/html"))
 					is.True(strings.HasPrefix(link, "http://members.example.test/"))
 					is.True(strings.Contains(m.HTML, strings.Split(link, "#")[0]))
 				}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -36,7 +37,7 @@ func (c *Commands) LookUpInvitation(ctx context.Context, link string) (Invited, 
 // Joining is who accepts an invitation without being signed in: somebody who
 // has no account yet.
 type Joining struct {
-	DisplayName string
+	DisplayName string // empty: the username of the invitation
 	Password    string
 	Language    string
 }
@@ -70,7 +71,7 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	}
 	if !replayed {
 		if known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil || r.DryRun {
-			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, c.inWordsOf(ctx, inv.Organization, err)
+			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, c.inLinkWords(ctx, inv.Organization, err)
 		}
 	}
 	c.Step(StepInvitationAccepted)
@@ -107,7 +108,7 @@ func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string
 		return invitation.Decline(s, t.Generation, c.Now())
 	})
 	if err != nil || r.DryRun {
-		return receipt, c.inWordsOf(ctx, org, err)
+		return receipt, c.inLinkWords(ctx, org, err)
 	}
 	c.Step(StepInvitationDeclined)
 	settled, err := c.SettleInvitation(ctx, r, domain.InvitationID(t.Subject))
@@ -157,10 +158,20 @@ func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State
 	if joining == nil {
 		return "", domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Sign in and accept again, or choose a display name and a password for a new account.")
 	}
-	if err := checkPassword(joining.Password); err != nil || r.DryRun {
+	if err := checkPassword(joining.Password); err != nil {
 		return "", err
 	}
-	in := Registrant{Email: inv.Email, DisplayName: joining.DisplayName, Password: joining.Password, Language: joining.Language}
+	in := Registrant{
+		Email: inv.Email, DisplayName: cmp.Or(joining.DisplayName, string(inv.Username), "-"),
+		Password: joining.Password, Language: joining.Language,
+	}
+	if r.DryRun {
+		s, err := c.accountByEmail(ctx, inv.Email)
+		if err == nil {
+			_, err = account.RegisterInvited(s, account.Registration{AccountID: s.ID, DisplayName: in.DisplayName, Language: in.Language})
+		}
+		return s.ID, err
+	}
 	id, _, err := c.register(ctx, r.step("register"), in, func(s account.State, a account.Registration) ([]domain.Event, error) {
 		return account.RegisterInvited(s, a)
 	})
@@ -178,7 +189,7 @@ func (c *Commands) invited(ctx context.Context, link string) (invitation.State, 
 	}
 	s, _, err := c.invitations.load(ctx, t.Subject)
 	if err == nil {
-		err = c.inWordsOf(ctx, s.Organization, invitation.CheckLink(s, t.Generation, c.Now()))
+		err = c.inLinkWords(ctx, s.Organization, invitation.CheckLink(s, t.Generation, c.Now()))
 	}
 	return s, err
 }
@@ -186,4 +197,13 @@ func (c *Commands) invited(ctx context.Context, link string) (invitation.State, 
 func isRefusal(err error) bool {
 	var refusal *domain.Error
 	return errors.As(err, &refusal)
+}
+
+// inLinkWords is inWordsOf for the holder of a link, who is no member: what the
+// policy says to administrators about accepted invitations is not for them.
+func (c *Commands) inLinkWords(ctx context.Context, org domain.OrganizationID, err error) error {
+	if !errors.Is(err, &domain.Error{Code: domain.CodeInvitationExpired}) {
+		return err
+	}
+	return c.inWordsOf(ctx, org, err)
 }

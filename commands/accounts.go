@@ -35,7 +35,7 @@ func (c *Commands) accountByEmail(ctx context.Context, email domain.Email) (acco
 // process that is killed after it: whoever signs up next with the address gets
 // the account that it names.
 func (c *Commands) register(ctx context.Context, r Request, in Registrant, decide func(account.State, account.Registration) ([]domain.Event, error)) (domain.AccountID, Receipt, error) {
-	fresh := c.newID(r, "account")
+	fresh := c.newID(r, "account", in.Email.Key())
 	if known, replayed, err := c.accounts.replayed(ctx, fresh, r); replayed || err != nil {
 		return domain.AccountID(fresh), known, err // a process confirms the reservation if nobody has
 	}

@@ -24,7 +24,7 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 		return "", Receipt{}, err
 	}
 	a := organization.Activation{
-		OrganizationID: domain.OrganizationID(c.newID(r, "organization")), Name: name,
+		OrganizationID: domain.OrganizationID(c.newID(r, "organization", "")), Name: name,
 		AccountID: s.ID, Email: s.Email, Username: username, DisplayName: s.DisplayName,
 	}
 	// A retry takes no name: the organization may have another one by now.

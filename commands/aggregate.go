@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -16,9 +15,8 @@ import (
 )
 
 const (
-	loadPage      = 1000           // events read at a time when an aggregate is folded
-	rememberedFor = 24 * time.Hour // how long an Idempotency-Key is known (X12)
-	queueLimit    = 4096           // commands that may wait for one aggregate
+	loadPage   = 1000 // events read at a time when an aggregate is folded
+	queueLimit = 4096 // commands that may wait for one aggregate
 )
 
 // aggregates are the aggregates of one kind, folded from their streams, in a
@@ -58,7 +56,6 @@ type snapshot[S any] struct {
 type answered struct {
 	fingerprint string
 	first, last eventstore.Revision
-	at          time.Time
 }
 
 func newAggregates[S any](d Dependencies, prefix string, evolve func(S, domain.Event) S) *aggregates[S] {
@@ -137,7 +134,7 @@ func (a *aggregates[S]) refresh(ctx context.Context, g *aggregate[S]) (*snapshot
 				return nil, err
 			}
 			next.state = a.evolve(next.state, e.Event)
-			g.remember(e.Metadata, e.Revision, a.Now())
+			g.remember(e.Metadata, e.Revision)
 			next.next = uint64(e.Revision) + 1
 		}
 		g.current.Store(next)
@@ -163,27 +160,22 @@ func (s *snapshot[S]) expected() eventstore.Expected {
 	return eventstore.Exactly(eventstore.Revision(s.next - 1))
 }
 
-// remember keeps what the command of an Idempotency-Key wrote. The caller holds fold.
-func (g *aggregate[S]) remember(m codec.Metadata, revision eventstore.Revision, now time.Time) {
-	if m.CommandID == "" || now.Sub(m.OccurredAt) > rememberedFor {
+// remember keeps what the command of an Idempotency-Key wrote, for as long as
+// the stream is cached: identifiers are derived from keys and must not be made
+// twice. The caller holds fold.
+func (g *aggregate[S]) remember(m codec.Metadata, revision eventstore.Revision) {
+	if m.CommandID == "" {
 		return
 	}
 	known, ok := g.keys[m.CommandID]
 	if !ok {
-		known = answered{fingerprint: m.Fingerprint, first: revision, at: m.OccurredAt}
+		known = answered{fingerprint: m.Fingerprint, first: revision}
 	}
 	known.last = revision
 	if g.keys == nil {
 		g.keys = make(map[string]answered)
 	}
 	g.keys[m.CommandID] = known
-	if !ok && len(g.keys)%1024 == 0 {
-		for id, k := range g.keys {
-			if now.Sub(k.at) > rememberedFor {
-				delete(g.keys, id)
-			}
-		}
-	}
 }
 
 // answered finds what the command with this id did before.

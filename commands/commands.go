@@ -142,9 +142,11 @@ var noPolicy = &policy.Policy{}
 
 // newID makes an identifier: the same one for the same request, so that a
 // command that is sent again after a crash goes on where it stopped (X12).
-func (c *Commands) newID(r Request, purpose string) string {
+// Scope is the stream that remembers the Idempotency-Key; it never forgets one,
+// so that no identifier is made a second time for something else.
+func (c *Commands) newID(r Request, purpose, scope string) string {
 	if r.IdempotencyKey != "" {
-		return c.Keys.ID("id", purpose, string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey).String()
+		return c.Keys.ID("id", purpose, scope, string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey).String()
 	}
 	return uuid.Must(uuid.NewV7()).String()
 }

@@ -375,6 +375,84 @@ func TestARetryGoesOnWhereTheProcessWasKilled(t *testing.T) {
 	}
 }
 
+func TestOneKeyMakesDifferentThingsInDifferentPlaces(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.organization(c, "acme")
+	other, _, err := c.ActivateOrganization(w.ctx, by, "ownership", "Initech", "owner")
+	is.NoErr(err)
+	by.IdempotencyKey, by.Fingerprint = "key", "request"
+	first, _, err := w.invite(c, by, org, "ada", "USER")
+	is.NoErr(err)
+	by.Fingerprint = "request to the other"
+	second, _, err := w.invite(c, by, other, "ada", "USER")
+	is.NoErr(err)
+	is.True(first != second)
+	for _, id := range []domain.InvitationID{first, second} {
+		_, err := c.LookUpInvitation(w.ctx, w.invitationLink(id, 1))
+		is.NoErr(err)
+	}
+}
+
+func TestAKeyIsNeverForgotten(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.organization(c, "acme")
+	member := w.member(c, by, org, "ada", "USER")
+	by.IdempotencyKey, by.Fingerprint = "key", "request"
+	first, _, err := c.RequestTransfer(w.ctx, by, org, member)
+	is.NoErr(err)
+	_, err = c.CancelTransfer(w.ctx, commands.Request{Actor: by.Actor}, org)
+	is.NoErr(err)
+	w.pass(48 * time.Hour)
+	again, _, err := w.node().RequestTransfer(w.ctx, by, org, member)
+	is.NoErr(err)
+	is.Equal(again, first) // the first answer, not a second request under the same id
+	link, err := w.keys.Make(token.Token{Kind: token.Transfer, Subject: string(org), Detail: string(first)})
+	is.NoErr(err)
+	_, _, err = c.ConfirmTransfer(w.ctx, commands.Request{Actor: domain.Public()}, link)
+	is.True(refusedWith(err, domain.CodeTransferNotPending))
+}
+
+func TestAnAcceptanceIsDryRunAndRetriedAsItIsDone(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.organization(c, "acme")
+	w.account(c, "bob@example.com")
+	id, _, err := w.invite(c, by, org, "bob", "USER")
+	is.NoErr(err)
+	joining := &commands.Joining{Password: secret, Language: "en"}
+	for _, dry := range []bool{true, false} {
+		_, err := c.AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public(), DryRun: dry}, w.invitationLink(id, 1), joining)
+		is.True(refusedWith(err, domain.CodeNotSignedIn)) // Bob has an account
+	}
+	id, _, err = w.invite(c, by, org, "cid", "USER")
+	is.NoErr(err)
+	keyed := commands.Request{Actor: domain.Public(), IdempotencyKey: "key", Fingerprint: "request"}
+	first, err := c.AcceptInvitation(w.ctx, keyed, w.invitationLink(id, 1), joining)
+	is.NoErr(err)
+	again, err := c.AcceptInvitation(w.ctx, keyed, w.invitationLink(id, 1), joining)
+	is.NoErr(err)
+	is.Equal(again.AccountID, first.AccountID)
+	is.Equal(again.Session.Token, first.Session.Token)
+}
+
+func TestALogIsOpenedWithItsOwnSecretOnly(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	is.NoErr(c.CheckSecret(w.ctx)) // a new log
+	is.NoErr(c.FirstAPIKey(w.ctx, func(string) {}))
+	is.NoErr(c.CheckSecret(w.ctx))
+	other, err := token.NewKeys([]byte(strings.Repeat("x", token.MinKeyBytes)))
+	is.NoErr(err)
+	w.keys = other
+	is.Equal(w.node().CheckSecret(w.ctx), commands.ErrOtherSecret)
+}
+
 func TestASessionEndsAtOnceOnEveryNode(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -74,8 +76,24 @@ func (a *aggregates[S]) execute(ctx context.Context, id string, r Request, decid
 	case o := <-p.done:
 		return o.receipt, o.err
 	case <-ctx.Done():
+	}
+	if g.withdraw(p) {
 		return Receipt{}, ctx.Err()
 	}
+	o := <-p.done // it is being decided: the answer is near, and says what happened
+	return o.receipt, o.err
+}
+
+// withdraw takes a command that still waits out of the queue.
+func (g *aggregate[S]) withdraw(p *pending[S]) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, p)
+	if i < 0 {
+		return false
+	}
+	g.waiting = slices.Delete(slices.Clone(g.waiting), i, i+1)
+	return true
 }
 
 // lead runs batches until nobody waits.
@@ -188,7 +206,18 @@ func (a *aggregates[S]) decideOne(p *pending[S], s *snapshot[S]) ([]domain.Event
 	if want := p.request.IfRevision; want != nil && s.next != uint64(*want)+1 {
 		return nil, domain.Refuse(domain.CodeRevisionMismatch, "Changed meanwhile", "Read it again, and send the ETag of what you read in If-Match.")
 	}
-	return p.decide(s.state)
+	return p.decideSafely(s.state)
+}
+
+// decideSafely turns a panic of a decision, which is a defect, into an error of
+// that command alone: the others of the batch have nothing to do with it.
+func (p *pending[S]) decideSafely(s S) (events []domain.Event, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			events, err = nil, fmt.Errorf("commands: a decision panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return p.decide(s)
 }
 
 // append writes the events of a batch and moves the cached aggregate on. It
@@ -209,7 +238,7 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 	defer g.fold.Unlock()
 	if g.current.Load().next == before.next { // else a reader has folded them meanwhile
 		for i := range events {
-			g.remember(events[i].metadata, eventstore.Revision(before.next+uint64(i)), a.Now())
+			g.remember(events[i].metadata, eventstore.Revision(before.next+uint64(i)))
 		}
 		g.current.Store(after)
 		a.account(g, len(events))

@@ -13,7 +13,7 @@ import (
 // InvitationID of in is ignored; the answer names the one that was made. It
 // fails as organization.Invite does.
 func (c *Commands) InviteMember(ctx context.Context, r Request, org domain.OrganizationID, in organization.Invitee) (domain.InvitationID, Receipt, error) {
-	in.InvitationID = domain.InvitationID(c.newID(r, "invitation"))
+	in.InvitationID = domain.InvitationID(c.newID(r, "invitation", string(org)))
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 		return organization.Invite(s, p, r.Actor, in, c.Now().UTC())
 	})

@@ -45,7 +45,6 @@ func (c *Commands) reserve(ctx context.Context, r Request, kind, text, holder st
 		if err := c.ResolveReservation(ctx, plain(r), kind, key); err != nil {
 			return "", err
 		}
-		whose = found.Holder
 	}
 	s, _, err := c.reservations.load(ctx, kind+"-"+key)
 	return s.Holder, err

@@ -33,7 +33,7 @@ func (c *Commands) SignIn(ctx context.Context, r Request, email domain.Email, pa
 }
 
 func (c *Commands) startSession(ctx context.Context, r Request, id domain.AccountID) (SignedIn, error) {
-	session := domain.SessionID(c.newID(r, "session"))
+	session := domain.SessionID(c.newID(r, "session", string(id)))
 	at := c.Now().UTC()
 	expires := at.Add(c.SessionLifetime)
 	receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {

@@ -13,7 +13,7 @@ import (
 // the owner, whose link confirms it (O5). It fails as
 // organization.RequestTransfer does.
 func (c *Commands) RequestTransfer(ctx context.Context, r Request, org domain.OrganizationID, to domain.AccountID) (domain.TransferID, Receipt, error) {
-	id := domain.TransferID(c.newID(r, "transfer"))
+	id := domain.TransferID(c.newID(r, "transfer", string(org)))
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 		return organization.RequestTransfer(s, p, r.Actor, id, to, c.Now().UTC())
 	})

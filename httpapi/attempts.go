@@ -91,7 +91,10 @@ func (a *API) clientAddress(c *call) netip.Addr {
 	if !a.trusted(remote) {
 		return remote
 	}
-	hops := strings.Split(c.fiber.Get(fiber.HeaderXForwardedFor), ",")
+	var hops []string // a proxy may add a line of its own
+	for _, line := range c.fiber.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		hops = append(hops, strings.Split(string(line), ",")...)
+	}
 	for _, hop := range slices.Backward(hops) {
 		address, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {

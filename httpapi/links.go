@@ -95,7 +95,7 @@ func (a *API) acceptInvitation(ctx context.Context, c *call, in *struct {
 		return answer{}, err
 	}
 	done, err := charged(ctx, a, a.linkBudgets(c), func() (commands.Accepted, error) {
-		joining, err := a.joining(ctx, c, in.Body)
+		joining, err := a.joining(c, in.Body)
 		if err != nil {
 			return commands.Accepted{}, err
 		}
@@ -114,22 +114,17 @@ func (a *API) acceptInvitation(ctx context.Context, c *call, in *struct {
 }
 
 // joining is who makes an account to accept with; nil for who has one.
-func (a *API) joining(ctx context.Context, c *call, in acceptBody) (*commands.Joining, error) {
+func (a *API) joining(c *call, in acceptBody) (*commands.Joining, error) {
 	if in.Password == "" || c.caller.Actor.Kind == domain.ActorAccount {
 		return nil, nil
 	}
-	name := in.DisplayName
-	if name == "" {
-		found, err := a.config.Commands.LookUpInvitation(ctx, in.Token)
-		if err != nil {
-			return nil, err
-		}
-		name = string(found.Invitation.Username)
-	}
 	var k checks
 	joining := &commands.Joining{
-		DisplayName: k.displayName("display_name", name), Password: in.Password,
+		Password: in.Password,
 		Language: k.language("language", in.Language, preferredLanguage(c.fiber.Get("Accept-Language"))),
+	}
+	if in.DisplayName != "" {
+		joining.DisplayName = k.displayName("display_name", in.DisplayName)
 	}
 	k.password("password", in.Password)
 	return joining, k.err()

@@ -45,7 +45,7 @@ type route struct {
 
 // CommandHeaders are part of the input of every command.
 type CommandHeaders struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"Makes the command happen once, however often it is sent: 1 to 255 visible ASCII characters of the client's choice. Sent again within 24 hours, the request gets its first answer." example:"3f9c1c7e-order-17"`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"Makes the command happen once, however often it is sent: 1 to 255 visible ASCII characters of the client's choice. Sent again, the request gets its first answer." example:"3f9c1c7e-order-17"`
 	IfMatch        string `header:"If-Match" doc:"The ETag of what the command rests on: it fails with revision_mismatch when that has changed meanwhile." example:"\"7\""`
 	DryRun         bool   `query:"dry_run" doc:"Answers with the events that the command would write, or its refusal, and writes nothing." example:"false"`
 }
@@ -54,7 +54,7 @@ func (h CommandHeaders) command() CommandHeaders { return h }
 
 // NewHeaders are those of commands that rest on nothing that has an ETag.
 type NewHeaders struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"Makes the command happen once, however often it is sent: 1 to 255 visible ASCII characters of the client's choice. Sent again within 24 hours, the request gets its first answer." example:"3f9c1c7e-order-17"`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"Makes the command happen once, however often it is sent: 1 to 255 visible ASCII characters of the client's choice. Sent again, the request gets its first answer." example:"3f9c1c7e-order-17"`
 	DryRun         bool   `query:"dry_run" doc:"Answers with the events that the command would write, or its refusal, and writes nothing." example:"false"`
 }
 

@@ -34,9 +34,19 @@ type resetBody struct {
 	Password string `json:"password" maxLength:"256" doc:"The new one; at least 10 characters."`
 }
 
-// answerAfter is how long a request for a new password takes at least, so that
-// the time does not tell whether an account has the address.
+// answerAfter is how long a sign-up and a request for a new password take at
+// least, so that the time does not tell whether an account has the address.
 const answerAfter = 100 * time.Millisecond
+
+func evenly(ctx context.Context, run func() error) error {
+	answered := time.After(answerAfter)
+	err := run()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+	}
+	return err
+}
 
 const exampleToken = "tnr_ver_AgGQ1aGKUn8QscNdfp8qSyIAAAAAAAAAAAAAAAAAAAAAAAAAAQECAwQFBgcICQoLDA0ODxA"
 
@@ -96,7 +106,10 @@ func (a *API) signUp(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = a.config.Commands.SignUp(ctx, r, who)
+	err = evenly(ctx, func() error {
+		_, err := a.config.Commands.SignUp(ctx, r, who)
+		return err
+	})
 	return answer{body: statusBody{"verification_sent"}}, err
 }
 
@@ -139,12 +152,10 @@ func (a *API) requestReset(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	answered := time.After(answerAfter)
-	_, err = a.config.Commands.RequestPasswordReset(ctx, r, email)
-	select {
-	case <-answered:
-	case <-ctx.Done():
-	}
+	err = evenly(ctx, func() error {
+		_, err := a.config.Commands.RequestPasswordReset(ctx, r, email)
+		return err
+	})
 	return answer{body: statusBody{"reset_sent"}}, err
 }
 

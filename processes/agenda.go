@@ -81,6 +81,7 @@ func (p *Processes) agenda(kind projections.DeadlineKind, workers int, settle fu
 func (a *agenda) name() string { return "deadlines." + string(a.kind) }
 
 func (a *agenda) run(ctx context.Context) {
+	pause := lookEvery
 	for ctx.Err() == nil {
 		list, err := a.due.Due(ctx, a.kind, a.now(), lookAhead)
 		if ctx.Err() != nil {
@@ -89,10 +90,13 @@ func (a *agenda) run(ctx context.Context) {
 		if err != nil {
 			a.health.failed(a.name(), err)
 			a.logger.Error("process cannot read its deadlines", "process", a.name(), "error", err)
+			pause = min(2*pause, longestPause)
+		} else {
+			pause = lookEvery
+			a.forgetOthers(list)
+			a.settleAll(ctx, list)
 		}
-		a.forgetOthers(list)
-		a.settleAll(ctx, list)
-		sleep(ctx, lookEvery)
+		sleep(ctx, pause)
 	}
 }
 

@@ -100,8 +100,9 @@ func (s *subscriber) follow(ctx context.Context, out chan<- *message.Message) er
 
 // deliver hands one event over until it is acknowledged.
 func (s *subscriber) deliver(ctx context.Context, out chan<- *message.Message, e eventstore.Recorded) bool {
-	if age := time.Since(e.RecordedAt); age < s.reaction.grace {
-		sleep(ctx, min(s.reaction.grace-age, s.reaction.grace))
+	// An event from the future is from a clock that was wrong: do not wait for it.
+	if age := time.Since(e.RecordedAt); age >= 0 && age < s.reaction.grace {
+		sleep(ctx, s.reaction.grace-age)
 	}
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
 		m := message.NewMessage(watermill.NewUUID(), e.Data)

@@ -14,6 +14,7 @@ import (
 	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/account"
+	"tenure/domain/apikey"
 	"tenure/domain/organization"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -63,6 +64,11 @@ func seed(ctx context.Context, dir string, churn int, sizes ...int) (*seeded, er
 		account.EmailVerified{AccountID: id, By: account.ByVerification},
 		account.SessionStarted{AccountID: id, SessionID: domain.SessionID(session), ExpiresAt: time.Now().Add(24 * time.Hour)})
 	if err != nil {
+		return nil, err
+	}
+	// What a log begins with.
+	first := domain.APIKeyID(keys.ID("first api key").String())
+	if err := w.write("apikey-"+string(first), apikey.Created{APIKeyID: first, Name: "first operator", Scopes: apikey.Scopes()}); err != nil {
 		return nil, err
 	}
 	for i, size := range sizes {

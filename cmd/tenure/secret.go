@@ -18,10 +18,14 @@ import (
 // the file is the owner's alone. Without it, all tokens, keys and reserved names
 // are lost: it belongs into the backup.
 //
-// Killed while it is made, either no file is there or a whole one.
-func loadSecret(path string) ([]byte, error) {
+// Killed while it is made, either no file is there or a whole one. It is made for
+// a new log only.
+func loadSecret(path string, newLog bool) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if !newLog {
+			return nil, fmt.Errorf("%s is missing, but there is a log: restore it from the backup", path)
+		}
 		return makeSecret(path)
 	}
 	if err != nil {

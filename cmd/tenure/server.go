@@ -16,6 +16,7 @@ import (
 	"tenure/commands"
 	"tenure/commands/password"
 	"tenure/commands/token"
+	"tenure/eventstore"
 	"tenure/eventstore/codec"
 	logsqlite "tenure/eventstore/sqlite"
 	"tenure/httpapi"
@@ -63,6 +64,9 @@ func newServer(s *settings, logger *slog.Logger) (_ *server, err error) {
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("setting data: %w", err)
 	}
+	if info, err := os.Stat(s.Data); err == nil && info.Mode().Perm()&0o077 != 0 {
+		logger.Warn("others may look into the data folder: chmod 700 it", "data", s.Data)
+	}
 	if err := x.open(); err != nil {
 		return nil, err
 	}
@@ -84,13 +88,16 @@ func (x *server) open() (err error) {
 		return fmt.Errorf("setting data: %s: %w", filepath.Clean(s.Data), err)
 	}
 	x.onClose(x.log.Close)
-	if x.views, err = viewsqlite.Open(s.file("views.db"), viewsqlite.Options{}); err != nil {
-		return fmt.Errorf("setting data: %s (views are made from the log: the file may be deleted): %w", s.file("views.db"), err)
+	head, err := x.log.Head(context.Background())
+	if err != nil {
+		return err
 	}
-	x.onClose(x.views.Close)
-	secret, err := loadSecret(s.file("secret.key"))
+	secret, err := loadSecret(s.file("secret.key"), head == 0)
 	if err != nil {
 		return fmt.Errorf("setting data: %w", err)
+	}
+	if err := x.openViews(head); err != nil {
+		return fmt.Errorf("setting data: %s (views are made from the log: the file may be deleted): %w", s.file("views.db"), err)
 	}
 	keys, err := token.NewKeys(secret)
 	if err != nil {
@@ -104,6 +111,31 @@ func (x *server) open() (err error) {
 		Store: x.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: keys, Passwords: passwords,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
+	if err := x.commands.CheckSecret(context.Background()); err != nil {
+		return fmt.Errorf("setting data: %s: %w", s.file("secret.key"), err)
+	}
+	return nil
+}
+
+// openViews opens the views, and throws away those that have seen more than the
+// log holds: they are of another log, as after the restore of an older one.
+func (x *server) openViews(head eventstore.Position) (err error) {
+	path := x.settings.file("views.db")
+	if x.views, err = viewsqlite.Open(path, viewsqlite.Options{}); err != nil {
+		return err
+	}
+	newest, err := x.views.Newest(context.Background())
+	if err == nil && newest > head {
+		x.logger.Warn("the views are ahead of the log and are built again", "views", newest, "log", head)
+		err = errors.Join(x.views.Close(), viewsqlite.Remove(path))
+		if err == nil {
+			x.views, err = viewsqlite.Open(path, viewsqlite.Options{})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	x.onClose(x.views.Close)
 	return nil
 }
 

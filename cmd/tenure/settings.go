@@ -60,6 +60,15 @@ func (s *settings) check() error {
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
 		return bad("listen", s.Listen, "give an address and a port, such as 127.0.0.1:8080")
 	}
+	if host, _, _ := net.SplitHostPort(s.Listen); s.PublicURL == "" && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		return bad("public-url", "", "say where people reach the server, since it listens on every address; links in mails begin with it")
+	}
+	if u, err := url.Parse(s.OTLPEndpoint); s.OTLPEndpoint != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
+		return bad("otlp-endpoint", s.OTLPEndpoint, "give an address such as http://localhost:4318")
+	}
+	if info, err := os.Stat(s.MailTemplates); s.MailTemplates != "" && (err != nil || !info.IsDir()) {
+		return bad("mail-templates", s.MailTemplates, "name a folder that is there")
+	}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -81,11 +90,15 @@ func (s *settings) check() error {
 		return bad("read-wait", s.ReadWait, "give a time up to 30s")
 	case s.CachedEvents < 1000:
 		return bad("cached-events", s.CachedEvents, "give at least 1000")
-	case s.TraceSample < 0 || s.TraceSample > 1:
+	case s.SMTPUsername != "" && s.SMTPPassword == "" && s.SMTPPassFile == "":
+		return bad("smtp-password", "", "give the password of smtp-username, or the file that holds it")
+	case s.MaxLag < 1:
+		return bad("max-lag", s.MaxLag, "give at least 1")
+	case !(s.TraceSample >= 0 && s.TraceSample <= 1):
 		return bad("trace-sample", s.TraceSample, "give a number from 0 to 1")
 	case s.SMTPPassword != "" && s.SMTPPassFile != "":
 		return bad("smtp-password-file", s.SMTPPassFile, "give the password or the file, not both")
-	case s.SMTPHost == "" && (s.SMTPUsername != "" || s.SMTPPort != 0):
+	case s.SMTPHost == "" && (s.SMTPUsername != "" || s.SMTPPort != 0 || s.SMTPPassword != "" || s.SMTPPassFile != "" || s.SMTPCAFile != ""):
 		return bad("smtp-host", "", "name the mail server, or leave the other smtp settings out")
 	}
 	if _, err := s.proxies(); err != nil {

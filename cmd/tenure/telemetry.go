@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"os"
 	"sync"
 	"time"
@@ -37,7 +38,12 @@ func startTraces(ctx context.Context, s *settings) (stop func(context.Context) e
 	if s.OTLPEndpoint == "" {
 		return func(context.Context) error { return nil }, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(s.OTLPEndpoint))
+	// The setting is the collector's base URL, as OTEL_EXPORTER_OTLP_ENDPOINT is.
+	endpoint, err := url.JoinPath(s.OTLPEndpoint, "v1/traces")
+	if err != nil {
+		return nil, err
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
 	if err != nil {
 		return nil, err
 	}

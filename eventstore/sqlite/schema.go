@@ -100,7 +100,8 @@ func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
 	}
-	if err := file.Close(); err != nil {
+	// A file that was restored from a copy may be open to others.
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
 	}
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)

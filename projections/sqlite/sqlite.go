@@ -17,10 +17,12 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"tenure/eventstore"
 	"tenure/projections"
 )
 
@@ -71,6 +73,7 @@ const (
 	// The log of changed pages grows to this size before it is copied into the
 	// file, so that a page that changes often is copied once.
 	walBytes = 64 << 20
+	busyWait = 5 * time.Second
 )
 
 // The list of an entry is its place and the number of its index in one integer,
@@ -142,6 +145,15 @@ func Open(path string, o Options) (*Storage, error) {
 		}
 	}
 	return s, nil
+}
+
+// Newest is the highest position that any view or consumer has got to.
+func (s *Storage) Newest(ctx context.Context) (eventstore.Position, error) {
+	var newest int64
+	err := s.read(ctx, func(r *reader) error {
+		return single(r.conn, "SELECT max(coalesce((SELECT max(position) FROM places), 0), coalesce((SELECT max(position) FROM checkpoints), 0))", &newest)
+	})
+	return eventstore.Position(newest), err
 }
 
 // Close waits for what is under way and closes the file.
@@ -223,6 +235,9 @@ func connect(path string, cacheBytes int, flags sqlite.OpenFlags) (*sqlite.Conn,
 	if err != nil {
 		return nil, err
 	}
+	// The driver would wait for ever: a view that another program keeps locked is
+	// a failure that has to show, and no reason not to shut down.
+	conn.SetBusyTimeout(busyWait)
 	for _, pragma := range []string{
 		fmt.Sprintf("PRAGMA page_size = %d", pageBytes), // of a new file only
 		"PRAGMA synchronous = NORMAL",

@@ -14,6 +14,16 @@
       "reset-password.submit": "Set password",
       "reset-password.done": "Your new password is set",
       "reset-password.done.detail": "Sign in with it. You may close this page.",
+      "reset-password.ask": "Enter your e-mail address. If there is an account with it, we send a link to set a new password.",
+      "reset-password.send": "Send the link",
+      "reset-password.sent": "Look into your mailbox",
+      "reset-password.sent.detail": "If there is an account with this address, the mail is on its way. You may close this page.",
+      "sign-in": "Sign in",
+      "sign-in.intro": "See the organizations that you are a member of.",
+      "sign-in.submit": "Sign in",
+      "sign-in.done": "Your password is right",
+      "sign-in.done.detail": "You are a member of these organizations. You may close this page.",
+      "sign-in.none": "You are a member of no organization yet. You may close this page.",
       "accept-invitation": "Accept an invitation",
       "accept-invitation.known": "You have an account with this address: enter its password to accept.",
       "accept-invitation.new": "Choose your name and a password for your new account.",
@@ -44,6 +54,16 @@
       "reset-password.submit": "Enregistrer",
       "reset-password.done": "Votre nouveau mot de passe est enregistré",
       "reset-password.done.detail": "Connectez-vous avec lui. Vous pouvez fermer cette page.",
+      "reset-password.ask": "Saisissez votre adresse e-mail. S’il existe un compte avec cette adresse, nous envoyons un lien pour choisir un nouveau mot de passe.",
+      "reset-password.send": "Envoyer le lien",
+      "reset-password.sent": "Consultez votre messagerie",
+      "reset-password.sent.detail": "S’il existe un compte avec cette adresse, le message est en route. Vous pouvez fermer cette page.",
+      "sign-in": "Se connecter",
+      "sign-in.intro": "Voyez les organisations dont vous êtes membre.",
+      "sign-in.submit": "Se connecter",
+      "sign-in.done": "Votre mot de passe est correct",
+      "sign-in.done.detail": "Vous êtes membre de ces organisations. Vous pouvez fermer cette page.",
+      "sign-in.none": "Vous n’êtes encore membre d’aucune organisation. Vous pouvez fermer cette page.",
       "accept-invitation": "Accepter une invitation",
       "accept-invitation.known": "Vous avez un compte avec cette adresse : saisissez son mot de passe pour accepter.",
       "accept-invitation.new": "Choisissez votre nom et un mot de passe pour votre nouveau compte.",
@@ -78,13 +98,14 @@
   };
 
   // call answers with the body of a success, and throws the problem otherwise.
+  // Without a body it reads.
   const call = async (path, body, session) => {
     let response;
     try {
       response = await fetch(path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...(session && { Authorization: `Bearer ${session}` }) },
-        body: JSON.stringify(body),
+        method: body ? "POST" : "GET",
+        headers: { ...(body && { "Content-Type": "application/json" }), ...(session && { Authorization: `Bearer ${session}` }) },
+        body: body && JSON.stringify(body),
       });
     } catch {
       throw { title: say("offline.title"), detail: say("offline.detail") };
@@ -111,7 +132,7 @@
   };
 
   const field = (name, label, autocomplete, hint) => {
-    const type = name.includes("password") ? "password" : "text";
+    const type = name.includes("password") ? "password" : name === "email" ? "email" : "text";
     const input = make("input", { name, type, autocomplete, required: "", maxlength: "256" });
     const wrapped = make("label", {}, say(label), input);
     if (hint) {
@@ -123,8 +144,8 @@
 
   // form asks for fields and hands what was typed to submit; a problem is shown
   // above it, and the form stays.
-  const form = (fields, submit, second) => {
-    const buttons = [make("button", { type: "submit" }, say(`${page}.submit`))];
+  const form = (fields, submit, second, label = `${page}.submit`) => {
+    const buttons = [make("button", { type: "submit" }, say(label))];
     if (second) buttons.push(second.button);
     const f = make("form", {}, ...fields, ...buttons);
     const run = async (what) => {
@@ -154,9 +175,26 @@
       done("verify.done");
     })),
 
-    "reset-password": () => show(make("p", {}, say("reset-password.intro")), form([field("password", "new_password", "new-password", say("hint"))], async ({ password }) => {
-      await call("v1/password-resets/confirm", { token, password });
-      done("reset-password.done");
+    "reset-password": () => {
+      if (!token) {
+        const ask = async ({ email }) => {
+          await call("v1/password-resets", { email });
+          done("reset-password.sent");
+        };
+        show(make("p", {}, say("reset-password.ask")), form([field("email", "email", "username")], ask, undefined, "reset-password.send"));
+        return;
+      }
+      show(make("p", {}, say("reset-password.intro")), form([field("password", "new_password", "new-password", say("hint"))], async ({ password }) => {
+        await call("v1/password-resets/confirm", { token, password });
+        done("reset-password.done");
+      }));
+    },
+
+    "sign-in": () => show(make("p", {}, say("sign-in.intro")), form([field("email", "email", "username"), field("password", "password", "current-password")], async ({ email, password }) => {
+      const session = await call("v1/sessions", { email, password });
+      const mine = await call("v1/me/organizations", undefined, session.token).finally(() => end(session));
+      const names = mine.items.map((o) => make("li", {}, `${o.name} (${o.roles.join(", ")})`));
+      show(note("done", say("sign-in.done"), say(names.length ? "sign-in.done.detail" : "sign-in.none")), make("ul", {}, ...names));
     })),
 
     "confirm-transfer": () => show(make("p", {}, say("confirm-transfer.intro")), form([], async () => {
@@ -195,7 +233,7 @@
   addEventListener("hashchange", () => location.reload()); // another link in the same tab
   document.documentElement.lang = language;
   document.title = `${say(page)} – Tenure`;
-  if (!token) {
+  if (!token && !["sign-in", "reset-password"].includes(page)) {
     show(note("problem", say("link.title"), say("link.detail")));
     return;
   }
