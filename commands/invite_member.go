@@ -81,7 +81,7 @@ func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organizatio
 		case ended:
 			return nil, nil
 		}
-		return invitation.Resend(s, e.Generation, e.ExpiresAt)
+		return invitation.Resend(s, e.Generation, e.InvitedBy, e.ExpiresAt)
 	})
 	if err != nil || !ended {
 		return receipt, err

@@ -166,7 +166,7 @@ func decideEverything(t *rapid.T, s states) {
 	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
 
 	invitation.Issue(s.invitation, invitation.Details{InvitationID: id})
-	_, _ = invitation.Resend(s.invitation, generation, noon)
+	_, _ = invitation.Resend(s.invitation, generation, member, noon)
 	_, _ = invitation.Accept(s.invitation, generation, member, noon)
 	_, _ = invitation.Decline(s.invitation, generation, noon)
 	_, _ = invitation.Revoke(s.invitation, invitation.CauseRevoked)

@@ -89,7 +89,7 @@ func (w *world) issue(e organization.InvitationOpened) {
 	case s.Over():
 		w.settle(e.InvitationID)
 	default:
-		events, err := invitation.Resend(s, e.Generation, e.ExpiresAt)
+		events, err := invitation.Resend(s, e.Generation, e.InvitedBy, e.ExpiresAt)
 		w.must(err)
 		w.onInvitation(e.InvitationID, events)
 	}

@@ -122,7 +122,7 @@ func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 	switch x := in.Event.Event.(type) {
 	case invitation.Resent:
 		i.Status, i.ClosedAt = invitation.StatusPending, nil
-		i.Generation, i.ResentAt, i.ExpiresAt = x.Generation, &at, x.ExpiresAt.UTC()
+		i.Generation, i.InvitedBy, i.ResentAt, i.ExpiresAt = x.Generation, x.InvitedBy, &at, x.ExpiresAt.UTC()
 	case invitation.Accepted:
 		close(invitation.StatusAccepted)
 		i.AcceptedBy = x.AccountID

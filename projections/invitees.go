@@ -103,7 +103,7 @@ func foldInvitee(i *inviteeDoc, in In[inviteeDoc]) *inviteeDoc {
 	}
 	switch x := in.Event.Event.(type) {
 	case invitation.Resent:
-		i.Open, i.ExpiresAt = true, x.ExpiresAt.UTC()
+		i.Open, i.InvitedBy, i.ExpiresAt = true, x.InvitedBy, x.ExpiresAt.UTC()
 	case invitation.Expired:
 		i.Open = false
 	case invitation.Accepted, invitation.Declined, invitation.Revoked:

@@ -264,6 +264,9 @@ func benchHTTP(ctx context.Context, dir string) error {
 		return err
 	}
 	defer small.cmd.Process.Kill()
+	if err := warm(func() (float64, error) { return t.load(64, 200, t.changeRoles(data.orgs[0])) }); err != nil {
+		return err
+	}
 	for _, n := range connections {
 		o := data.orgs[0]
 		reads, err := measure(
@@ -316,6 +319,9 @@ func benchSize(ctx context.Context, dir string) error {
 		return err
 	}
 	defer t.stop()
+	if err := warm(func() (float64, error) { return t.load(64, 200, t.changeRoles(data.orgs[0])) }); err != nil {
+		return err
+	}
 	requests := []struct {
 		name   string
 		status int

@@ -40,6 +40,9 @@ func benchLog(ctx context.Context, dir string) error {
 	for _, n := range writers {
 		functions = append(functions, func() (float64, error) { return appends(ctx, store, event, n) })
 	}
+	if err := warm(functions[len(functions)-1]); err != nil {
+		return err
+	}
 	m, err := measure(functions...)
 	if err != nil {
 		return err

@@ -104,6 +104,17 @@ func measure(functions ...func() (float64, error)) ([]float64, error) {
 	return medians, nil
 }
 
+// warm repeats a load for some seconds before it is measured: files that still
+// grow are forced to disk more slowly than those that are overwritten.
+func warm(f func() (float64, error)) error {
+	for begin := time.Now(); time.Since(begin) < *warmUp; {
+		if _, err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func title(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 func row(format string, args ...any) { fmt.Printf("  "+format+"\n", args...) }

@@ -21,10 +21,12 @@ type (
 	}
 
 	// Resent makes a fresh link; those of lower generations are dead (O6).
+	// Whoever resends becomes the inviter.
 	Resent struct {
 		InvitationID   domain.InvitationID   `json:"invitation_id"`
 		OrganizationID domain.OrganizationID `json:"organization_id"`
 		Generation     int                   `json:"generation"`
+		InvitedBy      domain.AccountID      `json:"invited_by"`
 		ExpiresAt      time.Time             `json:"expires_at"`
 	}
 

@@ -78,14 +78,14 @@ func Issue(s State, d Details) []domain.Event {
 // Resend makes the link of a generation, and kills the ones below (O6). It
 // does nothing when the link is of that generation already. It fails as
 // CheckResend does.
-func Resend(s State, generation int, expiresAt time.Time) ([]domain.Event, error) {
+func Resend(s State, generation int, by domain.AccountID, expiresAt time.Time) ([]domain.Event, error) {
 	if err := CheckResend(s); err != nil {
 		return nil, err
 	}
 	if s.Generation >= generation {
 		return nil, nil
 	}
-	return []domain.Event{Resent{InvitationID: s.ID, OrganizationID: s.Organization, Generation: generation, ExpiresAt: expiresAt}}, nil
+	return []domain.Event{Resent{InvitationID: s.ID, OrganizationID: s.Organization, Generation: generation, InvitedBy: by, ExpiresAt: expiresAt}}, nil
 }
 
 // CheckResend refuses what cannot be sent again: CodeNotFound,
@@ -160,7 +160,7 @@ func Evolve(s State, e domain.Event) State {
 			Language: e.Language, InvitedBy: e.InvitedBy, Generation: 1, ExpiresAt: e.ExpiresAt, Status: StatusPending,
 		}
 	case Resent:
-		s.Generation, s.ExpiresAt, s.Status = e.Generation, e.ExpiresAt, StatusPending
+		s.Generation, s.InvitedBy, s.ExpiresAt, s.Status = e.Generation, e.InvitedBy, e.ExpiresAt, StatusPending
 	case Accepted:
 		s.Status, s.AcceptedBy = StatusAccepted, e.AccountID
 	case Declined:

@@ -25,7 +25,7 @@ var (
 		InvitationID: id, OrganizationID: org, Email: "ada@example.com", Username: "ada", Roles: []domain.Role{"USER"},
 		Language: "en", InvitedBy: "admin", ExpiresAt: end,
 	}
-	resent   = Resent{InvitationID: id, OrganizationID: org, Generation: 2, ExpiresAt: end.Add(time.Hour)}
+	resent   = Resent{InvitationID: id, OrganizationID: org, Generation: 2, InvitedBy: "resender", ExpiresAt: end.Add(time.Hour)}
 	accepted = Accepted{InvitationID: id, OrganizationID: org, AccountID: ada}
 	declined = Declined{InvitationID: id, OrganizationID: org}
 	revoked  = Revoked{InvitationID: id, OrganizationID: org, Cause: CauseRevoked}
@@ -37,7 +37,7 @@ type decision = func(State) ([]domain.Event, error)
 func issue(s State) []domain.Event { return Issue(s, Details(issued)) }
 
 func resend(generation int) decision {
-	return func(s State) ([]domain.Event, error) { return Resend(s, generation, end.Add(time.Hour)) }
+	return func(s State) ([]domain.Event, error) { return Resend(s, generation, "resender", end.Add(time.Hour)) }
 }
 
 func checkResend(s State) ([]domain.Event, error) { return nil, CheckResend(s) }

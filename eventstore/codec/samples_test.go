@@ -63,7 +63,7 @@ func samples() []domain.Event {
 			InvitationID: anInvitation, OrganizationID: anOrganization, Email: "grace@example.com", Username: "grace",
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 		},
-		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, ExpiresAt: later},
+		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, InvitedBy: anAccount, ExpiresAt: later},
 		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
 
 		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},

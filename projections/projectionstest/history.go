@@ -207,7 +207,7 @@ func (h *history) resend() {
 		OrganizationID: o.id, InvitationID: i.id, Generation: i.generation, Email: i.to.email, Username: i.to.username,
 		Roles: i.roles, Language: "en", InvitedBy: i.by, ExpiresAt: expires,
 	})
-	h.mail(h.inInvitation(i, invitation.Resent{InvitationID: i.id, OrganizationID: o.id, Generation: i.generation, ExpiresAt: expires}))
+	h.mail(h.inInvitation(i, invitation.Resent{InvitationID: i.id, OrganizationID: o.id, Generation: i.generation, InvitedBy: i.by, ExpiresAt: expires}))
 }
 
 func (h *history) accept() {

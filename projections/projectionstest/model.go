@@ -121,7 +121,7 @@ func (m *model) foldInvitations(e codec.Envelope) {
 		}})
 	case invitation.Resent:
 		i := close(x.InvitationID, "pending")
-		i.ClosedAt, i.ResentAt, i.Generation, i.ExpiresAt = nil, &at, x.Generation, x.ExpiresAt
+		i.ClosedAt, i.ResentAt, i.Generation, i.InvitedBy, i.ExpiresAt = nil, &at, x.Generation, x.InvitedBy, x.ExpiresAt
 	case invitation.Accepted:
 		close(x.InvitationID, "accepted").AcceptedBy = x.AccountID
 	case invitation.Declined:
