@@ -23,6 +23,7 @@ var (
 	only     = flag.String("only", "log,http,size,rebuild", "sections to run")
 	rounds   = flag.Int("rounds", 5, "rounds of which the median is printed")
 	window   = flag.Duration("window", time.Second, "how long one round of a load lasts")
+	warmUp   = flag.Duration("warm-up", 10*time.Second, "how long writes run before they are measured")
 	members  = flag.Int("members", 100_000, "members of the largest organization")
 	profiles = flag.String("profiles", "", "address at which the server serves Go's profiles meanwhile")
 	static   = flag.String("static", "", "internal: serve a static body of this many bytes")
