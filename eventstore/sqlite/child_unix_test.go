@@ -226,7 +226,7 @@ func (d *disk) next() {
 }
 
 func (d *disk) append() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	expected := eventstore.NoStream()
 	if d.done > 0 {

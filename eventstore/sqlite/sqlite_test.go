@@ -185,7 +185,7 @@ func TestOnCommit(t *testing.T) {
 // next append fails, then everything is seen, and appends go on behind it.
 func TestForeignEvents(t *testing.T) {
 	is := is.New(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "log.db")
 	store := open(t, path, sqlite.Options{})

@@ -52,7 +52,7 @@ type test struct {
 
 // patience is how long the suite waits for what has to happen, before it says
 // that it did not.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // fixture is one test's log, with the calls that most tests make.
 type fixture struct {
