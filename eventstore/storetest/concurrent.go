@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"tenure/eventstore"
 )
@@ -83,11 +84,11 @@ func concurrentSubscribers(f *fixture) {
 	for w := range streams {
 		writers.Go(func() { writeMany(f, w, each) })
 	}
-	stop := make(chan eventstore.Position, len(all))
+	var until atomic.Uint64
+	until.Store(^uint64(0))
 	for i, s := range all {
 		readers.Go(func() {
-			at, until := s.after, ^eventstore.Position(0)
-			for at < until {
+			for at := s.after; uint64(at) < until.Load(); {
 				page, err := s.sub.Next(f.ctx, 1+i*20)
 				if err != nil {
 					f.Errorf("Next: %v", err)
@@ -95,18 +96,12 @@ func concurrentSubscribers(f *fixture) {
 				}
 				at = page.Position
 				s.events = append(s.events, page.Events...)
-				select {
-				case until = <-stop:
-				default:
-				}
 			}
 		})
 	}
 	writers.Wait()
 	last := f.append("end", eventstore.NoStream(), events("even.end.v1")...)
-	for range all {
-		stop <- last.Position
-	}
+	until.Store(uint64(last.Position))
 	f.append("after the end", eventstore.NoStream(), events("even.after.v1")...)
 	readers.Wait()
 	for i, s := range all {
