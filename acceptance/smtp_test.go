@@ -42,7 +42,7 @@ type mailServer struct {
 	mu     sync.Mutex
 	arrive map[string][]mail // by the address in lower case
 	total  int
-	down   bool // refuse everything for now
+	down   bool // refuse everything until it is set back
 	tries  int
 }
 

@@ -19,8 +19,8 @@ func (c *Commands) SettleInvitation(ctx context.Context, r Request, id domain.In
 	r = plain(r)
 	if s.Status != invitation.StatusAccepted {
 		return c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
-			if open, ok := o.Invitation(id); ok && s.Status == invitation.StatusExpired && open.Generation > s.Generation {
-				return nil, nil // sent again meanwhile
+			if s.Status == invitation.StatusExpired {
+				return organization.ExpireInvitation(o, id, s.Generation), nil
 			}
 			return organization.CloseInvitation(o, id, string(s.Status)), nil
 		})
