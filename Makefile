@@ -19,7 +19,14 @@ build: ## build one static binary, bin/tenure
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/tenure ./cmd/tenure
 
 .PHONY: test
-test: check unit acceptance ## everything that CI runs
+test: tools check unit acceptance ## everything that CI runs
+
+# The race detector wants a C compiler, the README's tour bash and curl.
+.PHONY: tools
+tools: ## install what the tests need besides Go
+	@missing=; command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	for tool in bash curl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
 
 .PHONY: check
 check: ## formatter, vet, staticcheck
