@@ -1,7 +1,7 @@
 package commands
 
 // The steps between the writes of commands that span streams. A test kills the
-// process at each of them; operators see them in traces.
+// process at each of them.
 const (
 	StepEmailReserved       = "sign-up: e-mail reserved"
 	StepAccountRegistered   = "sign-up: account registered"
@@ -24,14 +24,3 @@ const (
 	StepVerified            = "verify: address verified"
 	StepReservationReleased = "reservation: released"
 )
-
-// Steps lists every step.
-func Steps() []string {
-	return []string{
-		StepEmailReserved, StepAccountRegistered, StepNameReserved, StepActivated,
-		StepNewNameReserved, StepRenamed, StepNewNameConfirmed,
-		StepInvitationOpened, StepInvitationIssued, StepAccepterRegistered, StepInvitationAccepted, StepMemberAdmitted,
-		StepInvitationRevoked, StepInvitationDeclined, StepInvitationExpired, StepMemberRemoved, StepTransferConfirmed,
-		StepProfileChanged, StepVerified, StepReservationReleased,
-	}
-}

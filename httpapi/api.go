@@ -82,15 +82,6 @@ func (a *API) addRoutes() {
 	a.addOutbox()
 }
 
-// Listen serves on an address such as "127.0.0.1:8080" until Shutdown.
-func (a *API) Listen(address string) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	return a.Serve(l)
-}
-
 // Serve serves on the listener, which it closes, until Shutdown.
 func (a *API) Serve(l net.Listener) error { return a.app.Listener(l) }
 

@@ -36,9 +36,6 @@ type Mailer struct {
 	Step      func(name string)
 }
 
-// Steps lists the steps of the processes.
-func Steps() []string { return []string{StepMailHandedOver, StepMailRecorded} }
-
 // deliver sends the mail of a deadline, unless that was done, or its link is
 // dead.
 func (m *Mailer) deliver(ctx context.Context, d projections.Deadline) error {
