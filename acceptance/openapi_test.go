@@ -22,6 +22,7 @@ type access struct {
 	Kind       string `json:"kind"`
 	Permission string `json:"permission"`
 	Self       bool   `json:"self"`
+	Ended      bool   `json:"ended"`
 	Scope      string `json:"scope"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -69,9 +70,10 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	if err != nil {
 		return Accepted{}, err
 	}
+	var registered Receipt
 	if !replayed {
-		if known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil || r.DryRun {
-			return Accepted{Receipt: known, OrganizationID: inv.Organization, Roles: inv.Roles}, c.inLinkWords(ctx, inv.Organization, err)
+		if registered, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
+			return Accepted{}, c.inLinkWords(ctx, inv.Organization, err)
 		}
 	}
 	c.Step(StepInvitationAccepted)
@@ -79,18 +81,25 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	if err != nil {
 		return Accepted{}, err
 	}
-	answer := Accepted{Receipt: known.later(settled.Position), OrganizationID: inv.Organization, Roles: inv.Roles}
+	answer := Accepted{Receipt: known.and(settled), OrganizationID: inv.Organization, Roles: inv.Roles}
 	for _, e := range known.Events {
 		if accepted, ok := e.(invitation.Accepted); ok {
 			answer.AccountID = accepted.AccountID
 		}
 	}
+	if replayed {
+		if registered, _, err = c.accounts.replayed(ctx, string(answer.AccountID), c.part(r, "register")); err != nil {
+			return Accepted{}, err
+		}
+	}
+	answer.Events = slices.Concat(registered.Events, answer.Events)
 	if joining != nil && r.Actor.Kind == domain.ActorPublic {
-		signedIn, err := c.startSession(ctx, r.step("sign in"), answer.AccountID)
+		signedIn, err := c.startSession(ctx, c.part(r, "sign in"), answer.AccountID)
 		if err != nil {
 			return Accepted{}, err
 		}
 		answer.Session = &signedIn
+		answer.Receipt = answer.and(signedIn.Receipt)
 	}
 	return answer, nil
 }
@@ -107,27 +116,28 @@ func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string
 		org = s.Organization
 		return invitation.Decline(s, t.Generation, c.Now())
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return receipt, c.inLinkWords(ctx, org, err)
 	}
 	c.Step(StepInvitationDeclined)
 	settled, err := c.SettleInvitation(ctx, r, domain.InvitationID(t.Subject))
-	return receipt.later(settled.Position), err
+	return receipt.and(settled), err
 }
 
 // accept uses the link up for the account that it finds or makes.
-func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (Receipt, error) {
+func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (registered, accepted Receipt, err error) {
 	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
-		return Receipt{}, err
+		return Receipt{}, Receipt{}, err
 	}
-	who, err := c.accepter(ctx, r, inv, joining)
+	who, registered, err := c.accepter(ctx, r, inv, joining)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, Receipt{}, err
 	}
 	r.decidedBy = domain.ByAccount(who)
-	return c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
+	accepted, err = c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
 		return invitation.Accept(s, generation, who, c.Now())
 	})
+	return registered, accepted, err
 }
 
 // checkAcceptance refuses, before an account is made, what would be refused after.
@@ -146,39 +156,33 @@ func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, ge
 	return organization.CheckAdmission(org, p, inv.ID)
 }
 
-// accepter answers with the account that accepts.
-func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State, joining *Joining) (domain.AccountID, error) {
+// accepter answers with the account that accepts, and how it came to be if it is
+// new.
+func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State, joining *Joining) (domain.AccountID, Receipt, error) {
 	if id, ok := r.Actor.Account(); ok {
 		s, _, err := c.accounts.load(ctx, string(id))
 		if err == nil && s.Email.Key() != inv.Email.Key() {
 			err = domain.Refuse(domain.CodeWrongAccount, "Invitation for another address", "Sign in with the account that has the address which the invitation was sent to.")
 		}
-		return id, err
+		return id, Receipt{}, err
 	}
 	if joining == nil {
-		return "", domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Sign in and accept again, or choose a display name and a password for a new account.")
+		return "", Receipt{}, domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Sign in and accept again, or choose a display name and a password for a new account.")
 	}
 	if err := checkPassword(joining.Password); err != nil {
-		return "", err
+		return "", Receipt{}, err
 	}
 	in := Registrant{
 		Email: inv.Email, DisplayName: cmp.Or(joining.DisplayName, string(inv.Username), "-"),
 		Password: joining.Password, Language: joining.Language,
 	}
-	if r.DryRun {
-		s, err := c.accountByEmail(ctx, inv.Email)
-		if err == nil {
-			_, err = account.RegisterInvited(s, account.Registration{AccountID: s.ID, DisplayName: in.DisplayName, Language: in.Language})
-		}
-		return s.ID, err
-	}
-	id, _, err := c.register(ctx, r.step("register"), in, func(s account.State, a account.Registration) ([]domain.Event, error) {
+	id, receipt, err := c.register(ctx, c.part(r, "register"), in, func(s account.State, a account.Registration) ([]domain.Event, error) {
 		return account.RegisterInvited(s, a)
 	})
 	if err == nil {
 		c.Step(StepAccepterRegistered)
 	}
-	return id, err
+	return id, receipt, err
 }
 
 // invited finds the invitation of a link that works.

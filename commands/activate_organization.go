@@ -5,7 +5,6 @@ import (
 
 	"tenure/domain"
 	"tenure/domain/organization"
-	"tenure/domain/policy"
 	"tenure/domain/reservation"
 )
 
@@ -31,42 +30,28 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 	if known, replayed, err := c.organizations.replayed(ctx, string(a.OrganizationID), r); replayed || err != nil {
 		return a.OrganizationID, known, err
 	}
-	if err := c.checkActivation(ctx, r, p, a); err != nil {
+	// Refused before the name is reserved what would be refused after.
+	if _, err := organization.Activate(organization.State{}, p, a); err != nil {
 		return "", Receipt{}, err
 	}
 	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
-	if !r.DryRun {
-		whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
-		if err != nil {
-			return "", Receipt{}, err
-		}
-		if whose != holder {
-			return "", Receipt{}, nameTaken()
-		}
-		c.Step(StepNameReserved)
+	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
+	if err != nil {
+		return "", Receipt{}, err
 	}
+	if whose != holder {
+		return "", Receipt{}, nameTaken()
+	}
+	c.Step(StepNameReserved)
 	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
 		return organization.Activate(s, p, a)
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return a.OrganizationID, receipt, err
 	}
 	c.Step(StepActivated)
 	_, err = c.confirm(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
 	return a.OrganizationID, receipt, err
-}
-
-// checkActivation refuses before anything is written what would be refused
-// after the name was reserved.
-func (c *Commands) checkActivation(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) error {
-	if _, err := organization.Activate(organization.State{}, p, a); err != nil {
-		return err
-	}
-	holder, err := c.holder(ctx, reservation.KindOrganizationName, a.Name.Key())
-	if err == nil && r.DryRun && holder != "" {
-		err = nameTaken()
-	}
-	return err
 }
 
 func nameTaken() error {

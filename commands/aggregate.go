@@ -26,6 +26,7 @@ type aggregates[S any] struct {
 	Dependencies
 	prefix string // of the stream names
 	evolve func(S, domain.Event) S
+	origin *aggregates[S] // what a dry run goes on from, or nil
 
 	mu     sync.Mutex
 	cached *simplelru.LRU[string, *aggregate[S]]
@@ -36,7 +37,8 @@ type aggregates[S any] struct {
 // goroutine at a time decides them, as long as there are any.
 type aggregate[S any] struct {
 	stream  string
-	current atomic.Pointer[snapshot[S]] // durable state only
+	current atomic.Pointer[snapshot[S]] // what is in the log only
+	origin  *aggregate[S]               // what a dry run goes on from, or nil
 
 	fold sync.Mutex          // held while current moves on
 	keys map[string]answered // what commands with an Idempotency-Key did; guarded by fold
@@ -86,6 +88,7 @@ func (a *aggregates[S]) get(id string) *aggregate[S] {
 	}
 	made := &aggregate[S]{stream: a.prefix + id}
 	made.current.Store(&snapshot[S]{})
+	a.fork(made, id)
 	a.cached.Add(id, made)
 	return made
 }
@@ -183,5 +186,8 @@ func (g *aggregate[S]) answered(commandID string) (answered, bool) {
 	g.fold.Lock()
 	defer g.fold.Unlock()
 	known, ok := g.keys[commandID]
+	if !ok && g.origin != nil {
+		return g.origin.answered(commandID)
+	}
 	return known, ok
 }

@@ -58,7 +58,7 @@ func (c *Commands) createAPIKey(ctx context.Context, r Request, id domain.APIKey
 	receipt, err := c.apiKeys.execute(ctx, string(id), r, func(s apikey.State) ([]domain.Event, error) {
 		return apikey.Create(s, id, name, scopes, expiresAt, c.Now())
 	})
-	if err != nil || r.DryRun {
+	if err != nil || c.dry {
 		return id, "", receipt, err
 	}
 	text, err := c.Keys.Make(token.Token{Kind: token.APIKey, Subject: string(id)})

@@ -51,6 +51,21 @@ func (c *Commands) Authenticate(ctx context.Context, secret string) (Caller, err
 	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail), Expected: expected}, nil
 }
 
+// AuthenticateEnded is Authenticate for what may also be done with a session
+// that has ended, which is to end it.
+func (c *Commands) AuthenticateEnded(ctx context.Context, secret string) (Caller, error) {
+	caller, refused := c.Authenticate(ctx, secret)
+	t, err := c.Keys.Read(token.Session, secret)
+	if refused == nil || !isRefusal(refused) || err != nil {
+		return caller, refused
+	}
+	s, expected, err := c.accounts.load(ctx, t.Subject)
+	if err == nil && !s.Exists() {
+		err = refused
+	}
+	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail), Expected: expected}, err
+}
+
 // Membership is a member's standing in an organization.
 type Membership struct {
 	organization.Member

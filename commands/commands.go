@@ -70,6 +70,7 @@ type Dependencies struct {
 // Commands gives every command there is. It is safe for concurrent use.
 type Commands struct {
 	Dependencies
+	dry bool // of a dry run
 
 	organizations *aggregates[organization.State]
 	invitations   *aggregates[invitation.State]
@@ -145,8 +146,8 @@ var noPolicy = &policy.Policy{}
 // Scope is the stream that remembers the Idempotency-Key; it never forgets one,
 // so that no identifier is made a second time for something else.
 func (c *Commands) newID(r Request, purpose, scope string) string {
-	if r.IdempotencyKey != "" {
-		return c.Keys.ID("id", purpose, scope, string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey).String()
+	if command := c.commandID(r); command != "" {
+		return c.Keys.ID("id", purpose, scope, command).String()
 	}
 	return uuid.Must(uuid.NewV7()).String()
 }

@@ -230,11 +230,13 @@ func TestADryRunWritesNothing(t *testing.T) {
 	org, by := w.organization(c, "acme")
 	before, err := w.store.Head(w.ctx)
 	is.NoErr(err)
-	by.DryRun = true
-	_, receipt, err := w.invite(c, by, org, "ada", "USER")
+	id, receipt, err := w.invite(c.DryRun(), by, org, "ada", "USER")
 	is.NoErr(err)
-	is.Equal(len(receipt.Events), 1)
-	_, _, err = w.invite(c, by, org, "ada", "OWNER")
+	is.True(receipt.DryRun)
+	is.Equal(types(receipt), []string{"organization.invitation_opened.v1", "invitation.issued.v1"})
+	_, err = c.DryRun().RevokeInvitation(w.ctx, by, org, id)
+	is.True(refusedWith(err, domain.CodeNotFound)) // there is no such invitation
+	_, _, err = w.invite(c.DryRun(), by, org, "ada", "OWNER")
 	is.True(refusedWith(err, domain.CodeRoleNotGranted))
 	after, err := w.store.Head(w.ctx)
 	is.NoErr(err)
@@ -425,19 +427,92 @@ func TestAnAcceptanceIsDryRunAndRetriedAsItIsDone(t *testing.T) {
 	id, _, err := w.invite(c, by, org, "bob", "USER")
 	is.NoErr(err)
 	joining := &commands.Joining{Password: secret, Language: "en"}
-	for _, dry := range []bool{true, false} {
-		_, err := c.AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public(), DryRun: dry}, w.invitationLink(id, 1), joining)
+	for _, c := range []*commands.Commands{c.DryRun(), c} {
+		_, err := c.AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public()}, w.invitationLink(id, 1), joining)
 		is.True(refusedWith(err, domain.CodeNotSignedIn)) // Bob has an account
 	}
 	id, _, err = w.invite(c, by, org, "cid", "USER")
 	is.NoErr(err)
+	would, err := c.DryRun().AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public()}, w.invitationLink(id, 1), joining)
+	is.NoErr(err)
+	is.Equal(would.Session.Token, "")
 	keyed := commands.Request{Actor: domain.Public(), IdempotencyKey: "key", Fingerprint: "request"}
 	first, err := c.AcceptInvitation(w.ctx, keyed, w.invitationLink(id, 1), joining)
 	is.NoErr(err)
+	is.Equal(types(first.Receipt), types(would.Receipt))
 	again, err := c.AcceptInvitation(w.ctx, keyed, w.invitationLink(id, 1), joining)
 	is.NoErr(err)
-	is.Equal(again.AccountID, first.AccountID)
-	is.Equal(again.Session.Token, first.Session.Token)
+	is.Equal(again, first)
+}
+
+// TestAReceiptIsTheSameWhoeverFinishedTheCommand kills a command between its two
+// streams, lets a process finish it, and sends it again.
+func TestAReceiptIsTheSameWhoeverFinishedTheCommand(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	org, by := w.organization(w.node(), "acme")
+	would, err := func() (commands.Receipt, error) {
+		_, receipt, err := w.invite(w.node().DryRun(), by, org, "ada", "USER")
+		return receipt, err
+	}()
+	is.NoErr(err)
+
+	by.IdempotencyKey, by.Fingerprint = "key", "request"
+	killed := w.node()
+	killed.Step = func(name string) {
+		if name == commands.StepInvitationOpened {
+			panic("killed")
+		}
+	}
+	func() {
+		defer func() { is.True(recover() != nil) }()
+		w.invite(killed, by, org, "ada", "USER")
+	}()
+	recorded, err := w.store.ReadStream(w.ctx, "organization-"+string(org), 1, 1)
+	is.NoErr(err)
+	opened, err := codec.New().Decode(recorded[0])
+	is.NoErr(err)
+	_, err = w.node().IssueInvitation(w.ctx, commands.Request{
+		Actor: domain.ByProcess("issuing"), Continues: opened.Metadata.CommandID,
+	}, opened.Event.(organization.InvitationOpened))
+	is.NoErr(err)
+
+	_, receipt, err := w.invite(w.node(), by, org, "ada", "USER")
+	is.NoErr(err)
+	is.Equal(types(receipt), types(would))
+	invitation, err := w.store.ReadStream(w.ctx, "invitation-"+string(opened.Event.(organization.InvitationOpened).InvitationID), 0, 10)
+	is.NoErr(err)
+	is.Equal(len(invitation), 1) // issued once
+}
+
+func TestACommandThatChangedNothingChangesNothingLater(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.organization(c, "acme")
+	keyed := by
+	keyed.IdempotencyKey, keyed.Fingerprint = "key", "request"
+	first, err := c.RenameOrganization(w.ctx, keyed, org, "acme")
+	is.NoErr(err)
+	is.Equal(len(first.Events), 0)
+	_, err = c.RenameOrganization(w.ctx, by, org, "Elsewhere")
+	is.NoErr(err)
+	for _, node := range []*commands.Commands{c, w.node()} {
+		again, err := node.RenameOrganization(w.ctx, keyed, org, "acme")
+		is.NoErr(err)
+		is.Equal(again, first)
+	}
+	all, err := w.store.ReadStream(w.ctx, "organization-"+string(org), 0, 10)
+	is.NoErr(err)
+	is.Equal(len(all), 3) // activated, changed nothing, renamed
+}
+
+func types(r commands.Receipt) []string {
+	var all []string
+	for _, e := range r.Events {
+		all = append(all, e.EventType())
+	}
+	return all
 }
 
 func TestALogIsOpenedWithItsOwnSecretOnly(t *testing.T) {

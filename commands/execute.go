@@ -173,7 +173,7 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 			}
 		}
 		decided, err := a.decideOne(p, after)
-		if err == nil && len(events)+len(decided) > eventstore.MaxBatchEvents {
+		if err == nil && len(events)+max(len(decided), 1) > eventstore.MaxBatchEvents {
 			err = ErrBusy
 		}
 		if err != nil {
@@ -181,25 +181,33 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 			continue
 		}
 		next := *after
-		if !p.request.DryRun {
-			for j, e := range decided {
-				x, err := a.encode(g, p, e, j)
-				if err != nil {
-					return nil, nil, nil, err
-				}
-				events = append(events, x)
-				next.state = a.evolve(next.state, e)
-				next.next++
+		for j, e := range p.written(decided, next.next > 0) {
+			x, err := a.encode(g, p, e, j)
+			if err != nil {
+				return nil, nil, nil, err
 			}
-			seen[p.command] = p.command != "" && len(decided) > 0
+			events = append(events, x)
+			next.state = a.evolve(next.state, e)
+			next.next++
+			seen[p.command] = p.command != ""
 		}
 		after = &next
-		outcomes[i].receipt = Receipt{Events: decided, Exists: next.next > 0, DryRun: p.request.DryRun}
+		outcomes[i].receipt = Receipt{Events: decided, Exists: next.next > 0, DryRun: a.origin != nil}
 		if next.next > 0 {
 			outcomes[i].receipt.Revision = eventstore.Revision(next.next - 1)
 		}
 	}
 	return after, events, outcomes, nil
+}
+
+// written is what the log gets of what was decided. A command that is to happen
+// once leaves a trace even where it changes nothing, so that it changes nothing
+// when it is sent again later either (X12).
+func (p *pending[S]) written(decided []domain.Event, exists bool) []domain.Event {
+	if p.command != "" && len(decided) == 0 && exists {
+		return []domain.Event{domain.ChangedNothing{}}
+	}
+	return decided
 }
 
 func (a *aggregates[S]) decideOne(p *pending[S], s *snapshot[S]) ([]domain.Event, error) {

@@ -17,7 +17,7 @@ func (c *Commands) InviteMember(ctx context.Context, r Request, org domain.Organ
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 		return organization.Invite(s, p, r.Actor, in, c.Now().UTC())
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return in.InvitationID, receipt, err
 	}
 	receipt, err = c.issueOpened(ctx, r, receipt)
@@ -42,7 +42,7 @@ func (c *Commands) ResendInvitation(ctx context.Context, r Request, org domain.O
 		in := organization.Invitee{InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language}
 		return organization.Resend(s, p, r.Actor, in, inv.Generation, c.Now().UTC())
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return receipt, err
 	}
 	return c.issueOpened(ctx, r, receipt)
@@ -53,11 +53,11 @@ func (c *Commands) issueOpened(ctx context.Context, r Request, receipt Receipt) 
 	c.Step(StepInvitationOpened)
 	for _, e := range receipt.Events {
 		if opened, ok := e.(organization.InvitationOpened); ok {
-			issued, err := c.IssueInvitation(ctx, plain(r), opened)
+			issued, err := c.IssueInvitation(ctx, r, opened)
 			if err != nil {
 				return Receipt{}, err
 			}
-			receipt = receipt.later(issued.Position)
+			receipt = receipt.and(issued)
 		}
 	}
 	c.Step(StepInvitationIssued)
@@ -70,7 +70,7 @@ func (c *Commands) issueOpened(ctx context.Context, r Request, receipt Receipt) 
 // carried over to the organization instead.
 func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organization.InvitationOpened) (Receipt, error) {
 	var ended bool
-	receipt, err := c.invitations.execute(ctx, string(e.InvitationID), r, func(s invitation.State) ([]domain.Event, error) {
+	receipt, err := c.invitations.execute(ctx, string(e.InvitationID), c.part(r, "issue"), func(s invitation.State) ([]domain.Event, error) {
 		ended = s.Over() || (s.Status == invitation.StatusExpired && s.Generation >= e.Generation)
 		switch {
 		case !s.Exists():

@@ -18,22 +18,16 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 	if known, replayed, err := c.organizations.replayed(ctx, string(id), r); replayed || err != nil {
 		return known, err
 	}
+	// Refused before the name is reserved what would be refused after.
 	check := plain(r)
-	check.DryRun, check.IfRevision = true, r.IfRevision
-	if _, err := c.onOrganization(ctx, check, id, rename); err != nil {
+	check.IfRevision = r.IfRevision
+	if _, err := c.onOrganization(ctx, check, id, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		_, err := rename(s, p)
+		return nil, err
+	}); err != nil {
 		return Receipt{}, err
 	}
 	holder := holderOrganization + string(id)
-	if r.DryRun {
-		whose, err := c.holder(ctx, reservation.KindOrganizationName, name.Key())
-		if err == nil && whose != "" && whose != holder {
-			err = nameTaken()
-		}
-		if err != nil {
-			return Receipt{}, err
-		}
-		return c.onOrganization(ctx, r, id, rename)
-	}
 	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
 	if err != nil {
 		return Receipt{}, err

@@ -51,13 +51,15 @@ func (a *aggregates[S]) receipt(ctx context.Context, g *aggregate[S], known answ
 	if len(recorded) != count {
 		return Receipt{}, fmt.Errorf("commands: read %d events of %d", len(recorded), count)
 	}
-	r := Receipt{Revision: eventstore.Revision(known.last), Exists: true}
+	r := Receipt{Revision: eventstore.Revision(known.last), Exists: true, DryRun: a.origin != nil}
 	for _, rec := range recorded {
 		e, err := a.Codec.Decode(rec)
 		if err != nil {
 			return Receipt{}, err
 		}
-		r.Events = append(r.Events, e.Event)
+		if _, nothing := e.Event.(domain.ChangedNothing); !nothing {
+			r.Events = append(r.Events, e.Event)
+		}
 		r.Position = rec.Position
 	}
 	return r, nil
@@ -66,14 +68,15 @@ func (a *aggregates[S]) receipt(ctx context.Context, g *aggregate[S], known answ
 // replayed answers with what a request with an Idempotency-Key did before, for
 // commands that check what has changed since before they decide.
 func (a *aggregates[S]) replayed(ctx context.Context, id string, r Request) (Receipt, bool, error) {
-	if r.IdempotencyKey == "" {
+	command := a.commandID(r)
+	if command == "" {
 		return Receipt{}, false, nil
 	}
 	g := a.get(id)
 	if _, err := a.refresh(ctx, g); err != nil {
 		return Receipt{}, false, err
 	}
-	known, ok := g.answered(a.commandID(r))
+	known, ok := g.answered(command)
 	if !ok {
 		return Receipt{}, false, nil
 	}
@@ -82,15 +85,6 @@ func (a *aggregates[S]) replayed(ctx context.Context, id string, r Request) (Rec
 	}
 	receipt, err := a.receipt(ctx, g, known)
 	return receipt, true, err
-}
-
-// commandID is what the log calls a request with an Idempotency-Key; empty for
-// one without.
-func (a *aggregates[S]) commandID(r Request) string {
-	if r.IdempotencyKey == "" {
-		return ""
-	}
-	return a.Keys.Request("command", string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey)
 }
 
 func keyReused() error {

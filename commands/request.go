@@ -1,6 +1,9 @@
 package commands
 
 import (
+	"cmp"
+	"slices"
+
 	"tenure/domain"
 	"tenure/eventstore"
 )
@@ -22,13 +25,17 @@ type Request struct {
 	// revision (X4); nil for none.
 	IfRevision *eventstore.Revision
 
-	// DryRun decides and writes nothing (X11).
-	DryRun bool
-
 	// Correlation is the id of the request that everything began with,
 	// Causation that of the event that a process reacts to.
 	Correlation string
 	Causation   string
+
+	// Continues is the id of the command that a process finishes, from the
+	// metadata of the event that it reacts to; empty for none.
+	Continues string
+
+	// part is the id of what is one of several writes of a command.
+	part string
 
 	// decidedBy is whom the history names instead of Actor, where a link or an
 	// acceptance says more about that than the request.
@@ -44,12 +51,13 @@ func (r Request) decider() domain.Actor {
 
 // Receipt is the answer to a command that was not refused.
 type Receipt struct {
-	// Events are those that the command wrote, or would write; none when
-	// everything was as wanted already.
+	// Events are those that the command wrote, or would write, in all streams
+	// but those of reservations; none when everything was as wanted already.
+	// What processes do because of them later is not among them.
 	Events []domain.Event
 
-	// Revision is that of the stream's last event after the command; Exists is
-	// false while the stream has none, which only a dry run leaves behind.
+	// Revision is that of the last event, after the command, of the stream that
+	// it is about; Exists is false for one that has none.
 	Revision eventstore.Revision
 	Exists   bool
 
@@ -66,11 +74,37 @@ func (r Receipt) later(p eventstore.Position) Receipt {
 	return r
 }
 
-// step is the request for one of several writes of a command to one stream, so
-// that each is done once.
-func (r Request) step(name string) Request {
-	if r.IdempotencyKey != "" {
-		r.IdempotencyKey = name + " of " + r.IdempotencyKey
+// and adds what another write of the same command has done.
+func (r Receipt) and(next Receipt) Receipt {
+	r.Events = slices.Concat(r.Events, next.Events)
+	return r.later(next.Position)
+}
+
+// commandID is what the log calls a request with an Idempotency-Key, or a part
+// of one; empty for a request without.
+func (d Dependencies) commandID(r Request) string {
+	if r.part != "" || r.IdempotencyKey == "" {
+		return r.part
 	}
+	return d.Keys.Request("command", string(r.Actor.Kind), r.Actor.ID, r.IdempotencyKey)
+}
+
+// part is the request for one of several writes of a command, to a stream of
+// its own. The request that is sent again and the process that finishes a
+// command which was killed give it the same id, so it is done once, and whoever
+// comes second gets the receipt of the first.
+func (d Dependencies) part(r Request, name string) Request {
+	command := cmp.Or(d.commandID(r), r.Continues)
+	r = plain(r)
+	if command != "" {
+		r.part = d.Keys.Request("part", command, name)
+	}
+	return r
+}
+
+// plain is the request for a step that is idempotent by what it does, and
+// depends on no revision.
+func plain(r Request) Request {
+	r.IdempotencyKey, r.part, r.Fingerprint, r.IfRevision, r.Reason = "", "", "", nil, ""
 	return r
 }

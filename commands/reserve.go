@@ -129,10 +129,3 @@ func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, 
 	s, _, err := c.organizations.load(ctx, id)
 	return s.Exists() && c.Keys.Name(kind, s.Name.Key()) == key, err
 }
-
-// plain is the request for a step that is not the command itself: it is
-// idempotent by what it does and depends on no revision.
-func plain(r Request) Request {
-	r.IdempotencyKey, r.Fingerprint, r.IfRevision, r.Reason = "", "", nil, ""
-	return r
-}

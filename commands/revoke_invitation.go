@@ -74,7 +74,7 @@ func (c *Commands) revoke(ctx context.Context, r Request, id domain.InvitationID
 	receipt, err := c.invitations.execute(ctx, string(id), r, func(s invitation.State) ([]domain.Event, error) {
 		return invitation.Revoke(s, cause)
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return receipt, err
 	}
 	return c.settleRevoked(ctx, r, id, receipt)
@@ -85,8 +85,9 @@ func (c *Commands) revoke(ctx context.Context, r Request, id domain.InvitationID
 func (c *Commands) settleRevoked(ctx context.Context, r Request, id domain.InvitationID, receipt Receipt) (Receipt, error) {
 	c.Step(StepInvitationRevoked)
 	settled, err := c.SettleInvitation(ctx, r, id)
+	receipt = receipt.and(settled)
 	receipt.Revision = settled.Revision
-	return receipt.later(settled.Position), err
+	return receipt, err
 }
 
 // ExpireInvitation records that an invitation's lifetime is over, if it is.
@@ -99,5 +100,5 @@ func (c *Commands) ExpireInvitation(ctx context.Context, r Request, id domain.In
 	}
 	c.Step(StepInvitationExpired)
 	settled, err := c.SettleInvitation(ctx, r, id)
-	return receipt.later(settled.Position), err
+	return receipt.and(settled), err
 }

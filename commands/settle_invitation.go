@@ -16,7 +16,7 @@ func (c *Commands) SettleInvitation(ctx context.Context, r Request, id domain.In
 	if err != nil || !s.Exists() || s.Status == invitation.StatusPending {
 		return Receipt{}, err
 	}
-	r = plain(r)
+	r = c.part(r, "settle")
 	if s.Status != invitation.StatusAccepted {
 		return c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
 			if s.Status == invitation.StatusExpired {

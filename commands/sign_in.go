@@ -42,9 +42,6 @@ func (c *Commands) startSession(ctx context.Context, r Request, id domain.Accoun
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if r.DryRun {
-		return SignedIn{Receipt: receipt, AccountID: id, ExpiresAt: expires}, nil
-	}
 	for _, e := range receipt.Events { // those of the first time, if this is a retry
 		if started, ok := e.(account.SessionStarted); ok {
 			session, expires = started.SessionID, started.ExpiresAt

@@ -15,9 +15,6 @@ func (c *Commands) SignUp(ctx context.Context, r Request, in Registrant) (Receip
 	if err := checkPassword(in.Password); err != nil {
 		return Receipt{}, err
 	}
-	if r.DryRun {
-		return Receipt{DryRun: true}, nil
-	}
 	_, receipt, err := c.register(ctx, r, in, func(s account.State, a account.Registration) ([]domain.Event, error) {
 		return account.Register(s, a, c.Now().Add(VerificationLifetime)), nil
 	})

@@ -33,12 +33,14 @@ func (c *Commands) VerifyEmail(ctx context.Context, r Request, link, password st
 		return SignedIn{}, err
 	}
 	r.Actor = domain.ByAccount(s.ID)
-	receipt, err := c.accounts.execute(ctx, t.Subject, r.step("verify"), func(s account.State) ([]domain.Event, error) {
+	receipt, err := c.accounts.execute(ctx, t.Subject, c.part(r, "verify"), func(s account.State) ([]domain.Event, error) {
 		return account.Verify(s, t.Generation, c.Now())
 	})
-	if err != nil || r.DryRun {
-		return SignedIn{Receipt: receipt, AccountID: s.ID}, err
+	if err != nil {
+		return SignedIn{}, err
 	}
 	c.Step(StepVerified)
-	return c.startSession(ctx, r, s.ID)
+	signedIn, err := c.startSession(ctx, r, s.ID)
+	signedIn.Receipt = receipt.and(signedIn.Receipt)
+	return signedIn, err
 }

@@ -28,7 +28,7 @@ var events = []domain.Event{
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
-	apikey.Created{}, apikey.Revoked{}, mailing.Sent{}, mailing.Abandoned{},
+	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Sent{}, mailing.Abandoned{},
 }
 
 // words are what every text of a random event is: few, so that events meet.

@@ -31,3 +31,11 @@ type Event interface {
 	// EventType is the literal wire name, "<aggregate>.<past tense>.v<n>".
 	EventType() string
 }
+
+// ChangedNothing records, in the stream that it was about, a command that found
+// everything as wanted. It exists for commands that are to happen once (X12):
+// sent again when things have changed, such a command still does nothing.
+type ChangedNothing struct{}
+
+// EventType implements Event.
+func (ChangedNothing) EventType() string { return "command.changed_nothing.v1" }

@@ -29,6 +29,7 @@ type Access struct {
 	Kind       AccessKind        `json:"kind"`
 	Permission domain.Permission `json:"permission,omitempty"` // of AccessMember
 	Self       bool              `json:"self,omitempty"`       // a member without the permission may read what is about themselves
+	Ended      bool              `json:"ended,omitempty"`      // a session that has ended will do
 	Scope      apikey.Scope      `json:"scope,omitempty"`      // of AccessOperator, and of keys that may do the same as a member
 }
 
@@ -40,6 +41,9 @@ func Link() Access { return Access{Kind: AccessLink} }
 
 // SignedIn lets in every account with a session.
 func SignedIn() Access { return Access{Kind: AccessSignedIn} }
+
+// SignedInOnce lets in as SignedIn does, and whoever was signed in before.
+func SignedInOnce() Access { return Access{Kind: AccessSignedIn, Ended: true} }
 
 // Member lets in members of the organization in the path who have the
 // permission, and for reads operators whose key may read organizations. To
@@ -73,7 +77,11 @@ func (a *API) authenticate(ctx context.Context, c *call) error {
 	if c.route.access.Kind == AccessPublic {
 		return nil // whoever it is
 	}
-	caller, err := a.config.Commands.Authenticate(ctx, secret)
+	authenticate := a.config.Commands.Authenticate
+	if c.route.access.Ended {
+		authenticate = a.config.Commands.AuthenticateEnded
+	}
+	caller, err := authenticate(ctx, secret)
 	if err == nil {
 		c.caller = caller
 	}

@@ -68,30 +68,36 @@ func (c *call) challenge() {
 	}
 }
 
-// request makes the commands.Request. It fails with CodeInvalid.
-func (a *API) request(c *call, reason string) (commands.Request, error) {
+// request makes the commands.Request, and answers with the commands to give it
+// to, which are those of a dry run if the client asked for one. It fails with
+// CodeInvalid.
+func (a *API) request(c *call, reason string) (*commands.Commands, commands.Request, error) {
+	do := a.config.Commands
 	reason, err := domain.ParseReason("reason", reason)
 	if err != nil {
-		return commands.Request{}, err
+		return nil, commands.Request{}, err
+	}
+	if c.conditions.dryRun {
+		do = do.DryRun()
 	}
 	r := commands.Request{
 		Actor: c.actor(), Reason: reason, Correlation: c.id,
-		IdempotencyKey: c.conditions.idempotencyKey, IfRevision: c.conditions.ifRevision, DryRun: c.conditions.dryRun,
+		IdempotencyKey: c.conditions.idempotencyKey, IfRevision: c.conditions.ifRevision,
 	}
 	if r.IdempotencyKey == "" {
-		return r, nil
+		return do, r, nil
 	}
 	canonical, err := json.Marshal(c.body) // sorts the names
 	if err != nil {
-		return commands.Request{}, err
+		return nil, commands.Request{}, err
 	}
-	r.Fingerprint = a.config.Commands.Keys.Request("fingerprint", c.fiber.Method(), c.fiber.Path(), string(canonical), strconv.FormatBool(r.DryRun))
+	r.Fingerprint = a.config.Commands.Keys.Request("fingerprint", c.fiber.Method(), c.fiber.Path(), string(canonical), strconv.FormatBool(c.conditions.dryRun))
 	if r.Actor.Kind == domain.ActorPublic {
 		// Two strangers may choose the same key: it is theirs only together
 		// with what they send.
 		r.IdempotencyKey += " " + r.Fingerprint
 	}
-	return r, nil
+	return do, r, nil
 }
 
 // readConditions reads the headers of a command.
@@ -146,6 +152,9 @@ func (a *API) send(c *call, r *route, ans answer) {
 	status := ans.status
 	if status == 0 {
 		status = r.status
+	}
+	if status == http.StatusCreated && c.conditions.dryRun {
+		status, ans.location = http.StatusOK, ""
 	}
 	setHeaders(c.fiber, ans)
 	body, contentType := ans.raw, ans.contentType

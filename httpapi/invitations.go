@@ -118,13 +118,14 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	id, done, err := a.config.Commands.InviteMember(ctx, r, c.organization(), invitee)
+	id, done, err := do.InviteMember(ctx, r, c.organization(), invitee)
 	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, r} })
-	return ans.made(done, c.fiber.Path()+"/"+string(id)), err
+	ans.location = c.fiber.Path() + "/" + string(id)
+	return ans, err
 }
 
 func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
@@ -132,11 +133,11 @@ func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
 	CommandHeaders
 	Body *reasonBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.reason())
+	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err
 	}
-	done, err := a.config.Commands.ResendInvitation(ctx, r, c.organization(), c.invitation())
+	done, err := do.ResendInvitation(ctx, r, c.organization(), c.invitation())
 	return commanded(done, err, plainly)
 }
 
@@ -145,10 +146,10 @@ func (a *API) revokeInvitation(ctx context.Context, c *call, in *struct {
 	CommandHeaders
 	Body *reasonBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.reason())
+	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err
 	}
-	done, err := a.config.Commands.RevokeInvitation(ctx, r, c.organization(), c.invitation())
+	done, err := do.RevokeInvitation(ctx, r, c.organization(), c.invitation())
 	return commanded(done, err, plainly)
 }

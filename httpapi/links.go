@@ -90,7 +90,7 @@ func (a *API) acceptInvitation(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body acceptBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
@@ -99,7 +99,7 @@ func (a *API) acceptInvitation(ctx context.Context, c *call, in *struct {
 		if err != nil {
 			return commands.Accepted{}, err
 		}
-		return a.config.Commands.AcceptInvitation(ctx, r, in.Body.Token, joining)
+		return do.AcceptInvitation(ctx, r, in.Body.Token, joining)
 	})
 	ans, err := commanded(done.Receipt, err, func(r Receipt) any {
 		body := acceptedBody{OrganizationID: done.OrganizationID, AccountID: done.AccountID, Roles: done.Roles, Receipt: r}
@@ -134,12 +134,12 @@ func (a *API) declineInvitation(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body tokenBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
 	done, err := charged(ctx, a, a.linkBudgets(c), func() (commands.Receipt, error) {
-		return a.config.Commands.DeclineInvitation(ctx, r, in.Body.Token)
+		return do.DeclineInvitation(ctx, r, in.Body.Token)
 	})
 	ans, err := commanded(done, err, plainly)
 	ans.etag = ""

@@ -123,11 +123,11 @@ func (a *API) changeMe(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	return ownAccount(a.config.Commands.ChangeProfile(ctx, r, c.caller.Account.ID, in.Body.DisplayName, in.Body.Language))
+	return ownAccount(do.ChangeProfile(ctx, r, c.caller.Account.ID, in.Body.DisplayName, in.Body.Language))
 }
 
 func (a *API) changePassword(ctx context.Context, c *call, in *struct {
@@ -139,14 +139,14 @@ func (a *API) changePassword(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
 	id := c.caller.Account.ID
 	budgets := []budget{a.perAccount("password", id, a.config.Throttle.PasswordPerPerson)}
 	return ownAccount(charged(ctx, a, budgets, func() (commands.Receipt, error) {
-		return a.config.Commands.ChangePassword(ctx, r, id, c.caller.SessionID, in.Body.OldPassword, in.Body.NewPassword)
+		return do.ChangePassword(ctx, r, id, c.caller.SessionID, in.Body.OldPassword, in.Body.NewPassword)
 	}))
 }
 

@@ -94,11 +94,11 @@ func (a *API) changeRoles(ctx context.Context, c *call, in *struct {
 }) (answer, error) {
 	var k checks
 	roles := k.roles(in.Body.Roles, "")
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	receipt, err := a.config.Commands.ChangeRoles(ctx, r, c.organization(), c.member(), roles)
+	receipt, err := do.ChangeRoles(ctx, r, c.organization(), c.member(), roles)
 	return commanded(receipt, err, plainly)
 }
 
@@ -107,10 +107,10 @@ func (a *API) removeMember(ctx context.Context, c *call, in *struct {
 	CommandHeaders
 	Body *reasonBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.reason())
+	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err
 	}
-	receipt, err := a.config.Commands.RemoveMember(ctx, r, c.organization(), c.member())
+	receipt, err := do.RemoveMember(ctx, r, c.organization(), c.member())
 	return commanded(receipt, err, plainly)
 }

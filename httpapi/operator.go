@@ -97,14 +97,15 @@ func (a *API) createKey(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	id, key, done, err := a.config.Commands.CreateAPIKey(ctx, r, name, scopes, in.Body.ExpiresAt)
+	id, key, done, err := do.CreateAPIKey(ctx, r, name, scopes, in.Body.ExpiresAt)
 	ans, err := commanded(done, err, func(r Receipt) any { return keyMade{id, key, r} })
 	ans.etag = ""
-	return ans.made(done, c.fiber.Path()+"/"+string(id)), err
+	ans.location = c.fiber.Path() + "/" + string(id)
+	return ans, err
 }
 
 func (a *API) revokeKey(ctx context.Context, c *call, in *struct {
@@ -112,11 +113,11 @@ func (a *API) revokeKey(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body *reasonBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.reason())
+	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err
 	}
-	done, err := a.config.Commands.RevokeAPIKey(ctx, r, domain.APIKeyID(c.param("key")))
+	done, err := do.RevokeAPIKey(ctx, r, domain.APIKeyID(c.param("key")))
 	ans, err := commanded(done, err, plainly)
 	ans.etag = ""
 	return ans, err

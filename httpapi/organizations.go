@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/projections"
@@ -109,23 +108,14 @@ func (a *API) activateOrganization(ctx context.Context, c *call, in *struct {
 	if policy == "" {
 		policy = defaultPolicy
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	id, done, err := a.config.Commands.ActivateOrganization(ctx, r, policy, name, username)
+	id, done, err := do.ActivateOrganization(ctx, r, policy, name, username)
 	ans, err := commanded(done, err, func(r Receipt) any { return activated{id, r} })
-	return ans.made(done, "/v1/organizations/"+string(id)), err
-}
-
-// made completes the answer to a command that makes something.
-func (ans answer) made(r commands.Receipt, location string) answer {
-	if r.DryRun {
-		ans.status = http.StatusOK
-	} else {
-		ans.location = location
-	}
-	return ans
+	ans.location = "/v1/organizations/" + string(id)
+	return ans, err
 }
 
 func (a *API) getOrganization(ctx context.Context, c *call, _ *struct {
@@ -172,10 +162,10 @@ func (a *API) renameOrganization(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	receipt, err := a.config.Commands.RenameOrganization(ctx, r, c.organization(), name)
+	receipt, err := do.RenameOrganization(ctx, r, c.organization(), name)
 	return commanded(receipt, err, plainly)
 }

@@ -2,19 +2,18 @@ package httpapi
 
 import (
 	"encoding/json"
-	"reflect"
-	"strings"
 
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/eventstore"
+	"tenure/eventstore/codec"
 )
 
 // Receipt is what every command answers with.
 type Receipt struct {
-	Events   []writtenEvent       `json:"events" doc:"The events that the command wrote, or with dry_run would write; none when everything was as wanted already."`
-	Revision *eventstore.Revision `json:"revision,omitempty" doc:"Of what the command changed; the ETag says the same." example:"7"`
+	Events   []writtenEvent       `json:"events" doc:"The events that the command wrote, or with dry_run would write: to the organization, its invitations, the account. None when everything was as wanted already. What others do because of it later, such as mails, is not among them."`
+	Revision *eventstore.Revision `json:"revision,omitempty" doc:"Of what the command changed, or with dry_run would change; the ETag says the same." example:"7"`
 	DryRun   bool                 `json:"dry_run" doc:"Nothing was written."`
 }
 
@@ -23,15 +22,21 @@ type writtenEvent struct {
 	Data map[string]any `json:"data" doc:"What has changed, with the values before and after."`
 }
 
-// receiptOf shows a receipt. It is an error for an event that is no plain struct.
+// events knows which fields of an event may be shown.
+var events = codec.New()
+
+// receiptOf shows a receipt. It fails for an event that the log cannot hold.
 func receiptOf(r commands.Receipt) (Receipt, error) {
 	shown := Receipt{Events: make([]writtenEvent, len(r.Events)), DryRun: r.DryRun}
 	for i, e := range r.Events {
-		data, err := publicData(e)
+		text, err := events.Public(e)
 		if err != nil {
 			return Receipt{}, err
 		}
-		shown.Events[i] = writtenEvent{e.EventType(), data}
+		shown.Events[i].Type = e.EventType()
+		if err := json.Unmarshal(text, &shown.Events[i].Data); err != nil {
+			return Receipt{}, err
+		}
 	}
 	if r.Exists {
 		shown.Revision = &r.Revision
@@ -49,26 +54,6 @@ func withoutEvents(r commands.Receipt) Receipt {
 	return shown
 }
 
-// publicData is the JSON of an event without its secret fields.
-func publicData(e domain.Event) (map[string]any, error) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	var data map[string]any
-	if err := json.Unmarshal(text, &data); err != nil {
-		return nil, err
-	}
-	t := reflect.TypeOf(e)
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("secret") == "true" {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			delete(data, name)
-		}
-	}
-	return data, nil
-}
-
 // commanded answers a command: body shows its receipt, as embeds it.
 func commanded(r commands.Receipt, err error, as func(Receipt) any) (answer, error) {
 	if err != nil {
@@ -84,7 +69,7 @@ func commanded(r commands.Receipt, err error, as func(Receipt) any) (answer, err
 // plainly answers with the receipt alone.
 func plainly(r Receipt) any { return r }
 
-// etagOf is empty for a dry run: nothing has the revision that it would lead to.
+// etagOf is empty for a dry run: nothing has the revision yet that it would lead to.
 func etagOf(r commands.Receipt) string {
 	if !r.Exists || r.DryRun {
 		return ""
@@ -96,7 +81,7 @@ func exampleReceipt(events ...domain.Event) Receipt {
 	revision := eventstore.Revision(7)
 	r, err := receiptOf(commands.Receipt{Events: events, Revision: revision, Exists: true})
 	if err != nil {
-		panic(err) // the events are plain structs
+		panic(err) // the examples are events of the log
 	}
 	return r
 }

@@ -38,9 +38,9 @@ func (a *API) addSessions() {
 		response:    exampleSessionBody(),
 	}, a.signIn)
 	add(a, route{
-		id: "sign-out", method: http.MethodDelete, path: "/v1/sessions/current", tag: "Accounts", access: SignedIn(), status: http.StatusNoContent,
+		id: "sign-out", method: http.MethodDelete, path: "/v1/sessions/current", tag: "Accounts", access: SignedInOnce(), status: http.StatusNoContent,
 		summary:     "Sign out",
-		description: "Ends the session whose token is sent, at once.",
+		description: "Ends the session whose token is sent, at once. Doing so again does nothing.",
 	}, a.signOut)
 }
 
@@ -53,7 +53,7 @@ func (a *API) signIn(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
@@ -62,17 +62,17 @@ func (a *API) signIn(ctx context.Context, c *call, in *struct {
 		a.perEmail("sign in", email, a.config.Throttle.SignInPerEmail),
 	}
 	session, err := charged(ctx, a, budgets, func() (commands.SignedIn, error) {
-		return a.config.Commands.SignIn(ctx, r, email, in.Body.Password)
+		return do.SignIn(ctx, r, email, in.Body.Password)
 	})
 	return signedIn(session, err)
 }
 
 func (a *API) signOut(ctx context.Context, c *call, _ *struct{ NewHeaders }) (answer, error) {
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
-	receipt, err := a.config.Commands.SignOut(ctx, r, c.caller.Account.ID, c.caller.SessionID)
+	receipt, err := do.SignOut(ctx, r, c.caller.Account.ID, c.caller.SessionID)
 	return answer{position: receipt.Position}, err
 }
 

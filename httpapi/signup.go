@@ -102,12 +102,12 @@ func (a *API) signUp(ctx context.Context, c *call, in *struct {
 	if err := a.charge(ctx, a.signUpBudgets(c, who.Email)...); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
 	err = evenly(ctx, func() error {
-		_, err := a.config.Commands.SignUp(ctx, r, who)
+		_, err := do.SignUp(ctx, r, who)
 		return err
 	})
 	return answer{body: statusBody{"verification_sent"}}, err
@@ -126,12 +126,12 @@ func (a *API) verifyEmail(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body verifyBody
 }) (answer, error) {
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
 	session, err := charged(ctx, a, a.linkBudgets(c), func() (commands.SignedIn, error) {
-		return a.config.Commands.VerifyEmail(ctx, r, in.Body.Token, in.Body.Password)
+		return do.VerifyEmail(ctx, r, in.Body.Token, in.Body.Password)
 	})
 	return signedIn(session, err)
 }
@@ -148,12 +148,12 @@ func (a *API) requestReset(ctx context.Context, c *call, in *struct {
 	if err := a.charge(ctx, a.signUpBudgets(c, email)...); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
 	err = evenly(ctx, func() error {
-		_, err := a.config.Commands.RequestPasswordReset(ctx, r, email)
+		_, err := do.RequestPasswordReset(ctx, r, email)
 		return err
 	})
 	return answer{body: statusBody{"reset_sent"}}, err
@@ -168,12 +168,12 @@ func (a *API) resetPassword(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, "")
+	do, r, err := a.request(c, "")
 	if err != nil {
 		return answer{}, err
 	}
 	receipt, err := charged(ctx, a, a.linkBudgets(c), func() (commands.Receipt, error) {
-		return a.config.Commands.ResetPassword(ctx, r, in.Body.Token, in.Body.Password)
+		return do.ResetPassword(ctx, r, in.Body.Token, in.Body.Password)
 	})
 	return answer{position: receipt.Position}, err
 }

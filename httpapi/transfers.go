@@ -101,13 +101,14 @@ func (a *API) requestTransfer(ctx context.Context, c *call, in *struct {
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	id, done, err := a.config.Commands.RequestTransfer(ctx, r, c.organization(), to)
+	id, done, err := do.RequestTransfer(ctx, r, c.organization(), to)
 	ans, err := commanded(done, err, func(r Receipt) any { return transferRequested{id, r} })
-	return ans.made(done, c.fiber.Path()), err
+	ans.location = c.fiber.Path()
+	return ans, err
 }
 
 func (a *API) cancelTransfer(ctx context.Context, c *call, in *struct {
@@ -115,11 +116,11 @@ func (a *API) cancelTransfer(ctx context.Context, c *call, in *struct {
 	CommandHeaders
 	Body *reasonBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.reason())
+	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err
 	}
-	done, err := a.config.Commands.CancelTransfer(ctx, r, c.organization())
+	done, err := do.CancelTransfer(ctx, r, c.organization())
 	return commanded(done, err, plainly)
 }
 
@@ -127,13 +128,13 @@ func (a *API) confirmTransfer(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body tokenBody
 }) (answer, error) {
-	r, err := a.request(c, in.Body.Reason)
+	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
 	var id domain.OrganizationID
 	done, err := charged(ctx, a, a.linkBudgets(c), func() (receipt commands.Receipt, err error) {
-		id, receipt, err = a.config.Commands.ConfirmTransfer(ctx, r, in.Body.Token)
+		id, receipt, err = do.ConfirmTransfer(ctx, r, in.Body.Token)
 		return receipt, err
 	})
 	return commanded(done, err, func(r Receipt) any { return transferConfirmed{id, r} })

@@ -110,5 +110,6 @@ func request(process string, e codec.Envelope) commands.Request {
 		Actor:       domain.ByProcess(process),
 		Correlation: e.Metadata.Correlation,
 		Causation:   uuid.UUID(e.ID).String(),
+		Continues:   e.Metadata.CommandID,
 	}
 }

@@ -2,69 +2,24 @@ package projections
 
 import (
 	"encoding/json"
-	"reflect"
-	"strings"
-	"sync"
 	"unicode/utf8"
 
-	"tenure/domain"
+	"tenure/eventstore/codec"
 )
 
-// publicData answers with the JSON of events without their secret fields.
-type publicData struct {
-	types sync.Map // reflect.Type → eventFields
-}
-
-type eventFields struct {
-	personal bool
-	secret   []string // JSON names
-}
-
-// of takes the JSON as it is in the log where it is the same: the event is of
-// the newest form, and nothing in it may be sealed or secret.
-func (p *publicData) of(e Event) []byte {
-	fields := p.fields(e.Event)
-	if !fields.personal && len(fields.secret) == 0 && e.Recorded != nil && e.Recorded.Type == e.Event.EventType() {
+// publicData is the JSON of an event without its secret fields: as it is in the
+// log where that is the same, since the event is of the newest form and nothing
+// in it may be sealed or secret.
+func publicData(c *codec.Codec, e Event) []byte {
+	name := e.Event.EventType()
+	if e.Recorded != nil && e.Recorded.Type == name && len(c.PersonalFields(name)) == 0 {
 		return e.Recorded.Data
 	}
-	data, err := json.Marshal(e.Event)
+	data, err := c.Public(e.Event)
 	if err != nil {
-		panic(err) // the events are plain structs, which the codec has marshaled before
-	}
-	if len(fields.secret) == 0 {
-		return data
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		panic(err)
-	}
-	for _, name := range fields.secret {
-		delete(object, name)
-	}
-	if data, err = json.Marshal(object); err != nil {
-		panic(err)
+		panic(err) // the event is one that a codec has decoded before
 	}
 	return data
-}
-
-func (p *publicData) fields(e domain.Event) eventFields {
-	t := reflect.TypeOf(e)
-	if known, ok := p.types.Load(t); ok {
-		return known.(eventFields)
-	}
-	var found eventFields
-	for i := range t.NumField() {
-		tag := t.Field(i).Tag
-		if tag.Get("personal") != "" {
-			found.personal = true
-		}
-		if tag.Get("secret") == "true" {
-			name, _, _ := strings.Cut(tag.Get("json"), ",")
-			found.secret = append(found.secret, name)
-		}
-	}
-	p.types.Store(t, found)
-	return found
 }
 
 // appendOptional appends a member of an object after others, unless it is empty.

@@ -10,6 +10,7 @@ import (
 
 	"tenure/domain"
 	"tenure/eventstore"
+	"tenure/eventstore/codec"
 )
 
 // TimelineEntry is the document of an event in an organization's timeline.
@@ -172,7 +173,7 @@ type timelineDoc struct {
 }
 
 func timeline() View[timelineDoc] {
-	var public publicData
+	public := codec.New()
 	return View[timelineDoc]{
 		Name:  timelineView,
 		Types: []string{"organization.", "invitation."},
@@ -184,7 +185,7 @@ func timeline() View[timelineDoc] {
 			return nil
 		},
 		Fold: func(_ *timelineDoc, in In[timelineDoc]) *timelineDoc {
-			return &timelineDoc{event: in.Event, data: public.of(in.Event), accounts: accountsOf(in.Event.Event)}
+			return &timelineDoc{event: in.Event, data: publicData(public, in.Event), accounts: accountsOf(in.Event.Event)}
 		},
 		Entries: func(key Key, d *timelineDoc) []Entry {
 			entries := make([]Entry, len(d.accounts))

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/invitation"
@@ -22,6 +23,8 @@ func registry() []entry {
 		event[account.SessionEnded](),
 		event[account.SessionStarted](),
 		event[account.VerificationRequested](),
+
+		event[domain.ChangedNothing](),
 
 		event[apikey.Created](),
 		event[apikey.Revoked](),

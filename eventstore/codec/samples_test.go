@@ -53,6 +53,8 @@ func samples() []domain.Event {
 		account.SessionStarted{AccountID: anAccount, SessionID: aSession, ExpiresAt: later},
 		account.VerificationRequested{AccountID: anAccount, Generation: 1, ExpiresAt: later},
 
+		domain.ChangedNothing{},
+
 		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: apikey.Scopes(), ExpiresAt: &later},
 		apikey.Revoked{APIKeyID: anAPIKey},
 

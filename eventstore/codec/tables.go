@@ -22,6 +22,29 @@ type Field struct {
 // name is not that of a current form. Do not change the result.
 func (c *Codec) PersonalFields(wireName string) []Field { return c.events[wireName].personal }
 
+// Public is the JSON of an event without its secret fields: what of it may leave
+// the log. It fails with ErrUnknownEvent.
+func (c *Codec) Public(e domain.Event) (json.RawMessage, error) {
+	row, ok := c.events[e.EventType()]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownEvent, e.EventType())
+	}
+	data, err := json.Marshal(e)
+	if err != nil || !slices.ContainsFunc(row.personal, func(f Field) bool { return f.Secret }) {
+		return data, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, err
+	}
+	for _, field := range row.personal {
+		if field.Secret {
+			delete(object, field.Name)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // entry is one row of the registry.
 type entry struct {
 	name     string
