@@ -121,8 +121,8 @@ type Page struct {
 type Store interface {
 	// Append writes events to the end of stream, all or none.
 	// It fails with a *ConflictError when the stream is not where expected
-	// says, ErrInvalidAppend when the arguments can never be accepted, and
-	// ErrClosed. When ctx ends while the events are being written, they may or
+	// says, ErrInvalidAppend when the arguments can never be accepted,
+	// ErrUnavailable, and ErrClosed. When ctx ends while the events are being written, they may or
 	// may not be in the log: append again with the same ids to find out.
 	Append(ctx context.Context, stream string, expected Expected, events []Event) (Result, error)
 
@@ -163,6 +163,11 @@ var (
 	ErrStreamNotFound = errors.New("eventstore: stream not found")
 	ErrInvalidAppend  = errors.New("eventstore: append can never be accepted")
 	ErrClosed         = errors.New("eventstore: store is closed")
+
+	// ErrUnavailable says that the log cannot be reached or written now, and may
+	// be later: a disk that is full, a server that is away. Whether an append
+	// was written is not known.
+	ErrUnavailable = errors.New("eventstore: store is unavailable")
 )
 
 // ConflictError says that a stream is not where the writer expected it.

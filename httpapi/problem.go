@@ -15,6 +15,7 @@ const (
 	codeMediaType        domain.Code = "unsupported_media_type" //
 	codeHeadersTooLarge  domain.Code = "headers_too_large"      //
 	codeViewBehind       domain.Code = "view_behind"            // X4: the view has not got to Tenure-Min-Position
+	codeLogUnavailable   domain.Code = "log_unavailable"        // try again later, with the same Idempotency-Key
 	codeBusy             domain.Code = "busy"                   // try again later
 	codeNotReady         domain.Code = "not_ready"              // of /readyz
 	codeInternal         domain.Code = "internal"               // see the server's log
@@ -94,6 +95,7 @@ func meanings() map[domain.Code]meaning {
 		codeHeadersTooLarge:            {http.StatusRequestHeaderFieldsTooLarge, "Headers too large"},
 		codeInternal:                   {http.StatusInternalServerError, "Internal error"},
 		codeViewBehind:                 {http.StatusServiceUnavailable, "View behind"},
+		codeLogUnavailable:             {http.StatusServiceUnavailable, "Log unavailable"},
 		codeBusy:                       {http.StatusServiceUnavailable, "Busy"},
 		codeNotReady:                   {http.StatusServiceUnavailable, "Not ready"},
 	}

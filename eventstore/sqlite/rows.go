@@ -178,4 +178,11 @@ func each(ctx context.Context, conn *sqlite.Conn, query string, args []int64, vi
 	}
 }
 
-func failed(err error) error { return fmt.Errorf("eventstore/sqlite: %w", err) }
+// failed says whose error it is; one that the disk causes may pass.
+func failed(err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultBusy:
+		err = errors.Join(eventstore.ErrUnavailable, err)
+	}
+	return fmt.Errorf("eventstore/sqlite: %w", err)
+}
