@@ -1,9 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,18 +28,21 @@ const liveEvery = 5 * time.Millisecond
 // error travels behind the stretches before it, so these are applied.
 type follower struct {
 	*Projector
-	views   []*followed
-	routes  map[string][]*followed // event type → views that fold it
-	decoded chan *stretch
-	folded  chan *stretch
-	saved   time.Time
+	views        []*followed
+	routes       map[string][]*followed // event type → views that fold it
+	decoded      chan *stretch
+	folded       chan *stretch
+	checkpointed time.Time
+	head         eventstore.Position // when the run began
+	reached      atomic.Uint64       // position that everything is applied up to
+	live         bool                // the end of the log was reached once
 }
 
 // followed is a view with its folder.
 type followed struct {
 	Definition
 	folder
-	stored eventstore.Position // events up to here were applied before this run
+	stored eventstore.Position // events up to here were applied before this run; zero after a loss
 	events []*Event            // of the stretch being folded
 }
 
@@ -52,11 +58,11 @@ type stretch struct {
 
 func (p *Projector) follow(ctx context.Context) error {
 	f := &follower{
-		Projector: p,
-		routes:    make(map[string][]*followed),
-		decoded:   make(chan *stretch, 1),
-		folded:    make(chan *stretch), // no buffer: a folder works ahead by one batch
-		saved:     time.Now(),
+		Projector:    p,
+		routes:       make(map[string][]*followed),
+		decoded:      make(chan *stretch, 1),
+		folded:       make(chan *stretch), // no buffer: a folder works ahead by one batch
+		checkpointed: time.Now(),
 	}
 	start, err := f.resume(ctx)
 	if err != nil {
@@ -72,21 +78,33 @@ func (p *Projector) follow(ctx context.Context) error {
 	group.Go(func() error { return f.decodeAll(inner, subscription) })
 	group.Go(func() error { return f.foldAll(inner) })
 	group.Go(func() error { return f.applyAll(inner) })
+	if !f.options.beside {
+		group.Go(func() error { return f.steward(inner) })
+	}
 	return group.Wait()
 }
 
 // resume loads the checkpoints; the earliest is where to start.
-func (f *follower) resume(ctx context.Context) (eventstore.Position, error) {
-	head, err := f.log.Head(ctx)
-	if err != nil {
-		return 0, failed(ClassLog, err)
+func (f *follower) resume(ctx context.Context) (start eventstore.Position, err error) {
+	var complete eventstore.Position
+	if f.options.beside {
+		f.head, err = f.log.Head(ctx)
+		err = failed(ClassLog, err)
+	} else if complete, f.head, err = f.readComplete(ctx); err == nil {
+		err = failed(ClassStorage, f.generations.refresh(ctx))
 	}
-	f.sawHead(head)
-	start := head
-	for _, v := range f.Projector.views {
+	if err != nil {
+		return 0, err
+	}
+	f.sawHead(f.head)
+	start = f.head
+	for _, v := range f.generations.followed() {
 		stored, err := f.storage.Checkpoint(ctx, v.name())
 		if err != nil {
 			return 0, failed(ClassStorage, err)
+		}
+		if f.fromStart {
+			stored = 0 // partitions that have seen an event skip it
 		}
 		folder, err := v.newFolder(f.storage, f.options.Documents)
 		if err != nil {
@@ -95,8 +113,14 @@ func (f *follower) resume(ctx context.Context) (eventstore.Position, error) {
 		f.views = append(f.views, &followed{Definition: v, folder: folder, stored: stored})
 		start = min(start, stored)
 	}
-	f.began(start)
-	return start, nil
+	f.reached.Store(uint64(start))
+	f.began(start, f.fromStart || complete < f.complete.required())
+	f.fromStart = false
+	if f.options.beside {
+		return start, nil
+	}
+	f.Projector.saved = complete
+	return start, f.saveComplete(ctx, start)
 }
 
 func (f *follower) decodeAll(ctx context.Context, subscription eventstore.Subscription) error {
@@ -227,8 +251,8 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 	}
 	began := time.Now()
 	batches := s.batches
-	if began.Sub(f.saved) >= checkpointEvery {
-		f.saved = began
+	if began.Sub(f.checkpointed) >= checkpointEvery {
+		f.checkpointed = began
 		batches = f.withCheckpoints(s)
 		head, err := f.log.Head(ctx)
 		if err != nil {
@@ -237,8 +261,21 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 		f.sawHead(head)
 	}
 	if len(batches) > 0 {
-		if err := f.storage.Apply(ctx, batches); err != nil {
+		err := f.storage.Apply(ctx, batches)
+		if errors.Is(err, ErrSuperseded) {
+			return cmp.Or(f.checkLost(ctx, batches), err)
+		}
+		if err != nil {
 			return failed(ClassStorage, err)
+		}
+	}
+	f.reached.Store(uint64(s.position))
+	if f.options.beside {
+		pause(ctx, time.Since(began))
+	} else if f.options.Shared || s.live && !f.live {
+		f.live = s.live
+		if err := f.saveComplete(ctx, s.position); err != nil {
+			return err
 		}
 	}
 	f.advance(s.position, s.live)
@@ -246,6 +283,29 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 		a := s.applied
 		a.Apply, a.Events, a.Position, a.Live = time.Since(began), len(s.events), s.position, s.live
 		f.options.Observe(a)
+	}
+	return nil
+}
+
+// checkLost looks why a batch was refused. A partition that is ahead was written
+// by another projector. One that is behind has lost what was stored: its
+// checkpoint says nothing any more, so the whole log is read again.
+func (f *follower) checkLost(ctx context.Context, batches []Batch) error {
+	for _, b := range batches {
+		names := make([]string, len(b.Changes))
+		for i, c := range b.Changes {
+			names[i] = c.Partition
+		}
+		at, err := f.storage.Positions(ctx, b.View, names)
+		if err != nil {
+			return failed(ClassStorage, err)
+		}
+		for i, c := range b.Changes {
+			if at[i] < c.From {
+				f.fromStart = true
+				return errors.Join(failed(ClassStorage, errLost), f.forgetComplete(ctx))
+			}
+		}
 	}
 	return nil
 }

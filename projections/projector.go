@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tenure/eventstore"
@@ -26,11 +27,22 @@ type Options struct {
 	// RetryAfter is the longest pause between attempts after a failure.
 	// Default 5 seconds.
 	RetryAfter time.Duration
+	// Shared says that other nodes read the storage too: they are told of every
+	// batch at once how far the views are. Otherwise that is kept once a second.
+	Shared bool
+	// RetireAfter is how long after a rebuild the generation before is kept, for
+	// nodes that have not noticed. Default 30 seconds.
+	RetireAfter time.Duration
 	// Observe is called after each applied batch, by one goroutine.
 	Observe func(Applied)
 	// Logger gets a line when the projector halts and when it goes on.
 	// Default slog.Default().
 	Logger *slog.Logger
+
+	// beside says that the projector fills a generation beside those that serve:
+	// it takes half of the time, and keeps no record of its progress but the
+	// checkpoint.
+	beside bool
 }
 
 // Applied describes a batch that was applied.
@@ -68,35 +80,56 @@ type State struct {
 
 // Projector follows the log and applies it to views. One that fails stops where
 // it is, says so in its State, and tries again: it never skips an event.
+//
+// Of several nodes one at a time should Run; the others Watch how far it is. Two
+// that run at the same time cost time and do no harm.
 type Projector struct {
-	log     eventstore.Store
-	decode  func(eventstore.Recorded) (codec.Envelope, error)
-	storage Storage
-	views   []Definition
-	options Options
-	waiters waiters
+	log         eventstore.Store
+	decode      func(eventstore.Recorded) (codec.Envelope, error)
+	storage     Storage
+	views       []Definition
+	options     Options
+	waiters     waiters
+	generations *generations
+	complete    completeness
+	leading     atomic.Bool // Run is under way
+	fromStart   bool        // the next run reads the whole log again
+
+	saving sync.Mutex
+	saved  eventstore.Position // the record of completeness, as this projector knows it
 
 	mu    sync.Mutex
 	state State
 }
 
-// NewProjector makes a projector of views; Run starts it.
+// NewProjector makes a projector of views; Run or Watch start it.
 func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.Envelope, error), storage Storage, views []Definition, o Options) *Projector {
 	o.Documents = cmp.Or(o.Documents, 16_384)
 	o.BatchEvents = cmp.Or(o.BatchEvents, 8000)
 	o.RetryAfter = cmp.Or(o.RetryAfter, 5*time.Second)
+	o.RetireAfter = cmp.Or(o.RetireAfter, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	return &Projector{
 		log: log, decode: decode, storage: storage, views: views, options: o,
-		waiters: waiters{asked: make(chan struct{}, 1)},
+		waiters:     waiters{asked: make(chan struct{}, 1)},
+		generations: newGenerations(storage, views),
+		complete:    newCompleteness(),
 	}
 }
 
+// Reader makes a reader of the views that keeps up to cacheBytes of pages in
+// memory, and follows each view from generation to generation.
+func (p *Projector) Reader(cacheBytes int) *Reader {
+	return newReader(p.storage, p.generations, cacheBytes)
+}
+
 // Run applies the log until ctx ends, and answers with the context's error. It
-// is to be called once.
+// may be called again, but not twice at the same time.
 func (p *Projector) Run(ctx context.Context) error {
+	p.leading.Store(true)
+	defer p.leading.Store(false)
 	firstPause := min(20*time.Millisecond, p.options.RetryAfter)
 	pause := firstPause
 	for {
@@ -107,6 +140,9 @@ func (p *Projector) Run(ctx context.Context) error {
 		}
 		if p.State().Position > before {
 			pause = firstPause
+		}
+		if errors.Is(err, errGenerations) {
+			continue
 		}
 		if !errors.Is(err, ErrSuperseded) {
 			p.halt(err)
@@ -131,10 +167,20 @@ func (p *Projector) State() State {
 	return s
 }
 
-// Wait returns once every view has got to the position. It fails with a
-// *BehindError, which is ErrBehind, when ctx ends before.
+// Wait returns once every view has got to the position, and lacks nothing of
+// what it held before. It fails with a *BehindError, which is ErrBehind, when ctx
+// ends before.
 func (p *Projector) Wait(ctx context.Context, position eventstore.Position) error {
-	return p.waiters.wait(ctx, position)
+	select {
+	case <-p.complete.known:
+	default:
+		select {
+		case <-p.complete.known:
+		case <-ctx.Done():
+			return &BehindError{Wanted: position, Cause: ctx.Err()}
+		}
+	}
+	return p.waiters.wait(ctx, max(position, p.complete.required()))
 }
 
 func (p *Projector) advance(position eventstore.Position, live bool) {
@@ -151,12 +197,17 @@ func (p *Projector) advance(position eventstore.Position, live bool) {
 	p.waiters.advance(position)
 }
 
-// began notes where a run starts. The views may be further: a checkpoint can be
-// behind its view.
-func (p *Projector) began(position eventstore.Position) {
+// began notes where a run starts. The views may be further, since a checkpoint
+// can be behind its view, unless they were lost.
+func (p *Projector) began(position eventstore.Position, lost bool) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lost {
+		p.state.Position = position
+		p.waiters.set(position)
+		return
+	}
 	p.state.Position = max(p.state.Position, position)
-	p.mu.Unlock()
 	p.waiters.advance(position)
 }
 

@@ -13,13 +13,18 @@ import (
 // A list of one partition is answered from memory while the partition does not
 // change; the answer is the same as from the storage.
 type Reader struct {
-	storage Storage
+	storage served
 	pages   *pageCache
 }
 
-// NewReader makes a reader that keeps up to cacheBytes of pages in memory.
+func newReader(storage Storage, g *generations, cacheBytes int) *Reader {
+	return &Reader{storage: served{storage, g}, pages: newPageCache(cacheBytes)}
+}
+
+// NewReader makes a reader of views of the first generation, that keeps up to
+// cacheBytes of pages in memory. See Projector.Reader.
 func NewReader(storage Storage, cacheBytes int) *Reader {
-	return &Reader{storage: storage, pages: newPageCache(cacheBytes)}
+	return newReader(storage, newGenerations(storage, nil), cacheBytes)
 }
 
 // document returns one document, or CodeNotFound with these words.
@@ -42,7 +47,7 @@ func (r *Reader) cached(ctx context.Context, view, partition string, query any, 
 	if err != nil {
 		return Page{}, err
 	}
-	key := pageKey{view: view, partition: partition, query: query}
+	key := pageKey{view: r.storage.generations.serving(view), partition: partition, query: query}
 	if page, ok := r.pages.get(key, at); ok {
 		return page, nil
 	}

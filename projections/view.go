@@ -71,12 +71,19 @@ type In[D any] struct {
 // Definition is a View of whatever type of document.
 type Definition interface {
 	name() string
+	as(name string) Definition
 	types() []string
 	newFolder(storage Storage, documents int) (folder, error)
 }
 
 func (v View[D]) name() string    { return v.Name }
 func (v View[D]) types() []string { return v.Types }
+
+// as is the same view, stored under another name.
+func (v View[D]) as(name string) Definition {
+	v.Name = name
+	return v
+}
 
 // Views are all read models of this package.
 func Views() []Definition {

@@ -79,12 +79,16 @@ func (w *waiters) wait(ctx context.Context, position eventstore.Position) error 
 	return &BehindError{Wanted: position, Position: eventstore.Position(w.position.Load()), Cause: ctx.Err()}
 }
 
+// waiting reports whether somebody waits.
+func (w *waiters) waiting() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.heap) > 0
+}
+
 // idle returns after a while, or as soon as somebody waits.
 func (w *waiters) idle(ctx context.Context, d time.Duration) {
-	w.mu.Lock()
-	waiting := len(w.heap) > 0
-	w.mu.Unlock()
-	if waiting {
+	if w.waiting() {
 		return
 	}
 	timer := time.NewTimer(d)
@@ -104,9 +108,19 @@ func (w *waiters) reached(position eventstore.Position) bool {
 func (w *waiters) advance(position eventstore.Position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.reached(position) {
-		return
+	if !w.reached(position) {
+		w.move(position)
 	}
+}
+
+// set is advance that may go back.
+func (w *waiters) set(position eventstore.Position) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.move(position)
+}
+
+func (w *waiters) move(position eventstore.Position) {
 	w.position.Store(uint64(position))
 	for len(w.heap) > 0 && w.heap[0].position <= position {
 		close(heap.Pop(&w.heap).(*waiter).reached)
