@@ -30,9 +30,13 @@ func TestTwoNodesSendEachMailOnce(t *testing.T) {
 	for n := range mails {
 		s.signUp(fmt.Sprint("ada", n))
 	}
-	s.sent.slow = func(context.Context) { time.Sleep(10 * time.Millisecond) } // so that the other node comes by
+	answer := make(chan struct{})
+	s.sent.slow = func(context.Context) { <-answer }
 	s.runNode("one", s.commands)
 	s.runNode("two", s.newCommands())
+	const workers = 4
+	s.eventually("both nodes have all hands full", func() bool { return s.sent.taken() == 2*workers })
+	close(answer)
 	s.eventually("all mails are recorded", func() bool { return len(s.find("mail.sent.")) == mails })
 	for n := range mails {
 		is.Equal(len(s.sent.to(fmt.Sprint("ada", n, "@example.com"))), 1)

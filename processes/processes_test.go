@@ -199,6 +199,12 @@ func (m *mailServer) Send(ctx context.Context, r mail.Rendered) error {
 	return nil
 }
 
+func (m *mailServer) taken() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.mails)
+}
+
 func (m *mailServer) to(address string) []mail.Rendered {
 	m.mu.Lock()
 	defer m.mu.Unlock()
