@@ -35,9 +35,9 @@ const (
 // the log, sends it, and records it as sent. While a node has a mail, the others
 // leave it alone.
 //
-// Killed after the claim, nothing was sent: the same node goes on when it is
-// back, another one when the claim has ended. A node that hangs there finds its
-// time over when it wakes up, hands over nothing and claims the mail again.
+// Killed between the claim and the sending, a node goes on when it is back, and
+// another one when the claim has ended. A node that hangs there finds its time
+// over when it wakes up, hands over nothing and claims the mail again.
 //
 // SMTP leaves no way around this: a mail is sent twice when the mail server has
 // taken it and a node, before it has recorded that, is killed, hangs for longer
