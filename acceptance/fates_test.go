@@ -29,6 +29,7 @@ func fates() []fate {
 		{step: "remove: member removed", prepare: removing},
 		{step: "transfer: confirmed", prepare: transferring},
 		{step: "profile: account changed", prepare: changingProfile},
+		{step: "mail: claimed", prepare: mailing, byProcess: true},
 		{step: "mail: handed over", prepare: mailing, byProcess: true},
 		{step: "mail: recorded", prepare: mailing, byProcess: true},
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"time"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -12,10 +13,15 @@ import (
 	"tenure/domain/policy"
 )
 
-// MailDone reports whether a mail was sent or abandoned.
-func (c *Commands) MailDone(ctx context.Context, id domain.MailID) (bool, error) {
-	s, _, err := c.mails.load(ctx, string(id))
-	return s.Done, err
+// ClaimMail gives a mail to a node, which alone may try to send it then, for at
+// least three quarters of lifetime. It fails with mailing.ErrDone, and with
+// mailing.ErrClaimed while another node has the mail. The log decides: of two
+// nodes at the same time, one finds that the other was faster.
+func (c *Commands) ClaimMail(ctx context.Context, r Request, id domain.MailID, template, node string, lifetime time.Duration) error {
+	_, err := c.mails.execute(ctx, string(id), r, func(s mailing.State) ([]domain.Event, error) {
+		return mailing.Claim(s, id, template, node, c.Now().UTC(), lifetime)
+	})
+	return err
 }
 
 // RecordMailSent records that the mail server has taken the mail.

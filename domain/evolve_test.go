@@ -28,7 +28,7 @@ var events = []domain.Event{
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
-	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Sent{}, mailing.Abandoned{},
+	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -188,6 +188,7 @@ func decideEverything(t *rapid.T, s states) {
 	reservation.Release(s.reservation, word("holder"))
 	_, _ = apikey.Create(s.key, "key", "Name", apikey.Scopes(), nil, noon)
 	_, _ = apikey.Revoke(s.key)
+	_, _ = mailing.Claim(s.mail, "mail", "template", word("node"), noon, time.Hour)
 	mailing.Send(s.mail, "mail", "template", "message")
 	mailing.Abandon(s.mail, "mail", "template", mailing.CauseRejected)
 }

@@ -2,12 +2,14 @@ package processes
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"tenure/commands"
 	"tenure/domain"
+	"tenure/domain/mailing"
 	"tenure/projections"
 )
 
@@ -22,6 +24,7 @@ const (
 	lookEvery  = 200 * time.Millisecond // for what is due: a range of one index
 	lookAhead  = 200                    // deadlines at a time
 	settledFor = 30 * time.Second       // within which the view shows that a deadline was settled
+	claimPause = 2 * time.Second        // between looks at a mail that another node has
 )
 
 // agenda settles the deadlines of one kind, some at a time.
@@ -130,6 +133,11 @@ func (a *agenda) attempt(ctx context.Context, d projections.Deadline) {
 	if err == nil {
 		a.health.done(a.name())
 		a.tries[d.EventID] = try{notUntil: time.Now().Add(settledFor)}
+		return
+	}
+	if errors.Is(err, mailing.ErrClaimed) { // no failure: that node is at it
+		t.notUntil = time.Now().Add(claimPause)
+		a.tries[d.EventID] = t
 		return
 	}
 	t.attempts++

@@ -11,4 +11,5 @@
 // them may be killed between any two instructions, run twice, or start over
 // from the beginning of the log: the outcome is the same. A step that fails is
 // tried again with growing pauses and never skipped; meanwhile Health says so.
+// What waits for another process or node is no failure.
 package processes

@@ -17,16 +17,37 @@ import (
 // again.
 const giveUpAfter = 3 * 24 * time.Hour
 
+// A mail is claimed for longer than an attempt to send it takes, also by the
+// clocks of other nodes; see mailing.Claim.
+const (
+	claimFor     = 2 * time.Minute
+	attemptLimit = claimFor / 2
+)
+
 // The steps of a mail, for tests that kill the process between them.
 const (
+	StepMailClaimed    = "mail: claimed"
 	StepMailHandedOver = "mail: handed over"
 	StepMailRecorded   = "mail: recorded"
 )
 
-// Mailer composes and sends the mails that events ask for. A mail is sent, then
-// recorded as sent in the log. Killed in between, it is sent once more with the
-// same Message-ID, which SMTP leaves no way around.
+// Mailer composes and sends the mails that events ask for: it claims a mail in
+// the log, sends it, and records it as sent. While a node has a mail, the others
+// leave it alone.
+//
+// Killed between the claim and the sending, a node goes on when it is back, and
+// another one when the claim has ended. A node that hangs there finds its time
+// over when it wakes up, hands over nothing and claims the mail again.
+//
+// SMTP leaves no way around this: a mail is sent twice when the mail server has
+// taken it and a node, before it has recorded that, is killed, hangs for longer
+// than its claim, or loses the connection or the log. The same goes for a node
+// that hangs, or whose machine is suspended so that its clocks stand still,
+// while it sends: the rest of the mail may leave when it wakes up. And nodes
+// whose clocks differ by more than a quarter of claimFor can send at once. The
+// second copy has the same Message-ID as the first, whichever node sends it.
 type Mailer struct {
+	Node      string // names this process among all that work on the log; a name may be used again when its process is gone
 	Commands  *commands.Commands
 	Templates *mail.Templates
 	Sender    mail.Sender
@@ -37,14 +58,22 @@ type Mailer struct {
 }
 
 // deliver sends the mail of a deadline, unless that was done, or its link is
-// dead.
+// dead. It fails with mailing.ErrClaimed while another node has the mail.
 func (m *Mailer) deliver(ctx context.Context, d projections.Deadline) error {
 	id := d.MailID
 	r := commands.Request{Actor: domain.ByProcess("mail"), Causation: d.EventID}
-	if done, err := m.Commands.MailDone(ctx, id); done || err != nil {
-		return err // done, and the view does not know yet
+	// The limit begins before the claim does, so that it ends well before it.
+	attempt, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	err := m.Commands.ClaimMail(attempt, r, id, d.Template, m.Node, claimFor)
+	switch {
+	case errors.Is(err, mailing.ErrDone):
+		return nil // and the view does not know yet
+	case err != nil:
+		return err
 	}
-	message, err := m.compose(ctx, d)
+	m.Step(StepMailClaimed)
+	message, err := m.compose(attempt, d)
 	switch {
 	case err != nil:
 		return err
@@ -54,18 +83,19 @@ func (m *Mailer) deliver(ctx context.Context, d projections.Deadline) error {
 	message.ID, message.At = d.EventID, d.At
 	rendered, err := m.Templates.Render(*message)
 	if err == nil {
-		err = m.Sender.Send(ctx, rendered)
+		err = m.Sender.Send(attempt, rendered)
 	}
+	answered := context.WithoutCancel(ctx) // the answer is recorded also by a node that has to stop
 	switch {
 	case errors.Is(err, mail.ErrRejected), errors.Is(err, mail.ErrInvalid):
-		return m.Commands.RecordMailAbandoned(ctx, r, id, d.Template, mailing.CauseRejected)
+		return m.Commands.RecordMailAbandoned(answered, r, id, d.Template, mailing.CauseRejected)
 	case err != nil && m.Now().Sub(d.At) > giveUpAfter:
 		return m.Commands.RecordMailAbandoned(ctx, r, id, d.Template, mailing.CauseTimedOut)
 	case err != nil:
 		return err
 	}
 	m.Step(StepMailHandedOver)
-	err = m.Commands.RecordMailSent(ctx, r, id, d.Template, rendered.MessageID)
+	err = m.Commands.RecordMailSent(answered, r, id, d.Template, rendered.MessageID)
 	m.Step(StepMailRecorded)
 	return err
 }

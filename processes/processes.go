@@ -43,6 +43,9 @@ type Processes struct {
 
 // New makes the processes; Run starts them.
 func New(d Dependencies) (*Processes, error) {
+	if d.Mailer.Node == "" {
+		return nil, errors.New("processes: a mailer without the name of its node")
+	}
 	logger := watermill.NewSlogLoggerWithLevelMapping(d.Logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, logger)
 	if err != nil {

@@ -30,14 +30,15 @@ import (
 
 // stack is the whole system but for HTTP, on real files, with a clock.
 type stack struct {
-	t        *testing.T
-	ctx      context.Context
-	log      *logsqlite.Store
-	views    *viewsqlite.Storage
-	keys     *token.Keys
-	commands *commands.Commands
-	killAt   string // the step at which a command stops as if killed
-	sent     *mailServer
+	t         *testing.T
+	ctx       context.Context
+	log       *logsqlite.Store
+	views     *viewsqlite.Storage
+	keys      *token.Keys
+	passwords *password.Hasher
+	commands  *commands.Commands
+	killAt    string // the step at which a command stops as if killed
+	sent      *mailServer
 
 	mu     sync.Mutex
 	shift  time.Duration
@@ -61,11 +62,17 @@ func newStack(t *testing.T) *stack {
 	must()
 	passwords, err := password.New(64, 1, 4)
 	must()
-	s.commands = commands.New(commands.Dependencies{
-		Store: s.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: s.keys, Passwords: passwords,
+	s.passwords = passwords
+	s.commands = s.newCommands()
+	return s
+}
+
+// newCommands are those of another node on the same log.
+func (s *stack) newCommands() *commands.Commands {
+	return commands.New(commands.Dependencies{
+		Store: s.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: s.keys, Passwords: s.passwords,
 		Now: s.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: s.step,
 	})
-	return s
 }
 
 func (s *stack) now() time.Time {
@@ -113,6 +120,11 @@ func (s *stack) killedAt(step string, command func()) {
 // stop is called.
 func (s *stack) run() (stop func()) {
 	s.t.Helper()
+	return s.runNode("node", s.commands)
+}
+
+func (s *stack) runNode(node string, c *commands.Commands) (stop func()) {
+	s.t.Helper()
 	views, err := viewsqlite.Open(filepath.Join(s.t.TempDir(), "views.db"), viewsqlite.Options{})
 	if err != nil {
 		s.t.Fatal(err)
@@ -126,11 +138,11 @@ func (s *stack) run() (stop func()) {
 		s.t.Fatal(err)
 	}
 	p, err := processes.New(processes.Dependencies{
-		Log: s.log, Codec: codec.New(), Checkpoints: views, Commands: s.commands,
+		Log: s.log, Codec: codec.New(), Checkpoints: views, Commands: c,
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: projector},
 		Deadlines:   reader, Now: s.now, Logger: logger,
 		Mailer: &processes.Mailer{
-			Commands: s.commands, Templates: templates, Sender: s.sent, PublicURL: "https://members.example", Now: s.now,
+			Node: node, Commands: c, Templates: templates, Sender: s.sent, PublicURL: "https://members.example", Now: s.now,
 			Backoff: func(string, int) time.Duration { return time.Millisecond }, Step: s.step,
 		},
 	})
@@ -167,11 +179,15 @@ func (s *stack) eventually(what string, holds func() bool) {
 type mailServer struct {
 	mu    sync.Mutex
 	fail  []error
+	slow  func(context.Context) // runs after a mail was taken
 	mails []mail.Rendered
 }
 
 // Send implements mail.Sender.
-func (m *mailServer) Send(_ context.Context, r mail.Rendered) error {
+func (m *mailServer) Send(ctx context.Context, r mail.Rendered) error {
+	if m.slow != nil {
+		defer m.slow(ctx)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.fail) > 0 {
@@ -181,6 +197,12 @@ func (m *mailServer) Send(_ context.Context, r mail.Rendered) error {
 	}
 	m.mails = append(m.mails, r)
 	return nil
+}
+
+func (m *mailServer) taken() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.mails)
 }
 
 func (m *mailServer) to(address string) []mail.Rendered {

@@ -107,7 +107,7 @@ func deadlines() View[Deadline] {
 	return View[Deadline]{
 		Name: deadlinesView,
 		Types: []string{
-			"invitation.", "organization.ownership_transfer", "reservation.", "mail.",
+			"invitation.", "organization.ownership_transfer", "reservation.", "mail.sent.", "mail.abandoned.",
 			"account.verification_requested.", "account.password_reset_requested.", "account.registration_repeated.",
 		},
 		Touches: touchDeadlines,

@@ -166,6 +166,8 @@ func (x *server) wire() error {
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
 		Deadlines:   reader, Now: now, Logger: x.logger,
 		Mailer: &processes.Mailer{
+			// One process at a time has the log, so the next one goes on with its mails.
+			Node:     "local",
 			Commands: x.commands, Templates: templates, Sender: sender, PublicURL: publicURL,
 			Now: now, Backoff: mail.Backoff, Step: step,
 		},

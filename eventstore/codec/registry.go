@@ -37,6 +37,7 @@ func registry() []entry {
 		event[invitation.Revoked](),
 
 		event[mailing.Abandoned](),
+		event[mailing.Claimed](),
 		event[mailing.Sent](),
 
 		event[organization.Activated](),

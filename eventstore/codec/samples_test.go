@@ -69,6 +69,7 @@ func samples() []domain.Event {
 		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
 
 		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},
+		mailing.Claimed{MailID: aMail, Template: "invitation", By: "node-1", Until: later},
 		mailing.Sent{MailID: aMail, Template: "invitation", MessageID: "<1@example.com>"},
 
 		organization.Activated{

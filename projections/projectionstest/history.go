@@ -91,7 +91,7 @@ func (h *history) grow(steps int) {
 	actions := []func(){
 		h.activate, h.rename, h.invite, h.invite, h.resend, h.accept, h.accept, h.decline, h.revoke, h.expire,
 		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer,
-		h.askForMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
+		h.askForMail, h.claimMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
 	}
 	h.activate()
 	for range steps {
@@ -341,6 +341,13 @@ func (h *history) askForMail() {
 	eventID := h.record("account-"+string(p.id), e)
 	if _, session := e.(account.SessionStarted); !session {
 		h.mail(eventID)
+	}
+}
+
+// claimMail leaves the mail where it is.
+func (h *history) claimMail() {
+	if mail, ok := pick(h, "mail", h.mails); ok {
+		h.record("mail-"+string(mail), mailing.Claimed{MailID: mail, Template: "t", By: "node", Until: h.now.Add(time.Minute)})
 	}
 }
 
