@@ -47,6 +47,13 @@ func (h *Health) Failing(d time.Duration) []string {
 	return names
 }
 
+// forget empties it.
+func (h *Health) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.byID)
+}
+
 func (h *Health) update(name string, change func(*Status)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -38,7 +38,6 @@ type Dependencies struct {
 type Processes struct {
 	Dependencies
 	health *Health
-	router *message.Router
 }
 
 // New makes the processes; Run starts them.
@@ -46,35 +45,47 @@ func New(d Dependencies) (*Processes, error) {
 	if d.Mailer.Node == "" {
 		return nil, errors.New("processes: a mailer without the name of its node")
 	}
-	logger := watermill.NewSlogLoggerWithLevelMapping(d.Logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, logger)
-	if err != nil {
-		return nil, err
-	}
-	p := &Processes{Dependencies: d, health: NewHealth(), router: router}
-	router.AddMiddleware(middleware.Recoverer)
-	for _, r := range reactions(d.Commands, d.Memberships) {
-		s := &subscriber{log: d.Log, checkpoints: d.Checkpoints, reaction: r, health: p.health, logger: d.Logger}
-		router.AddConsumerHandler(r.name, r.name, s, p.handle(r))
-	}
-	return p, nil
+	return &Processes{Dependencies: d, health: NewHealth()}, nil
 }
 
 // Health says how the processes are doing.
 func (p *Processes) Health() *Health { return p.health }
 
-// Run works until ctx ends.
+// Run works until ctx ends. It may be called again, but not twice at the same
+// time. Of several nodes one at a time should run the processes; two that do cost
+// time and do no harm.
 func (p *Processes) Run(ctx context.Context) error {
+	defer p.health.forget() // another node knows more from now on
+	router, err := p.newRouter()
+	if err != nil {
+		return err
+	}
 	var loops sync.WaitGroup
 	for _, a := range p.agendas() {
 		loops.Go(func() { a.run(ctx) })
 	}
-	err := p.router.Run(ctx)
+	err = router.Run(ctx)
 	loops.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return errors.Join(errors.New("processes: the router has stopped"), err)
+}
+
+// newRouter makes Watermill's router of all reactions. One that was closed cannot
+// be run again.
+func (p *Processes) newRouter() (*message.Router, error) {
+	logger := watermill.NewSlogLoggerWithLevelMapping(p.Logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, logger)
+	if err != nil {
+		return nil, err
+	}
+	router.AddMiddleware(middleware.Recoverer)
+	for _, r := range reactions(p.Commands, p.Memberships) {
+		s := &subscriber{log: p.Log, checkpoints: p.Checkpoints, reaction: r, health: p.health, logger: p.Logger}
+		router.AddConsumerHandler(r.name, r.name, s, p.handle(r))
+	}
+	return router, nil
 }
 
 // handle makes Watermill's handler of a reaction. Its error means: again later.
