@@ -20,10 +20,17 @@ import (
 	"tenure/projections"
 )
 
-// Progress says how far the views are; *projections.Projector is one.
+// Progress says how far the views are, and rebuilds them; *projections.Projector
+// is one.
 type Progress interface {
 	Wait(ctx context.Context, position eventstore.Position) error
 	State() projections.State
+
+	Rebuilds(ctx context.Context) ([]projections.Rebuild, error)
+	StartRebuild(ctx context.Context, view string) error
+	PauseRebuild(ctx context.Context, view string) error
+	ResumeRebuild(ctx context.Context, view string) error
+	CancelRebuild(ctx context.Context, view string) error
 }
 
 // Config is what an API works with. Commands, Reader, Progress and PublicURL

@@ -49,6 +49,12 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 	case errors.As(err, &attempts):
 		p = a.problem(domain.CodeTooManyAttempts, "", "Wait before you try again; the header Retry-After says for how many seconds.")
 		p.retryAfter = int(attempts.after/time.Second) + 1
+	case errors.Is(err, projections.ErrNoView):
+		p = a.problem(domain.CodeNotFound, "No such view", "Take a name from the list of projections.")
+	case errors.Is(err, projections.ErrRebuilding):
+		p = a.problem(codeRebuildRunning, "", "Wait until it is done, or cancel it.")
+	case errors.Is(err, projections.ErrNotRebuilding):
+		p = a.problem(codeRebuildNotThere, "", "Look at the list of projections: there is no rebuild, or it is done but for the old rows.")
 	case errors.Is(err, projections.ErrBehind):
 		p = a.problem(codeViewBehind, "", "Try again; what you wrote is not visible here yet.")
 		p.retryAfter = 1

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"tenure/domain"
@@ -36,15 +34,6 @@ type directoryInput struct {
 	Sort string `query:"sort" enum:"name,-name" doc:"Default name. Not together with q."`
 }
 
-type projectionBody struct {
-	Name     string `json:"name"`
-	State    string `json:"state" enum:"live,catching_up,halted"`
-	Position string `json:"position" doc:"Up to where the log has been applied."`
-	Head     string `json:"head" doc:"The end of the log, when it was last looked at."`
-	Lag      uint64 `json:"lag" doc:"head - position."`
-	Error    string `json:"error,omitempty" enum:"log,decode,fold,storage" doc:"While halted: which step fails. The server's log says more."`
-}
-
 func (a *API) addOperator() {
 	operator := Operator(apikey.ScopeOperator)
 	add(a, route{
@@ -73,11 +62,7 @@ func (a *API) addOperator() {
 		codes:    []domain.Code{domain.CodeInvalid},
 		response: list[projections.Organization]{Items: []projections.Organization{exampleOrganizationDocument()}, NextCursor: exampleCursor},
 	}, a.listOrganizations)
-	add(a, route{
-		id: "list-projections", method: http.MethodGet, path: "/v1/operator/projections", tag: "Operator", access: operator, status: http.StatusOK,
-		summary: "How far the views are", description: "One that fails is halted: it stops where it is and tries again.",
-		response: list[projectionBody]{Items: []projectionBody{{Name: "views", State: "live", Position: "1042", Head: "1042"}}},
-	}, a.listProjections)
+	a.addProjections(operator)
 }
 
 func (a *API) listKeys(ctx context.Context, _ *call, in *struct{ PageInput }) (answer, error) {
@@ -125,19 +110,4 @@ func (a *API) revokeKey(ctx context.Context, c *call, in *struct {
 
 func (a *API) listOrganizations(ctx context.Context, _ *call, in *directoryInput) (answer, error) {
 	return page(a.config.Reader.Directory(ctx, projections.DirectoryQuery{Q: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}))
-}
-
-func (a *API) listProjections(_ context.Context, _ *call, _ *struct{}) (answer, error) {
-	s := a.config.Progress.State()
-	state := "catching_up"
-	switch {
-	case s.Halted:
-		state = "halted"
-	case s.Live:
-		state = "live"
-	}
-	return answer{position: s.Position, body: list[projectionBody]{Items: []projectionBody{{
-		Name: "views", State: state, Lag: s.Lag, Error: strings.ToLower(s.ErrorClass),
-		Position: strconv.FormatUint(uint64(s.Position), 10), Head: strconv.FormatUint(uint64(s.Head), 10),
-	}}}}, nil
 }

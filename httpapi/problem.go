@@ -16,6 +16,8 @@ const (
 	codeHeadersTooLarge  domain.Code = "headers_too_large"      //
 	codeViewBehind       domain.Code = "view_behind"            // X4: the view has not got to Tenure-Min-Position
 	codeLogUnavailable   domain.Code = "log_unavailable"        // try again later, with the same Idempotency-Key
+	codeRebuildRunning   domain.Code = "rebuild_running"        // pause, resume or cancel it
+	codeRebuildNotThere  domain.Code = "rebuild_not_running"    // start one
 	codeBusy             domain.Code = "busy"                   // try again later
 	codeNotReady         domain.Code = "not_ready"              // of /readyz
 	codeInternal         domain.Code = "internal"               // see the server's log
@@ -80,6 +82,8 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeTransferNotEligible: {http.StatusConflict, "This member cannot become the owner"},
 		domain.CodeTransferExpired:     {http.StatusConflict, "Transfer expired"},
 		domain.CodeAlreadyVerified:     {http.StatusConflict, "Address verified"},
+		codeRebuildRunning:             {http.StatusConflict, "The view is being rebuilt"},
+		codeRebuildNotThere:            {http.StatusConflict, "The view is not being rebuilt"},
 		domain.CodeInvitationExpired:   {http.StatusGone, "Invitation expired"},
 		domain.CodeLinkExpired:         {http.StatusGone, "Link expired"},
 		domain.CodeOrganizationClosed:  {http.StatusGone, "Organization deleted"},

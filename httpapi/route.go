@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,6 +37,8 @@ type route struct {
 	created     bool          // the answer has a Location; a dry run answers with 200
 	hidden      bool          // pages and their files: not in the OpenAPI document
 	always      bool          // served also when the node is busy
+
+	words []string // the names in the path that are no ids
 
 	name  string            // "GET /v1/…", of spans and metrics
 	ids   []string          // the names in the path that are ids
@@ -120,8 +123,9 @@ func (a *API) admit(r *route) func(huma.Context, func(huma.Context)) {
 	r.name = r.method + " " + r.path
 	r.seen = a.metrics.route(r)
 	for part := range strings.SplitSeq(r.path, "/") {
-		if name, ok := strings.CutPrefix(part, "{"); ok && !r.hidden {
-			r.ids = append(r.ids, strings.TrimSuffix(name, "}"))
+		name, ok := strings.CutPrefix(strings.TrimSuffix(part, "}"), "{")
+		if ok && !r.hidden && !slices.Contains(r.words, name) {
+			r.ids = append(r.ids, name)
 		}
 	}
 	return func(h huma.Context, next func(huma.Context)) {
