@@ -64,7 +64,8 @@ for i = 1, #ARGV, 2 do
   if later(ARGV[i + 1], redis.call('HGET', KEYS[1], ARGV[i]) or '0') then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
-end`
+end
+return 1`
 
 	// lineage names the uninterrupted stretch of writes that this is in: it is
 	// another one once the server was started anew, another server has taken its
