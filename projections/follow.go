@@ -72,7 +72,18 @@ func (p *Projector) follow(ctx context.Context) error {
 	group.Go(func() error { return f.decodeAll(inner, subscription) })
 	group.Go(func() error { return f.foldAll(inner) })
 	group.Go(func() error { return f.applyAll(inner) })
+	if w, ok := f.storage.(Watcher); ok {
+		group.Go(func() error { return failed(ClassStorage, w.Watch(inner, f.names())) })
+	}
 	return group.Wait()
+}
+
+func (f *follower) names() []string {
+	names := make([]string, len(f.views))
+	for i, v := range f.views {
+		names[i] = v.name()
+	}
+	return names
 }
 
 // resume loads the checkpoints; the earliest is where to start.

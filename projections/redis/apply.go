@@ -28,7 +28,9 @@ func (s *Storage) Apply(ctx context.Context, batches []projections.Batch) (err e
 	}
 	defer func() {
 		if err != nil { // whoever applies begins anew from what is stored
-			s.lineages.forget(batches)
+			for _, b := range batches {
+				s.lineages.forget(b.View)
+			}
 		}
 	}()
 	if err := s.change(ctx, batches); err != nil {

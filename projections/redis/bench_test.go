@@ -47,7 +47,7 @@ func BenchmarkApplyLive(b *testing.B) {
 		const orgs = 64
 		var at [orgs]eventstore.Position
 		for org := range orgs {
-			at[org] = organization(b, s, orgName(int64(org)), 1000)
+			at[org] = fill(b, s, orgName(int64(org)), 1000)
 		}
 		return func(n int64) error {
 			org, before, after := n%orgs, "USER", "ADMIN"
@@ -73,7 +73,7 @@ func BenchmarkApplyLive(b *testing.B) {
 func BenchmarkRange(b *testing.B) {
 	bench(b, func(b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
 		org := orgName(0)
-		organization(b, s, org, 1000)
+		fill(b, s, org, 1000)
 		q := projections.RangeQuery{Partition: org, Index: "active.display_name", Limit: 50}
 		rows, err := s.Range(context.Background(), "members.v1", q)
 		is.New(b).NoErr(err)
@@ -173,8 +173,8 @@ func plain(client *goredis.Client, batch projections.Batch) error {
 	return err
 }
 
-// organization writes an organization of so many members.
-func organization(b *testing.B, s *redis.Storage, org string, members int) eventstore.Position {
+// fill writes an organization of so many members.
+func fill(b *testing.B, s *redis.Storage, org string, members int) eventstore.Position {
 	c := projections.Change{Partition: org, To: 1}
 	for m := range members {
 		c.Puts = append(c.Puts, projections.Document{ID: memberID(m), Body: memberBody(m, "USER")})

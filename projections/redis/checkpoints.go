@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"sync"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -41,12 +42,10 @@ func (l *lineages) remember(view string, found []string) {
 	}
 }
 
-func (l *lineages) forget(batches []projections.Batch) {
+func (l *lineages) forget(view string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, b := range batches {
-		delete(l.known, b.View)
-	}
+	delete(l.known, view)
 }
 
 // learn answers with the lineages of each batch's view, and looks for those that
@@ -129,10 +128,43 @@ func (s *Storage) mark(ctx context.Context, batches []projections.Batch, lineage
 	}
 	for _, c := range commands {
 		if kept, err := c.(*goredis.Cmd).Int(); err != nil || kept == 0 {
-			return superseded(batches[0].View)
+			return s.interrupted(batches[0].View)
 		}
 	}
 	return nil
+}
+
+// watchEvery is how often Watch looks.
+const watchEvery = time.Second
+
+// Watch implements projections.Watcher. It fails as well when Redis cannot be
+// reached.
+func (s *Storage) Watch(ctx context.Context, views []string) error {
+	for len(views) > 0 {
+		select {
+		case <-time.After(watchEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		_, found, err := s.look(ctx, views[0])
+		if err != nil {
+			return err
+		}
+		for _, view := range views {
+			if known := s.lineages.find(view); known != nil && !slices.Equal(known, found) {
+				s.lineages.forget(view)
+				return s.interrupted(view)
+			}
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// interrupted is the error after what may have been a loss.
+func (s *Storage) interrupted(view string) error {
+	s.logger.Warn("Redis was restarted, replaced or emptied, and may have lost changes: they are made again from the checkpoint", "view", view)
+	return superseded(view)
 }
 
 // Newest is the highest position that any view or consumer has got to.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strconv"
 	"strings"
@@ -30,20 +29,23 @@ func connect(ctx context.Context, text string) (goredis.UniversalClient, error) 
 		return nil, refused(err)
 	}
 	o.ContextTimeoutEnabled = true
-	client := goredis.NewClient(o)
-	info, err := client.Info(ctx, "cluster").Result()
-	switch {
+	switch isCluster, err := inCluster(ctx, *o); {
 	case err != nil:
-		return nil, errors.Join(explain(ctx, err), client.Close())
-	case field(info, "cluster_enabled") != "1":
-		return client, nil
-	case o.DB != 0:
-		return nil, errors.Join(refused(errors.New("a cluster has no database but 0")), client.Close())
-	}
-	if err := client.Close(); err != nil {
 		return nil, err
+	case !isCluster:
+		return goredis.NewClient(o), nil
+	case o.DB != 0:
+		return nil, refused(errors.New("a cluster has no database but 0"))
 	}
 	return connectCluster(text)
+}
+
+// inCluster asks a server whether it is a node of a cluster.
+func inCluster(ctx context.Context, o goredis.Options) (bool, error) {
+	o.DB = 0 // a node refuses any other
+	client := goredis.NewClient(&o)
+	info, err := client.Info(ctx, "cluster").Result()
+	return field(info, "cluster_enabled") == "1", errors.Join(explain(ctx, err), client.Close())
 }
 
 func connectCluster(text string) (goredis.UniversalClient, error) {
@@ -81,7 +83,7 @@ func refused(err error) error {
 }
 
 // inspect refuses servers that are too old and warns of those that forget.
-func (s *Storage) inspect(ctx context.Context, logger *slog.Logger) error {
+func (s *Storage) inspect(ctx context.Context) error {
 	nodes, err := s.masters(ctx)
 	if err != nil {
 		return err
@@ -97,7 +99,7 @@ func (s *Storage) inspect(ctx context.Context, logger *slog.Logger) error {
 			return fmt.Errorf("%w (this is %q)", ErrUnsupported, version)
 		}
 		if policy := field(info, "maxmemory_policy"); strings.HasPrefix(policy, "allkeys-") {
-			logger.Warn("Redis may evict keys of views when its memory is full, and lists would lack rows: set maxmemory-policy noeviction",
+			s.logger.Warn("Redis may evict keys of views when its memory is full, and lists would lack rows: set maxmemory-policy noeviction",
 				"server", node.Options().Addr, "policy", policy)
 		}
 	}

@@ -61,7 +61,8 @@ type Options struct {
 	// Prefix is what all keys begin with, so that several installations can
 	// share a Redis. Default "tenure:". It holds no braces.
 	Prefix string
-	// Logger gets a line about what Open finds wrong and can live with.
+	// Logger gets a line about what Open finds wrong and can live with, and
+	// when Redis may have lost something.
 	// Default slog.Default().
 	Logger *slog.Logger
 }
@@ -94,9 +95,13 @@ type Storage struct {
 	client   goredis.UniversalClient
 	keys     keys
 	lineages lineages
+	logger   *slog.Logger
 }
 
-var _ projections.Storage = (*Storage)(nil)
+var (
+	_ projections.Storage = (*Storage)(nil)
+	_ projections.Watcher = (*Storage)(nil)
+)
 
 // Open connects to the Redis that the URL names. The parameters of the URL are
 // those of go-redis. A single address of a cluster finds its other nodes. It
@@ -114,8 +119,8 @@ func Open(ctx context.Context, url string, o Options) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Storage{client: client, keys: keys{o.Prefix}}
-	if err := s.inspect(ctx, o.Logger); err != nil {
+	s := &Storage{client: client, keys: keys{o.Prefix}, logger: o.Logger}
+	if err := s.inspect(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	if err := s.claim(ctx); err != nil {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -104,9 +101,3 @@ func place(testing.TB) string { return fmt.Sprintf("test%d:", places.Add(1)) }
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
-
-var (
-	_ = io.EOF
-	_ = strings.Contains
-	_ sync.Mutex
-)

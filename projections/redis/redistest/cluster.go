@@ -22,10 +22,11 @@ const (
 )
 
 // StartCluster starts a cluster and waits until every node says that it is whole.
-func StartCluster(folder string) (*Cluster, error) {
+// Further arguments are those of redis-server's command line.
+func StartCluster(folder string, args ...string) (*Cluster, error) {
 	c := &Cluster{}
 	for range masters {
-		node, err := Start(folder, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1000")
+		node, err := Start(folder, append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1000"}, args...)...)
 		if err != nil {
 			return nil, errors.Join(err, c.Stop())
 		}
