@@ -21,11 +21,12 @@ build: ## build one static binary, bin/tenure
 .PHONY: test
 test: tools check unit acceptance ## everything that CI runs
 
-# The race detector wants a C compiler, the README's tour bash and curl.
+# The race detector wants a C compiler, the README's tour bash and curl, the tests
+# of views in Redis a redis-server that they start themselves.
 .PHONY: tools
 tools: ## install what the tests need besides Go
 	@missing=; command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
-	for tool in bash curl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	for tool in bash curl redis-server; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
 
 .PHONY: check

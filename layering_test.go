@@ -22,10 +22,13 @@ var layers = []struct {
 	{"domain", []string{"domain"}, []string{"golang.org/x/text", "github.com/benbjohnson/immutable"}},
 	{"policies", []string{"domain"}, nil},
 	{"mail", []string{}, nil},
+	{"leases", []string{"leases"}, nil},
 	{"eventstore", []string{"eventstore"}, nil},
 	{"eventstore/codec", []string{"eventstore", "domain"}, nil},
 	{"commands", []string{"commands", "domain", "eventstore"}, nil},
 	{"projections", []string{"projections", "domain", "eventstore"}, nil},
+	{"projections/redis", []string{"projections", "eventstore"}, nil},
+	{"projections/redis/redistest", []string{}, nil},
 	{"processes", []string{"commands", "projections", "eventstore", "domain", "mail"}, nil},
 	{"httpapi", []string{"httpapi", "commands", "projections", "domain", "eventstore", "mail"}, nil},
 	{"acceptance", []string{"acceptance"}, nil},
@@ -34,7 +37,7 @@ var layers = []struct {
 }
 
 // adapters are known to nobody but the program that wires them, and their tests.
-var adapters = []string{"eventstore/sqlite", "projections/sqlite"}
+var adapters = []string{"eventstore/sqlite", "projections/sqlite", "projections/redis", "leases/redis"}
 
 func TestPackagesImportOnlyWhatTheirLayerMay(t *testing.T) {
 	is := is.New(t)

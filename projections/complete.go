@@ -104,11 +104,6 @@ func (p *Projector) checkComplete(ctx context.Context) error {
 	return err
 }
 
-// forgetComplete withdraws the record, before the views are built again.
-func (p *Projector) forgetComplete(ctx context.Context) error {
-	return failed(ClassStorage, p.storage.Drop(ctx, completeView))
-}
-
 // watchEvery and hurryEvery are how often a node that does not apply the log
 // looks how far the views are, and how often while a read waits for it.
 const (

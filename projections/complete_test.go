@@ -120,43 +120,6 @@ func TestReadsWaitWhileViewsAreFilledAgain(t *testing.T) {
 	f.is.Equal(f.members(p.Reader(0)), 2)
 }
 
-// A storage of several parts, such as a Redis cluster, can lose one of them.
-func TestAPartitionThatHasLostChangesIsFilledAgain(t *testing.T) {
-	f := newFixture(t)
-	storage := f.fragile()
-	f.views = storage
-	f.append(activated())
-	p, _ := f.run(codec.New().Decode, projections.Views())
-	f.is.NoErr(p.Wait(patience(t), f.head))
-	f.append(joined(1, "Ada"))
-	f.is.NoErr(p.Wait(patience(t), f.head))
-
-	// All checkpoints are there, the members are not.
-	other := f.storage()
-	for _, name := range viewNames(t, p) {
-		f.is.NoErr(other.SaveCheckpoint(t.Context(), name, f.head))
-	}
-	f.is.NoErr(other.Apply(t.Context(), []projections.Batch{{View: "complete.v1", Changes: []projections.Change{{Partition: "views", To: f.head}}}}))
-	storage.replace(other)
-
-	f.append(joined(2, "Bob"))
-	f.is.NoErr(p.Wait(patience(t), f.head))
-	f.is.Equal(f.members(p.Reader(0)), 3)
-}
-
-func viewNames(t *testing.T, p *projections.Projector) []string {
-	t.Helper()
-	all, err := p.Rebuilds(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, v := range all {
-		names = append(names, v.View)
-	}
-	return names
-}
-
 func TestANodeThatDoesNotApplyTheLogKnowsHowFarTheViewsAre(t *testing.T) {
 	f := newFixture(t)
 	f.append(activated())

@@ -4,8 +4,8 @@
 //
 // A View is a set of documents, each folded from events, with the index entries
 // that a document stands under. A Storage keeps documents and entries, and
-// knows of nothing else; the SQLite adapter is in the folder below, the
-// contract suite for all of them in projectionstest. The Projector follows the
+// knows of nothing else; the adapters for SQLite and Redis are in the folders
+// below, the contract suite for all of them in projectionstest. The Projector follows the
 // log once for all views. A Reader answers queries from the Storage. Each read
 // model is one file: its document, its View, its queries.
 //

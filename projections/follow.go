@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -42,7 +40,7 @@ type follower struct {
 type followed struct {
 	Definition
 	folder
-	stored eventstore.Position // events up to here were applied before this run; zero after a loss
+	stored eventstore.Position // events up to here were applied before this run
 	events []*Event            // of the stretch being folded
 }
 
@@ -81,7 +79,18 @@ func (p *Projector) follow(ctx context.Context) error {
 	if !f.options.beside {
 		group.Go(func() error { return f.steward(inner) })
 	}
+	if w, ok := f.storage.(Watcher); ok {
+		group.Go(func() error { return failed(ClassStorage, w.Watch(inner, f.names())) })
+	}
 	return group.Wait()
+}
+
+func (f *follower) names() []string {
+	names := make([]string, len(f.views))
+	for i, v := range f.views {
+		names[i] = v.name()
+	}
+	return names
 }
 
 // resume loads the checkpoints; the earliest is where to start.
@@ -103,9 +112,6 @@ func (f *follower) resume(ctx context.Context) (start eventstore.Position, err e
 		if err != nil {
 			return 0, failed(ClassStorage, err)
 		}
-		if f.fromStart {
-			stored = 0 // partitions that have seen an event skip it
-		}
 		folder, err := v.newFolder(f.storage, f.options.Documents)
 		if err != nil {
 			return 0, failed(ClassStorage, err)
@@ -114,8 +120,7 @@ func (f *follower) resume(ctx context.Context) (start eventstore.Position, err e
 		start = min(start, stored)
 	}
 	f.reached.Store(uint64(start))
-	f.began(start, f.fromStart || complete < f.complete.required())
-	f.fromStart = false
+	f.began(start, complete < f.complete.required())
 	if f.options.beside {
 		return start, nil
 	}
@@ -261,11 +266,7 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 		f.sawHead(head)
 	}
 	if len(batches) > 0 {
-		err := f.storage.Apply(ctx, batches)
-		if errors.Is(err, ErrSuperseded) {
-			return cmp.Or(f.checkLost(ctx, batches), err)
-		}
-		if err != nil {
+		if err := f.storage.Apply(ctx, batches); err != nil {
 			return failed(ClassStorage, err)
 		}
 	}
@@ -283,29 +284,6 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 		a := s.applied
 		a.Apply, a.Events, a.Position, a.Live = time.Since(began), len(s.events), s.position, s.live
 		f.options.Observe(a)
-	}
-	return nil
-}
-
-// checkLost looks why a batch was refused. A partition that is ahead was written
-// by another projector. One that is behind has lost what was stored: its
-// checkpoint says nothing any more, so the whole log is read again.
-func (f *follower) checkLost(ctx context.Context, batches []Batch) error {
-	for _, b := range batches {
-		names := make([]string, len(b.Changes))
-		for i, c := range b.Changes {
-			names[i] = c.Partition
-		}
-		at, err := f.storage.Positions(ctx, b.View, names)
-		if err != nil {
-			return failed(ClassStorage, err)
-		}
-		for i, c := range b.Changes {
-			if at[i] < c.From {
-				f.fromStart = true
-				return errors.Join(failed(ClassStorage, errLost), f.forgetComplete(ctx))
-			}
-		}
 	}
 	return nil
 }

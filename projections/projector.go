@@ -93,7 +93,6 @@ type Projector struct {
 	generations *generations
 	complete    completeness
 	leading     atomic.Bool // Run is under way
-	fromStart   bool        // the next run reads the whole log again
 
 	saving sync.Mutex
 	saved  eventstore.Position // the record of completeness, as this projector knows it

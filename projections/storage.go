@@ -47,6 +47,16 @@ type Storage interface {
 // starts from: another projector was there.
 var ErrSuperseded = errors.New("projections: partition was written by another projector")
 
+// Watcher is a Storage that can lose what it has acknowledged, as a server does
+// that fails over to another. It says so by itself when nothing is applied. Also
+// after a loss no checkpoint is ahead of what the partitions hold, so that
+// starting from there is enough.
+type Watcher interface {
+	// Watch fails with ErrSuperseded once changes of the views may be lost
+	// since their checkpoints were read, and with ctx's error when that ends.
+	Watch(ctx context.Context, views []string) error
+}
+
 // RangeQuery asks for a stretch of an index.
 type RangeQuery struct {
 	Partition string

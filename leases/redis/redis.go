@@ -85,7 +85,7 @@ func (k *Keeper) Hold(ctx context.Context, name string, work func(context.Contex
 		}
 		failing = err != nil
 		if held {
-			if err := l.run(ctx, work); err != nil && ctx.Err() == nil {
+			if lost, err := l.run(ctx, work); !lost {
 				return err
 			}
 			continue
@@ -116,16 +116,13 @@ func (l *lease) take(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// run runs the work until it returns, or the lease may be lost. The answer is
-// nil when it was lost.
-func (l *lease) run(ctx context.Context, work func(context.Context) error) error {
+// run runs the work until it returns, or the lease may be lost.
+func (l *lease) run(ctx context.Context, work func(context.Context) error) (lost bool, err error) {
 	l.options.Logger.Info("lease taken", "lease", l.name, "node", l.options.Node)
 	l.options.Observe(l.name, true)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
-	lost := false
-	var err error
 	for working := true; working; {
 		select {
 		case err = <-done:
@@ -140,13 +137,13 @@ func (l *lease) run(ctx context.Context, work func(context.Context) error) error
 	l.options.Observe(l.name, false)
 	if lost {
 		l.options.Logger.Warn("lease lost", "lease", l.name, "node", l.options.Node)
-		return nil
+		return true, nil
 	}
 	// Given up also when ctx has ended.
 	give, end := context.WithTimeout(context.WithoutCancel(ctx), l.options.TTL/2)
 	defer end()
 	_ = release.Run(give, l.client, []string{l.key}, l.holder).Err()
-	return err
+	return false, err
 }
 
 // keep renews the lease, and reports whether it is still held for sure.
