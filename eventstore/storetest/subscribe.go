@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -71,7 +72,7 @@ func subscribeHead(f *fixture) {
 		case <-time.After(20 * time.Millisecond):
 		}
 		list := several(1)
-		f.append("s-"+string(list[0].ID[:]), eventstore.NoStream(), list...)
+		f.append(fmt.Sprintf("s-%x", list[0].ID), eventstore.NoStream(), list...)
 		page := <-pages
 		checkPage(f, head, 10, page)
 		f.Equal(ids(page.Events), idsOf(list))
