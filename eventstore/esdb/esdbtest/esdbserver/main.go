@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command esdbserver runs the test server of package esdbtest as a process of
 // its own, for tests that drive the whole program. Killed at any point, it
 // loses nothing that it has answered.
