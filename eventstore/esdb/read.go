@@ -67,23 +67,29 @@ func (s *Store) readAll(ctx context.Context, after eventstore.Position, limit in
 		return eventstore.Page{}, err
 	}
 	defer s.calls.RUnlock()
+	budget := min(limit, maxPageEvents)
+	if matches != nil {
+		budget = max(budget, minPageEvents)
+	}
 	page := eventstore.Page{Position: after}
 	for next := after; ; {
-		got, err := s.readLog(ctx, next, limit, matches)
+		got, err := s.readLog(ctx, next, limit-len(page.Events), budget, matches)
 		if err != nil {
 			return eventstore.Page{}, failed(ctx, "read log", err)
 		}
-		page.Events, page.Position, page.Head = got.events, max(got.position, after), got.ended
-		if page.Position > after || page.Head {
+		page.Events, page.Position = append(page.Events, got.events...), max(page.Position, got.position)
+		page.Head = got.ended
+		if got.ended || got.enough {
 			return page, nil
 		}
-		next = got.last // nothing but the server's own events so far
+		next, budget = got.last, budget-got.considered // the server's own events took the place of others
 	}
 }
 
-// readLog reads a stretch of the log after a position.
-func (s *Store) readLog(ctx context.Context, after eventstore.Position, limit int, matches func(string) bool) (stretch, error) {
-	count := uint64(min(max(limit, minPageEvents), maxPageEvents))
+// readLog reads a stretch of the log after a position: up to limit events that
+// match of budget events, until it sees one more, or that there is none.
+func (s *Store) readLog(ctx context.Context, after eventstore.Position, limit, budget int, matches func(string) bool) (stretch, error) {
+	count := uint64(budget) + 1
 	options := esdb.ReadAllOptions{From: esdb.Start{}}
 	if after > 0 {
 		options.From = esdb.Position{Commit: uint64(after), Prepare: uint64(after)}
@@ -92,16 +98,21 @@ func (s *Store) readLog(ctx context.Context, after eventstore.Position, limit in
 	got, err := s.read(ctx, func(ctx context.Context, client *esdb.Client) (*esdb.ReadStream, error) {
 		return client.ReadAll(ctx, options, count)
 	}, func(page *stretch, e *esdb.RecordedEvent) (more bool, err error) {
-		page.last = eventstore.Position(e.Position.Commit)
-		if page.last <= after || isSystem(e) {
+		position := eventstore.Position(e.Position.Commit)
+		if position <= after || isSystem(e) {
+			page.last = position
 			return true, nil
 		}
-		page.position = page.last
-		if !matches(e.EventType) {
+		if len(page.events) >= limit || page.considered >= budget || page.bytes >= maxPageBytes {
+			page.enough = true
+			return false, nil
+		}
+		page.considered++
+		page.last, page.position = position, position
+		if matches != nil && !matches(e.EventType) {
 			return true, nil
 		}
-		err = page.add(e)
-		return len(page.events) < limit && page.bytes < maxPageBytes, err
+		return true, page.add(e)
 	})
 	got.ended = got.ended && got.seen < count
 	return got, err
@@ -148,12 +159,14 @@ func (s *Store) head(ctx context.Context) (eventstore.Position, error) {
 
 // stretch is what one read has got.
 type stretch struct {
-	events   []eventstore.Recorded
-	bytes    int                 // of their data and metadata
-	seen     uint64              // events, those left out included
-	last     eventstore.Position // of the last one seen
-	position eventstore.Position // of the last one seen that a writer wrote
-	ended    bool                // the server had no more of what it was asked for
+	events     []eventstore.Recorded
+	bytes      int                 // of their data and metadata
+	seen       uint64              // events, those left out included
+	considered int                 // of these, what writers wrote
+	last       eventstore.Position // of the last one seen
+	position   eventstore.Position // of the last one considered
+	enough     bool                // there is more than was to be read
+	ended      bool                // the server had no more of what it was asked for
 }
 
 func (s *stretch) add(e *esdb.RecordedEvent) error {
@@ -225,10 +238,10 @@ func recorded(e *esdb.RecordedEvent) (eventstore.Recorded, error) {
 	}, nil
 }
 
-// matching answers whether a type passes the filter.
+// matching answers whether a type passes the filter. It is nil when all do.
 func matching(filter eventstore.Filter) func(string) bool {
 	if len(filter.TypePrefixes) == 0 {
-		return func(string) bool { return true }
+		return nil
 	}
 	prefixes := slices.Clone(filter.TypePrefixes)
 	return func(name string) bool {

@@ -182,13 +182,13 @@ func (t *tail) page(after eventstore.Position, limit int, matches func(string) b
 	}
 	i := sort.Search(len(t.events), func(i int) bool { return t.events[i].Position > after })
 	for ; i < len(t.events) && len(page.Events) < limit; i++ {
-		if page.Position = t.events[i].Position; matches(t.events[i].Type) {
+		if page.Position = t.events[i].Position; matches == nil || matches(t.events[i].Type) {
 			page.Events = append(page.Events, t.events[i])
 		}
 	}
 	if i == len(t.events) {
 		page.Position = max(t.position, after)
 	}
-	page.Head = page.Position >= t.position && t.up && t.position >= t.head
+	page.Head = page.Position >= max(t.position, t.head)
 	return page, true, t.news, nil
 }
