@@ -159,6 +159,7 @@ type encoded struct {
 func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []*pending[S]) (*snapshot[S], []encoded, []outcome, error) {
 	after := &snapshot[S]{state: before.state, next: before.next}
 	var events []encoded
+	size := 0 // of the events
 	outcomes := make([]outcome, len(batch))
 	seen := make(map[string]bool)
 	for i, p := range batch {
@@ -173,24 +174,26 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 			}
 		}
 		decided, err := a.decideOne(p, after)
-		if err == nil && len(events)+max(len(decided), 1) > eventstore.MaxBatchEvents {
-			err = ErrBusy
-		}
 		if err != nil {
 			outcomes[i].err = err
 			continue
 		}
+		written := p.written(decided, after.next > 0)
+		own, ownSize, err := a.encodeAll(g, p, written)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if len(events)+len(own) > eventstore.MaxBatchEvents || size+ownSize > eventstore.MaxAppendBytes {
+			outcomes[i].err = ErrBusy
+			continue
+		}
 		next := *after
-		for j, e := range p.written(decided, next.next > 0) {
-			x, err := a.encode(g, p, e, j)
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			events = append(events, x)
+		for _, e := range written {
 			next.state = a.evolve(next.state, e)
 			next.next++
-			seen[p.command] = p.command != ""
 		}
+		events, size = append(events, own...), size+ownSize
+		seen[p.command] = p.command != "" && len(written) > 0
 		after = &next
 		outcomes[i].receipt = Receipt{Events: decided, Exists: next.next > 0, DryRun: a.origin != nil}
 		if next.next > 0 {
@@ -252,6 +255,18 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 		a.account(g, len(events))
 	}
 	return result.Position, nil
+}
+
+// encodeAll encodes the events of one command and answers their size.
+func (a *aggregates[S]) encodeAll(g *aggregate[S], p *pending[S], decided []domain.Event) (events []encoded, size int, err error) {
+	for i, e := range decided {
+		x, err := a.encode(g, p, e, i)
+		if err != nil {
+			return nil, 0, err
+		}
+		events, size = append(events, x), size+x.event.Size()
+	}
+	return events, size, nil
 }
 
 func (a *aggregates[S]) encode(g *aggregate[S], p *pending[S], e domain.Event, index int) (encoded, error) {

@@ -16,7 +16,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Position orders the events of the whole log. Zero is before the first event.
@@ -28,10 +31,11 @@ type Revision uint64
 // ID identifies an event: a UUID.
 type ID [16]byte
 
-// Limits of one Append.
+// Limits of one Append. MaxAppendBytes is what an EventStoreDB takes unless its
+// operator raises it; there it is one limit for all events of an append.
 const (
 	MaxBatchEvents = 512     // events
-	MaxEventBytes  = 1 << 20 // type, data and metadata of one event together
+	MaxAppendBytes = 1 << 20 // the sizes of all events together
 	MaxStreamBytes = 200     // a stream's name
 )
 
@@ -43,6 +47,10 @@ type Event struct {
 	Data     []byte
 	Metadata []byte
 }
+
+// Size is what the event counts against MaxAppendBytes: its data, its metadata,
+// and its type twice, since an EventStoreDB counts that in UTF-16.
+func (e *Event) Size() int { return len(e.Data) + len(e.Metadata) + 2*len(e.Type) }
 
 // Recorded is an event as the log holds it. Readers share it: do not change it.
 type Recorded struct {
@@ -181,30 +189,39 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("eventstore: stream %s: expected %s, found %s", e.Stream, e.Expected, e.Actual)
 }
 
-// Check refuses what no store accepts: an unset expectation, no events or too
-// many, an event without an id or type, an id twice, an event or name too large.
+// Check refuses what no store accepts: an unset expectation or one that no
+// stream can meet, no events or too many, an event without an id or type, an id
+// twice, too many bytes, a name that is too long or not UTF-8, and names that
+// begin with $: those are the log's own.
 func Check(stream string, expected Expected, events []Event) error {
 	switch {
-	case stream == "" || len(stream) > MaxStreamBytes:
-		return fmt.Errorf("%w: stream name of %d bytes", ErrInvalidAppend, len(stream))
+	case len(stream) > MaxStreamBytes || !nameable(stream):
+		return fmt.Errorf("%w: stream name %.40q of %d bytes", ErrInvalidAppend, stream, len(stream))
 	case expected.kind == expectedUnset:
 		return fmt.Errorf("%w: no expectation", ErrInvalidAppend)
+	case expected == Exactly(math.MaxUint64):
+		return fmt.Errorf("%w: there is no revision after the expected one", ErrInvalidAppend)
 	case len(events) == 0 || len(events) > MaxBatchEvents:
 		return fmt.Errorf("%w: %d events", ErrInvalidAppend, len(events))
 	}
-	seen := make(map[ID]struct{}, len(events))
+	seen, size := make(map[ID]struct{}, len(events)), 0
 	for i := range events {
 		e := &events[i]
-		if size := len(e.Type) + len(e.Data) + len(e.Metadata); size > MaxEventBytes {
-			return fmt.Errorf("%w: event of %d bytes", ErrInvalidAppend, size)
-		}
-		if e.ID == (ID{}) || e.Type == "" {
-			return fmt.Errorf("%w: event without id or type", ErrInvalidAppend)
+		if e.ID == (ID{}) || !nameable(e.Type) {
+			return fmt.Errorf("%w: event %x of type %.40q", ErrInvalidAppend, e.ID, e.Type)
 		}
 		if _, twice := seen[e.ID]; twice {
 			return fmt.Errorf("%w: event id twice", ErrInvalidAppend)
 		}
 		seen[e.ID] = struct{}{}
+		if size += e.Size(); size > MaxAppendBytes {
+			return fmt.Errorf("%w: more than %d bytes", ErrInvalidAppend, MaxAppendBytes)
+		}
 	}
 	return nil
+}
+
+// nameable says whether a writer may give this name to a stream or a type.
+func nameable(name string) bool {
+	return name != "" && !strings.HasPrefix(name, "$") && utf8.ValidString(name)
 }

@@ -26,12 +26,14 @@ func many(n int) []eventstore.Event {
 
 func TestCheck(t *testing.T) {
 	full := event(1)
-	full.Data = make([]byte, eventstore.MaxEventBytes-len(full.Type)-len(full.Metadata))
+	full.Data = make([]byte, eventstore.MaxAppendBytes-2*len(full.Type)-len(full.Metadata))
 	over := full
 	over.Metadata = append(over.Metadata, ' ')
 	nameless, typeless := event(1), event(2)
 	nameless.ID = eventstore.ID{}
 	typeless.Type = ""
+	system, garbled := event(1), event(1)
+	system.Type, garbled.Type = "$metadata", "test.\xff"
 	one, none := []eventstore.Event{event(1)}, eventstore.NoStream()
 	for name, c := range map[string]struct {
 		stream   string
@@ -40,7 +42,8 @@ func TestCheck(t *testing.T) {
 		good     bool
 	}{
 		"one event":          {"s", none, one, true},
-		"any revision":       {"s", eventstore.Exactly(math.MaxUint64), one, true},
+		"any revision":       {"s", eventstore.Exactly(math.MaxUint64 - 1), one, true},
+		"no next revision":   {"s", eventstore.Exactly(math.MaxUint64), one, false},
 		"the longest name":   {strings.Repeat("n", eventstore.MaxStreamBytes), none, one, true},
 		"the most events":    {"s", none, many(eventstore.MaxBatchEvents), true},
 		"the largest event":  {"s", none, []eventstore.Event{full}, true},
@@ -49,7 +52,12 @@ func TestCheck(t *testing.T) {
 		"no expectation":     {"s", eventstore.Expected{}, one, false},
 		"no events":          {"s", none, nil, false},
 		"too many events":    {"s", none, many(eventstore.MaxBatchEvents + 1), false},
-		"an event too large": {"s", none, []eventstore.Event{event(2), over}, false},
+		"an event too large": {"s", none, []eventstore.Event{over}, false},
+		"events too large":   {"s", none, []eventstore.Event{full, event(2)}, false},
+		"a system's stream":  {"$s", none, one, false},
+		"a name not UTF-8":   {"s\xff", none, one, false},
+		"a system's type":    {"s", none, []eventstore.Event{system}, false},
+		"a type not UTF-8":   {"s", none, []eventstore.Event{garbled}, false},
 		"no id":              {"s", none, []eventstore.Event{event(2), nameless}, false},
 		"no type":            {"s", none, []eventstore.Event{typeless}, false},
 		"an id twice":        {"s", none, []eventstore.Event{event(1), event(2), event(1)}, false},

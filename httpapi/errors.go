@@ -58,13 +58,13 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 	case errors.Is(err, projections.ErrBehind):
 		p = a.problem(codeViewBehind, "", "Try again; what you wrote is not visible here yet.")
 		p.retryAfter = 1
-	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		p = a.problem(codeBusy, "", "Try again in a moment.")
-		p.retryAfter = 1
 	case errors.Is(err, eventstore.ErrUnavailable):
 		p = a.problem(codeLogUnavailable, "", "Try again in a moment, with the same Idempotency-Key if it was a command.")
 		p.retryAfter = 5
 		return p, false // the log of the server has to say why
+	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p = a.problem(codeBusy, "", "Try again in a moment.")
+		p.retryAfter = 1
 	case errors.Is(err, mail.ErrNotFound):
 		p = a.problem(domain.CodeNotFound, "", "Look the mail up in the outbox.")
 	case errors.As(err, &fiberErr):

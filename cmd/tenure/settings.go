@@ -19,9 +19,13 @@ import (
 // settings are those of the server. Each is a flag and an environment variable:
 // --smtp-host is TENURE_SMTP_HOST.
 type settings struct {
-	Listen    string `help:"Address and port to listen on." default:"127.0.0.1:8080"`
-	Data      string `help:"Folder for the log, the views, the outbox and the secret. Created with mode 0700." default:"./data" type:"path"`
-	PublicURL string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
+	Listen     string `help:"Address and port to listen on." default:"127.0.0.1:8080"`
+	Data       string `help:"Folder for the log, the views, the outbox and the secret. Created with mode 0700." default:"./data" type:"path"`
+	Log        string `help:"Where events are kept: sqlite, which is log.db in the data folder, or an EventStoreDB such as esdb://host:2113." default:"sqlite" secret:"url"`
+	Views      string `help:"Where lists are kept: sqlite, which is views.db in the data folder, or a Redis such as redis://host:6379/0. Several nodes need one." default:"sqlite" secret:"url"`
+	SecretFile string `help:"File with the secret of the deployment, the same for all nodes. Default: secret.key in the data folder, made with a new log." type:"path"`
+	Node       string `help:"Name of this node in leases and logs. Default: host name and process id."`
+	PublicURL  string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
 
 	SessionLifetime    time.Duration `help:"How long a sign-in lasts." default:"12h"`
 	PasswordMemory     uint32        `help:"Memory that hashing one password takes, in KiB (argon2id m)." default:"19456"`
@@ -79,7 +83,20 @@ func (s *settings) check() error {
 	if _, port, err := net.SplitHostPort(s.ProfileListen); s.ProfileListen != "" && (err != nil || port == "") {
 		return bad("profile-listen", s.ProfileListen, "give an address and a port, such as 127.0.0.1:6060")
 	}
+	if s.Node == "" {
+		host, err := os.Hostname()
+		s.Node = fmt.Sprintf("%s-%d", cmp.Or(host, "node"), os.Getpid())
+		if err != nil {
+			return bad("node", "", "name this node: the host has no name")
+		}
+	}
 	switch {
+	case len(s.Node) > 100 || strings.ContainsFunc(s.Node, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return bad("node", s.Node, "give 1 to 100 visible ASCII characters")
+	case s.Log != embedded && !strings.Contains(s.Log, "://"):
+		return bad("log", s.Log, "give sqlite, or an address such as esdb://host:2113")
+	case s.Views != embedded && !strings.Contains(s.Views, "://"):
+		return bad("views", s.Views, "give sqlite, or an address such as redis://host:6379/0")
 	case s.SessionLifetime < time.Minute || s.SessionLifetime > 90*24*time.Hour:
 		return bad("session-lifetime", s.SessionLifetime, "give a time from 1m to 2160h")
 	case s.PasswordMemory < 8 || s.PasswordMemory > 4<<20:
@@ -146,6 +163,9 @@ func (s *settings) proxies() ([]netip.Prefix, error) {
 	}
 	return all, nil
 }
+
+// embedded is the log or the views in the data folder.
+const embedded = "sqlite"
 
 func (s *settings) file(name string) string { return filepath.Join(s.Data, name) }
 

@@ -47,7 +47,11 @@ func appendRefusals(f *fixture) {
 		"no id":           {"s", eventstore.NoStream(), change(func(e *eventstore.Event) { e.ID = eventstore.ID{} })},
 		"no type":         {"s", eventstore.NoStream(), change(func(e *eventstore.Event) { e.Type = "" })},
 		"an id twice":     {"s", eventstore.NoStream(), append(good, good...)},
-		"too large":       {"s", eventstore.NoStream(), change(func(e *eventstore.Event) { e.Data = make([]byte, eventstore.MaxEventBytes) })},
+		"too large":       {"s", eventstore.NoStream(), change(func(e *eventstore.Event) { e.Data = make([]byte, eventstore.MaxAppendBytes) })},
+		"no next":         {"s", eventstore.Exactly(math.MaxUint64), good},
+		"a system's name": {"$s", eventstore.NoStream(), good},
+		"a system's type": {"s", eventstore.NoStream(), change(func(e *eventstore.Event) { e.Type = "$test" })},
+		"not UTF-8":       {"s\xff", eventstore.NoStream(), good},
 	} {
 		_, err := f.store.Append(f.ctx, c.stream, c.expected, c.events)
 		if !errors.Is(err, eventstore.ErrInvalidAppend) {
@@ -65,7 +69,7 @@ func appendMatrix(f *fixture) {
 		}
 		for i, expected := range []eventstore.Expected{
 			eventstore.NoStream(), eventstore.Exactly(0), eventstore.Exactly(1), eventstore.Exactly(2), eventstore.Exactly(3),
-			eventstore.Exactly(math.MaxInt64), eventstore.Exactly(math.MaxUint64),
+			eventstore.Exactly(math.MaxInt64), eventstore.Exactly(math.MaxUint64 - 1),
 		} {
 			stream := fmt.Sprintf("size-%d-%d", size, i)
 			if size > 0 {
@@ -156,14 +160,23 @@ func appendLargest(f *fixture) {
 	f.append(name, eventstore.NoStream(), several(eventstore.MaxBatchEvents)...)
 	f.Equal(len(f.stream(name)), eventstore.MaxBatchEvents)
 
-	large := events("test.large.v1")
-	filler := eventstore.MaxEventBytes - len(large[0].Type) - len(large[0].Metadata) - len(`{"text":""}`)
-	large[0].Data = fmt.Appendf(nil, `{"text":"%s"}`, strings.Repeat("x", filler))
-	result := f.append(name, eventstore.Exactly(eventstore.MaxBatchEvents-1), large...)
-	recorded, err := f.store.ReadStream(f.ctx, name, result.LastRevision, 10)
-	f.NoErr(err)
-	f.Equal(len(recorded), 1)
-	f.True(bytes.Equal(recorded[0].Data, large[0].Data))
+	expected := eventstore.Exactly(eventstore.MaxBatchEvents - 1)
+	for _, n := range []int{1, 3} { // alone, and together with others
+		large := append(several(n-1), events("test.large.v1")...)
+		last := &large[n-1]
+		last.Data = []byte(`{"text":""}`)
+		filler := eventstore.MaxAppendBytes
+		for i := range large {
+			filler -= large[i].Size()
+		}
+		last.Data = fmt.Appendf(nil, `{"text":"%s"}`, strings.Repeat("x", filler))
+		result := f.append(name, expected, large...)
+		recorded, err := f.store.ReadStream(f.ctx, name, result.LastRevision, 10)
+		f.NoErr(err)
+		f.Equal(len(recorded), 1)
+		f.True(bytes.Equal(recorded[0].Data, last.Data))
+		expected = eventstore.Exactly(result.LastRevision)
+	}
 }
 
 func appendBuffers(f *fixture) {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ func subscribeTests() []test {
 		{"from the beginning, at every page size", subscribeAll},
 		{"from the middle", subscribeMiddle},
 		{"waits at the head for what comes", subscribeHead},
+		{"says at the last event that this is the head", subscribeLast},
 		{"the filter leaves out other types, and the position moves past them", subscribeFilter},
 		{"goes on where another one stopped, after a restart", subscribeRestart},
 		{"ends with the context of Next", subscribeNextContext},
@@ -71,11 +73,35 @@ func subscribeHead(f *fixture) {
 		case <-time.After(20 * time.Millisecond):
 		}
 		list := several(1)
-		f.append("s-"+string(list[0].ID[:]), eventstore.NoStream(), list...)
+		f.append(fmt.Sprintf("s-%x", list[0].ID), eventstore.NoStream(), list...)
 		page := <-pages
 		checkPage(f, head, 10, page)
 		f.Equal(ids(page.Events), idsOf(list))
 		head = page.Position
+	}
+}
+
+// subscribeLast reads in pages of which the last one is full, or has nothing
+// that the filter lets through.
+func subscribeLast(f *fixture) {
+	mixed(f, 12)
+	f.restart()
+	f.append("s", eventstore.NoStream(), events("other.happened.v1", "other.happened.v1")...)
+	head := f.head()
+	for _, limit := range []int{1, 2, 7, 14} {
+		for _, filter := range []eventstore.Filter{everything(), {TypePrefixes: []string{"test."}}} {
+			sub := f.subscribe(0, filter)
+			page := eventstore.Page{}
+			for page.Position < head {
+				if page.Head {
+					f.Fatalf("the head is %d, not %d", head, page.Position)
+				}
+				var err error
+				page, err = sub.Next(f.ctx, limit)
+				f.NoErr(err)
+			}
+			f.True(page.Head)
+		}
 	}
 }
 
