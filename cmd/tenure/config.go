@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -24,7 +25,7 @@ func (c *configCommand) Run(k *kong.Context) error {
 		}
 		value := fmt.Sprint(flag.Target.Interface())
 		if flag.Tag.Has("secret") && value != "" {
-			value = "(set)"
+			value = masked(flag.Tag.Get("secret"), value)
 		}
 		fmt.Fprintf(w, "--%s\t%s\t%s\t%s\n", flag.Name, strings.Join(flag.Envs, " "), value, source(k, flag))
 	}
@@ -32,6 +33,18 @@ func (c *configCommand) Run(k *kong.Context) error {
 		return err
 	}
 	return c.check()
+}
+
+// masked hides a secret: all of it, or of an address the password.
+func masked(kind, value string) string {
+	if kind != "url" {
+		return "(set)"
+	}
+	u, err := url.Parse(value)
+	if err != nil {
+		return "(set)"
+	}
+	return u.Redacted()
 }
 
 func source(k *kong.Context, flag *kong.Flag) string {

@@ -20,11 +20,11 @@ import (
 //
 // Killed while it is made, either no file is there or a whole one. It is made for
 // a new log only.
-func loadSecret(path string, newLog bool) ([]byte, error) {
+func loadSecret(path string, mayMake bool) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if !newLog {
-			return nil, fmt.Errorf("%s is missing, but there is a log: restore it from the backup", path)
+		if !mayMake {
+			return nil, fmt.Errorf("%s is missing: restore it from the backup, or for a new log make one with tenure secret", path)
 		}
 		return makeSecret(path)
 	}

@@ -18,12 +18,17 @@ import (
 	"tenure/commands/token"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
+	"tenure/eventstore/esdb"
 	logsqlite "tenure/eventstore/sqlite"
 	"tenure/httpapi"
+	"tenure/httpapi/throttle"
+	"tenure/leases"
+	leaseredis "tenure/leases/redis"
 	"tenure/mail"
 	"tenure/policies"
 	"tenure/processes"
 	"tenure/projections"
+	viewredis "tenure/projections/redis"
 	viewsqlite "tenure/projections/sqlite"
 )
 
@@ -33,15 +38,19 @@ const (
 	gcPercent       = 400
 	pageCacheBytes  = 64 << 20
 	shutdownTimeout = 15 * time.Second
-	haltedAfter     = 5 * time.Second // that a consumer may fail before /readyz says no
+	openTimeout     = 30 * time.Second // that the log and the views may take to answer at the start
+	haltedAfter     = 5 * time.Second  // that a consumer may fail before /readyz says no
 )
 
-// server is the whole system on one machine.
+// server is one node: the whole system, or one of several that share a log and
+// views.
 type server struct {
 	settings *settings
 	logger   *slog.Logger
-	log      *logsqlite.Store
-	views    *viewsqlite.Storage
+	log      eventstore.Store
+	views    views
+	leases   leases.Keeper
+	limiter  throttle.Limiter // nil for one in memory
 	metrics  *metrics
 	commands *commands.Commands
 
@@ -50,6 +59,13 @@ type server struct {
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
+}
+
+// views are what both kinds of storage can.
+type views interface {
+	projections.Storage
+	// Newest is the highest position that any view or consumer has got to.
+	Newest(ctx context.Context) (eventstore.Position, error)
 }
 
 // newServer opens everything and listens, so that the address is known. Nothing
@@ -80,24 +96,25 @@ func newServer(s *settings, logger *slog.Logger) (_ *server, err error) {
 	return x, nil
 }
 
-// open opens the log and the views, and makes the commands.
+// open opens the views and the log, and makes the commands.
 func (x *server) open() (err error) {
 	s := x.settings
-	// The log's lock keeps a second server out of the folder.
-	if x.log, err = logsqlite.Open(s.file("log.db"), logsqlite.Options{Now: now, OnCommit: x.metrics.onCommit}); err != nil {
-		return fmt.Errorf("setting data: %s: %w", filepath.Clean(s.Data), err)
-	}
-	x.onClose(x.log.Close)
-	head, err := x.log.Head(context.Background())
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	if err := x.openLog(); err != nil {
 		return err
 	}
-	secret, err := loadSecret(s.file("secret.key"), head == 0)
-	if err != nil {
-		return fmt.Errorf("setting data: %w", err)
+	x.onClose(x.log.Close)
+	if err := x.openViews(ctx); err != nil {
+		return err
 	}
-	if err := x.openViews(head); err != nil {
-		return fmt.Errorf("setting data: %s (views are made from the log: the file may be deleted): %w", s.file("views.db"), err)
+	head, err := x.log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("setting log: %w", err)
+	}
+	secret, err := x.secret(head == 0)
+	if err != nil {
+		return err
 	}
 	keys, err := token.NewKeys(secret)
 	if err != nil {
@@ -111,32 +128,101 @@ func (x *server) open() (err error) {
 		Store: x.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: keys, Passwords: passwords,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
-	if err := x.commands.CheckSecret(context.Background()); err != nil {
-		return fmt.Errorf("setting data: %s: %w", s.file("secret.key"), err)
+	if err := x.commands.CheckSecret(ctx); err != nil {
+		return fmt.Errorf("setting secret-file: %s: %w", s.secretFile(), err)
 	}
 	return nil
 }
 
-// openViews opens the views, and throws away those that have seen more than the
-// log holds: they are of another log, as after the restore of an older one.
-func (x *server) openViews(head eventstore.Position) (err error) {
-	path := x.settings.file("views.db")
-	if x.views, err = viewsqlite.Open(path, viewsqlite.Options{}); err != nil {
+// openLog opens the log. The lock of one in the data folder keeps a second
+// server out of the folder.
+func (x *server) openLog() (err error) {
+	s := x.settings
+	if s.Log != embedded {
+		if x.log, err = esdb.Open(s.Log, esdb.Options{Logger: x.logger}); err != nil {
+			err = fmt.Errorf("setting log: %w", err)
+		}
 		return err
 	}
-	newest, err := x.views.Newest(context.Background())
-	if err == nil && newest > head {
-		x.logger.Warn("the views are ahead of the log and are built again", "views", newest, "log", head)
-		err = errors.Join(x.views.Close(), viewsqlite.Remove(path))
+	if x.log, err = logsqlite.Open(s.file("log.db"), logsqlite.Options{Now: now, OnCommit: x.metrics.onCommit}); err != nil {
+		err = fmt.Errorf("setting data: %s: %w", filepath.Clean(s.Data), err)
+	}
+	return err
+}
+
+// secret is what all tokens are derived from. It is made with a new log, unless
+// a file is named.
+func (x *server) secret(newLog bool) ([]byte, error) {
+	secret, err := loadSecret(x.settings.secretFile(), newLog && x.settings.SecretFile == "")
+	if err != nil {
+		err = fmt.Errorf("setting secret-file: %w", err)
+	}
+	return secret, err
+}
+
+// openViews opens the views. Those that have seen more than the log holds are of
+// another log, as after the restore of an older one: a file is made again.
+func (x *server) openViews(ctx context.Context) error {
+	if x.settings.Views != embedded {
+		return x.openSharedViews(ctx)
+	}
+	path := x.settings.file("views.db")
+	advice := func(err error) error {
+		return fmt.Errorf("setting data: %s (views are made from the log: the file may be deleted): %w", path, err)
+	}
+	storage, err := viewsqlite.Open(path, viewsqlite.Options{})
+	if err != nil {
+		return advice(err)
+	}
+	ahead, err := x.ahead(ctx, storage)
+	if ahead {
+		err = errors.Join(storage.Close(), viewsqlite.Remove(path))
 		if err == nil {
-			x.views, err = viewsqlite.Open(path, viewsqlite.Options{})
+			storage, err = viewsqlite.Open(path, viewsqlite.Options{})
 		}
 	}
 	if err != nil {
-		return err
+		return advice(err)
 	}
-	x.onClose(x.views.Close)
+	x.views, x.leases = storage, leases.Alone{}
+	x.onClose(storage.Close)
 	return nil
+}
+
+// openSharedViews opens views that several nodes share, and with them the
+// leases and the rates.
+func (x *server) openSharedViews(ctx context.Context) error {
+	s := x.settings
+	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Logger: x.logger})
+	if err != nil {
+		return fmt.Errorf("setting views: %w", err)
+	}
+	x.views = storage
+	x.onClose(storage.Close)
+	if ahead, err := x.ahead(ctx, storage); err != nil {
+		return fmt.Errorf("setting views: %w", err)
+	} else if ahead {
+		return errors.New("setting views: they are of another log than this one, or of a newer copy of it: stop all nodes, empty the Redis, and start again; the views are made from the log")
+	}
+	x.leases = leaseredis.New(storage.Client(), leaseredis.Options{Node: s.Node, Logger: x.logger, Observe: x.metrics.onLease})
+	x.limiter = throttle.NewRedis(storage.Client(), "tenure:", throttle.NewMemory(100_000, now), x.logger)
+	return nil
+}
+
+// ahead reports whether views have seen more than the log holds.
+func (x *server) ahead(ctx context.Context, storage views) (bool, error) {
+	newest, err := storage.Newest(ctx) // before the log: other nodes may be writing
+	if err != nil {
+		return false, err
+	}
+	head, err := x.log.Head(ctx)
+	if err != nil {
+		return false, err
+	}
+	if newest > head {
+		x.logger.Warn("the views are ahead of the log", "views", newest, "log", head)
+	}
+	return newest > head, nil
 }
 
 // wire connects the consumers and the API.
@@ -145,13 +231,13 @@ func (x *server) wire() error {
 	spans := &projectionSpans{}
 	decoder := codec.New()
 	x.projector = projections.NewProjector(x.log, spans.decoding(decoder.Decode), x.views, projections.Views(), projections.Options{
-		Logger: x.logger,
+		Logger: x.logger, Shared: s.Views != embedded,
 		Observe: func(a projections.Applied) {
 			spans.applied(a.Position)
 			x.metrics.onApplied(a)
 		},
 	})
-	reader := projections.NewReader(x.views, pageCacheBytes)
+	reader := x.projector.Reader(pageCacheBytes)
 	publicURL := s.publicURL(x.listener.Addr())
 	sender, outbox, err := x.sender()
 	if err != nil {
@@ -167,7 +253,7 @@ func (x *server) wire() error {
 		Deadlines:   reader, Now: now, Logger: x.logger,
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
-			Node:     "local",
+			Node:     s.instance(),
 			Commands: x.commands, Templates: templates, Sender: sender, PublicURL: publicURL,
 			Now: now, Backoff: mail.Backoff, Step: step,
 		},
@@ -186,7 +272,7 @@ func (x *server) wire() error {
 	}
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
-		Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
+		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
 	})
 	return err
@@ -220,15 +306,19 @@ func (x *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	work := newGroup(cancel)
-	work.start("projector", func() error { return x.projector.Run(ctx) })
-	work.start("processes", func() error { return x.processes.Run(ctx) })
+	// Of several nodes one at a time applies the log, and one runs the processes.
+	work.start("projector", func() error { return x.leases.Hold(ctx, "views", x.projector.Run) })
+	work.start("processes", func() error { return x.leases.Hold(ctx, "processes", x.processes.Run) })
+	if x.settings.Views != embedded {
+		work.start("views", func() error { return x.projector.Watch(ctx) })
+	}
 	fmt.Println("listening on " + "http://" + x.listener.Addr().String())
 	err = x.commands.FirstAPIKey(ctx, func(key string) {
 		fmt.Println("operator key: " + key)
 		fmt.Println("The key is shown this once. Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
 	})
 	if err == nil {
-		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "data", x.settings.Data)
+		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "node", x.settings.Node)
 		work.start("http", func() error { return x.api.Serve(x.listener) })
 		<-ctx.Done()
 	}

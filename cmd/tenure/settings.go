@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -48,7 +49,7 @@ type settings struct {
 	OpenMetrics    bool          `help:"Serve /metrics without an operator's key."`
 
 	CachedEvents int    `help:"Events that the aggregate cache may hold folded, for each kind of aggregate." default:"1000000"`
-	MaxLag       uint64 `help:"Positions that a consumer may be behind the log before /readyz says no." default:"20000"`
+	MaxLag       uint64 `help:"Positions that a consumer may be behind the log before /readyz says no: events, or bytes of an EventStoreDB. Default: 20000, or 20000000."`
 
 	ProfileListen string `help:"Address for Go's profiles (/debug/pprof/). Keep it private. Empty: none."`
 
@@ -83,6 +84,15 @@ func (s *settings) check() error {
 	if _, port, err := net.SplitHostPort(s.ProfileListen); s.ProfileListen != "" && (err != nil || port == "") {
 		return bad("profile-listen", s.ProfileListen, "give an address and a port, such as 127.0.0.1:6060")
 	}
+	if s.Log != embedded && s.SecretFile == "" {
+		return bad("secret-file", "", "the log may be shared by several nodes: make a secret with tenure secret, and give each of them the same file")
+	}
+	if s.MaxLag == 0 {
+		s.MaxLag = 20_000
+		if s.Log != embedded {
+			s.MaxLag = 20_000_000
+		}
+	}
 	if s.Node == "" {
 		host, err := os.Hostname()
 		s.Node = fmt.Sprintf("%s-%d", cmp.Or(host, "node"), os.Getpid())
@@ -109,8 +119,6 @@ func (s *settings) check() error {
 		return bad("cached-events", s.CachedEvents, "give at least 1000")
 	case s.SMTPUsername != "" && s.SMTPPassword == "" && s.SMTPPassFile == "":
 		return bad("smtp-password", "", "give the password of smtp-username, or the file that holds it")
-	case s.MaxLag < 1:
-		return bad("max-lag", s.MaxLag, "give at least 1")
 	case !(s.TraceSample >= 0 && s.TraceSample <= 1):
 		return bad("trace-sample", s.TraceSample, "give a number from 0 to 1")
 	case s.SMTPPassword != "" && s.SMTPPassFile != "":
@@ -166,6 +174,18 @@ func (s *settings) proxies() ([]netip.Prefix, error) {
 
 // embedded is the log or the views in the data folder.
 const embedded = "sqlite"
+
+// secretFile is where the secret is.
+func (s *settings) secretFile() string { return cmp.Or(s.SecretFile, s.file("secret.key")) }
+
+// instance names this process where no other may be taken for it. The log in the
+// data folder has one process at a time, so there the next one is the same.
+func (s *settings) instance() string {
+	if s.Log == embedded {
+		return "local"
+	}
+	return s.Node + " " + rand.Text()
+}
 
 func (s *settings) file(name string) string { return filepath.Join(s.Data, name) }
 

@@ -115,6 +115,7 @@ type metrics struct {
 	commits   prometheus.Histogram
 	projected prometheus.Counter
 	applies   prometheus.Histogram
+	leases    *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -129,7 +130,9 @@ func newMetrics() *metrics {
 		applies: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tenure_projection_apply_seconds", Help: "Time of writing one batch to the views.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)}),
 	}
-	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, collectors.NewGoCollector(),
+	m.leases = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tenure_lease_held", Help: "1 while this node holds the lease, where several nodes share the work."}, []string{"lease"})
+	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, m.leases, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -143,6 +146,8 @@ func (m *metrics) onApplied(a projections.Applied) {
 	m.projected.Add(float64(a.Events))
 	m.applies.Observe(a.Apply.Seconds())
 }
+
+func (m *metrics) onLease(name string, held bool) { m.leases.WithLabelValues(name).Set(truth(held)) }
 
 // watch adds what is asked of the consumers when metrics are read.
 func (m *metrics) watch(projector *projections.Projector, health *processes.Health) {
