@@ -74,7 +74,7 @@ var (
 	// ErrUnavailable says that Redis does not answer, or not at the moment.
 	ErrUnavailable = errors.New("projections/redis: Redis is not available; see that it runs, and that the address is right and can be reached")
 	// ErrDenied says that Redis refuses the user, the password or a command.
-	ErrDenied = errors.New("projections/redis: Redis refuses access; give a user and a password in the URL that may run scripts and all commands on keys")
+	ErrDenied = errors.New("projections/redis: Redis refuses access; give a user and a password in the URL that may run scripts, INFO, SCAN, and what reads and writes keys")
 	// ErrUnsupported says that Redis is too old.
 	ErrUnsupported = errors.New("projections/redis: Redis 7.0 or later is needed")
 	// ErrFull says that Redis has reached its maxmemory.
@@ -90,7 +90,9 @@ var (
 // layout is the number of the layout of keys.
 const layout = "1"
 
-// Storage implements projections.Storage.
+// Storage implements projections.Storage. A call ends at its context's deadline.
+// One whose context is cancelled while Redis does not answer ends with the read
+// time-out: 5 seconds, unless the URL has another read_timeout.
 type Storage struct {
 	client   goredis.UniversalClient
 	keys     keys

@@ -145,6 +145,9 @@ func (s *Storage) run(ctx context.Context, commands ...goredis.Cmder) error {
 	if failures == nil && len(unknown) > 0 {
 		failures = s.send(ctx, unknown)
 	}
+	if errors.Is(failures, goredis.Nil) {
+		failures = nil
+	}
 	return explain(ctx, failures)
 }
 
