@@ -36,9 +36,16 @@
 //   - An answer is lost on the way and the script sent again: the partition is
 //     no longer at the position that it starts from; ErrSuperseded, as above.
 //
+// # Settings of Redis
+//
 // Reads go to masters only, as a replica may lag behind a position that was
 // answered before. Keys must not be evicted: a partition would be gone while
 // the checkpoint stays. Open warns of a policy that would do so.
+//
+// Most partitions of an account hold one document. With zset-max-listpack-value
+// 256 and hash-max-listpack-value 1024 such a partition takes about 730 bytes
+// instead of 1,900. A member of an organization takes about 2,300, of which the
+// document is 325.
 package redis
 
 import (
