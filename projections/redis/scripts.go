@@ -51,7 +51,7 @@ for first = 1, #ids, 4000 do
 end
 return rows`
 
-	// later says whether position a is behind b.
+	// later says whether position a comes after b.
 	later = `
 local function later(a, b)
   if #a ~= #b then return #a > #b end
