@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 // a plain pipeline that writes the same hashes and sorted sets without a script.
 func BenchmarkApply(b *testing.B) {
 	const orgs, members = 20, 50
-	bench(b, func(b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
+	bench(b, func(ctx context.Context, b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
 		return func(n int64) error {
 			batch := projections.Batch{View: "members.v1"}
 			for org := range int64(orgs) {
@@ -33,9 +34,9 @@ func BenchmarkApply(b *testing.B) {
 				batch.Changes = append(batch.Changes, c)
 			}
 			if script {
-				return s.Apply(context.Background(), []projections.Batch{batch})
+				return s.Apply(ctx, []projections.Batch{batch})
 			}
-			return plain(client, batch)
+			return plain(ctx, client, batch)
 		}
 	}, orgs*members, "documents/s")
 }
@@ -43,14 +44,17 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkApplyLive changes the roles of one member of an organization of 1,000
 // for each Apply, beside the same commands in a plain pipeline.
 func BenchmarkApplyLive(b *testing.B) {
-	bench(b, func(b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
+	bench(b, func(ctx context.Context, b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
 		const orgs = 64
+		var busy [orgs]sync.Mutex
 		var at [orgs]eventstore.Position
 		for org := range orgs {
 			at[org] = fill(b, s, orgName(int64(org)), 1000)
 		}
 		return func(n int64) error {
 			org, before, after := n%orgs, "USER", "ADMIN"
+			busy[org].Lock()
+			defer busy[org].Unlock()
 			m := int(n/orgs) % 1000
 			c := projections.Change{
 				Partition: orgName(org), From: at[org], To: at[org] + 1,
@@ -60,10 +64,10 @@ func BenchmarkApplyLive(b *testing.B) {
 			}
 			batch := projections.Batch{View: "members.v1", Changes: []projections.Change{c}}
 			if !script {
-				return plain(client, batch)
+				return plain(ctx, client, batch)
 			}
 			at[org]++
-			return s.Apply(context.Background(), []projections.Batch{batch})
+			return s.Apply(ctx, []projections.Batch{batch})
 		}
 	}, 1, "changes/s")
 }
@@ -71,11 +75,11 @@ func BenchmarkApplyLive(b *testing.B) {
 // BenchmarkRange reads pages of 50 in an organization of 1,000, beside a plain
 // pipeline of ZRANGEBYLEX and the HMGET of the documents, which it would not know.
 func BenchmarkRange(b *testing.B) {
-	bench(b, func(b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
+	bench(b, func(ctx context.Context, b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
 		org := orgName(0)
 		fill(b, s, org, 1000)
 		q := projections.RangeQuery{Partition: org, Index: "active.display_name", Limit: 50}
-		rows, err := s.Range(context.Background(), "members.v1", q)
+		rows, err := s.Range(ctx, "members.v1", q)
 		is.New(b).NoErr(err)
 		ids := make([]string, len(rows))
 		for i, row := range rows {
@@ -83,16 +87,16 @@ func BenchmarkRange(b *testing.B) {
 		}
 		return func(int64) error {
 			if script {
-				rows, err := s.Range(context.Background(), "members.v1", q)
+				rows, err := s.Range(ctx, "members.v1", q)
 				if err == nil && len(rows) != 50 {
 					err = fmt.Errorf("%d rows", len(rows))
 				}
 				return err
 			}
 			pipeline := client.Pipeline()
-			pipeline.ZRangeByLex(context.Background(), entriesKey(org), &goredis.ZRangeBy{Min: "[active.display_name\x00", Max: "(active.display_name\x01", Count: 50})
-			found := pipeline.HMGet(context.Background(), documentsKey(org), ids...)
-			_, err := pipeline.Exec(context.Background())
+			pipeline.ZRangeByLex(ctx, entriesKey(org), &goredis.ZRangeBy{Min: "[active.display_name\x00", Max: "(active.display_name\x01", Count: 50})
+			found := pipeline.HMGet(ctx, documentsKey(org), ids...)
+			_, err := pipeline.Exec(ctx)
 			if err == nil && len(found.Val()) != 50 {
 				err = fmt.Errorf("%d documents", len(found.Val()))
 			}
@@ -103,18 +107,20 @@ func BenchmarkRange(b *testing.B) {
 
 // bench runs the adapter and the plain client in turn, alone and with 16
 // goroutines.
-func bench(b *testing.B, prepare func(b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error, each int, unit string) {
+func bench(b *testing.B, prepare func(ctx context.Context, b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error, each int, unit string) {
 	for _, goroutines := range []int{1, 16} {
 		for _, script := range []bool{true, false} {
 			name := map[bool]string{true: "adapter", false: "plain"}[script]
 			b.Run(fmt.Sprintf("%s/%d", name, goroutines), func(b *testing.B) {
 				is := is.New(b)
-				is.NoErr(single.Flush(context.Background()))
+				is.NoErr(single.Flush(ctx))
+				ctx, cancel := context.WithCancel(ctx) // as that of a request
+				defer cancel()
 				s := open(b, single.URL(), "")
 				defer s.Close()
 				client := single.Client()
 				defer client.Close()
-				do := prepare(b, s, client, script)
+				do := prepare(ctx, b, s, client, script)
 				var next atomic.Int64
 				b.ResetTimer()
 				began := time.Now()
@@ -145,8 +151,7 @@ func bench(b *testing.B, prepare func(b *testing.B, s *redis.Storage, client *go
 }
 
 // plain writes what a batch writes, without looking at positions.
-func plain(client *goredis.Client, batch projections.Batch) error {
-	ctx := context.Background()
+func plain(ctx context.Context, client *goredis.Client, batch projections.Batch) error {
 	pipeline := client.Pipeline()
 	for _, c := range batch.Changes {
 		fields := make([]any, 0, 2*len(c.Puts)+2)
@@ -180,7 +185,7 @@ func fill(b *testing.B, s *redis.Storage, org string, members int) eventstore.Po
 		c.Puts = append(c.Puts, projections.Document{ID: memberID(m), Body: memberBody(m, "USER")})
 		c.Added = append(c.Added, entries(m, "USER")...)
 	}
-	is.New(b).NoErr(s.Apply(context.Background(), []projections.Batch{{View: "members.v1", Changes: []projections.Change{c}}}))
+	is.New(b).NoErr(s.Apply(ctx, []projections.Batch{{View: "members.v1", Changes: []projections.Change{c}}}))
 	return 1
 }
 

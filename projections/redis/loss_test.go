@@ -28,6 +28,7 @@ var forgetful = []string{"--appendonly", "no"}
 // A server that lost its last writes has a checkpoint of before them, and a
 // projector that knows more than it does not move that checkpoint over them.
 func TestACheckpointDoesNotPassOverWhatAServerLost(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	server, err := redistest.Start(t.TempDir(), forgetful...)
 	is.NoErr(err)
@@ -52,6 +53,7 @@ func TestACheckpointDoesNotPassOverWhatAServerLost(t *testing.T) {
 }
 
 func TestACheckpointDoesNotPassOverAnEmptiedServer(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	server, err := redistest.Start(t.TempDir())
 	is.NoErr(err)
@@ -77,6 +79,7 @@ func TestACheckpointDoesNotPassOverAnEmptiedServer(t *testing.T) {
 
 // Of a cluster one server loses its last writes; the others do not.
 func TestAViewIsAsFarAsTheShardThatLostMost(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	cluster, err := redistest.StartCluster(t.TempDir(), forgetful...)
 	is.NoErr(err)
@@ -128,6 +131,7 @@ func TestAViewIsAsFarAsTheShardThatLostMost(t *testing.T) {
 }
 
 func TestAFailoverStartsTheProjectorAgain(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	sentinel, err := redistest.StartSentinel(t.TempDir())
 	is.NoErr(err)
@@ -149,6 +153,7 @@ func TestAFailoverStartsTheProjectorAgain(t *testing.T) {
 // A projector that has nothing to do sees that the views are gone, and makes
 // them again.
 func TestAnIdleProjectorMakesAgainWhatWasLost(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	server, err := redistest.Start(t.TempDir(), forgetful...)
 	is.NoErr(err)

@@ -36,9 +36,16 @@
 //   - An answer is lost on the way and the script sent again: the partition is
 //     no longer at the position that it starts from; ErrSuperseded, as above.
 //
+// # Settings of Redis
+//
 // Reads go to masters only, as a replica may lag behind a position that was
 // answered before. Keys must not be evicted: a partition would be gone while
 // the checkpoint stays. Open warns of a policy that would do so.
+//
+// Most partitions of an account hold one document. With zset-max-listpack-value
+// 256 and hash-max-listpack-value 1024 such a partition takes about 730 bytes
+// instead of 1,900. A member of an organization takes about 2,300, of which the
+// document is 325.
 package redis
 
 import (
@@ -74,7 +81,7 @@ var (
 	// ErrUnavailable says that Redis does not answer, or not at the moment.
 	ErrUnavailable = errors.New("projections/redis: Redis is not available; see that it runs, and that the address is right and can be reached")
 	// ErrDenied says that Redis refuses the user, the password or a command.
-	ErrDenied = errors.New("projections/redis: Redis refuses access; give a user and a password in the URL that may run scripts and all commands on keys")
+	ErrDenied = errors.New("projections/redis: Redis refuses access; give a user and a password in the URL that may run scripts, INFO, SCAN, and what reads and writes keys")
 	// ErrUnsupported says that Redis is too old.
 	ErrUnsupported = errors.New("projections/redis: Redis 7.0 or later is needed")
 	// ErrFull says that Redis has reached its maxmemory.
@@ -90,7 +97,9 @@ var (
 // layout is the number of the layout of keys.
 const layout = "1"
 
-// Storage implements projections.Storage.
+// Storage implements projections.Storage. A call ends at its context's deadline.
+// One whose context is cancelled while Redis does not answer ends with the read
+// time-out: 5 seconds, unless the URL has another read_timeout.
 type Storage struct {
 	client   goredis.UniversalClient
 	keys     keys

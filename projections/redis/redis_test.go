@@ -31,7 +31,7 @@ var (
 // TestMain makes fewer random histories than usual: each opens many
 // connections. The flag -rapid.checks asks for more.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "25"); err != nil {
+	if err := flag.Set("rapid.checks", "15"); err != nil {
 		panic(err)
 	}
 	goredis.SetLogger(silent{}) // tests make connections fail
@@ -66,7 +66,16 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestContractOfRangesReadAtOnce(t *testing.T) {
+	everywhere(t, func(t *testing.T, url string) {
+		projectionstest.Storage(t, func(t testing.TB, prefix string) projections.Storage {
+			return redis.AtOnce{Storage: open(t, url, prefix)}
+		}, place)
+	})
+}
+
 func TestReadModels(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, url string) {
 		projectionstest.ReadModels(t, opens(url), place, func(t testing.TB) eventstore.Store {
 			log, err := logsqlite.Open(filepath.Join(t.TempDir(), "log.db"), logsqlite.Options{Readers: 1})

@@ -51,7 +51,7 @@ for first = 1, #ids, 4000 do
 end
 return rows`
 
-	// later says whether position a is behind b.
+	// later says whether position a comes after b.
 	later = `
 local function later(a, b)
   if #a ~= #b then return #a > #b end
@@ -144,6 +144,9 @@ func (s *Storage) run(ctx context.Context, commands ...goredis.Cmder) error {
 	}
 	if failures == nil && len(unknown) > 0 {
 		failures = s.send(ctx, unknown)
+	}
+	if errors.Is(failures, goredis.Nil) {
+		failures = nil
 	}
 	return explain(ctx, failures)
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAServerKeepsWhatItHasOverARestart(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s, err := redistest.Start(t.TempDir(), "--appendfsync", "always")
 	is.NoErr(err)
@@ -27,6 +28,7 @@ func TestAServerKeepsWhatItHasOverARestart(t *testing.T) {
 }
 
 func TestAClusterIsWholeAgainAfterANodeWasKilled(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	c, err := redistest.StartCluster(t.TempDir())
 	is.NoErr(err)
@@ -37,6 +39,7 @@ func TestAClusterIsWholeAgainAfterANodeWasKilled(t *testing.T) {
 }
 
 func TestASentinelPromotesTheReplica(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s, err := redistest.StartSentinel(t.TempDir())
 	is.NoErr(err)
