@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -95,13 +96,20 @@ func openReader(path string) (*sqlite.Conn, error) {
 
 // openFile opens a database that its owner alone can read; SQLite gives the
 // files that it makes beside it the same mode.
+//
+// Nothing but SQLite may open and close a file that a connection of this
+// process has open: closing any descriptor of a file gives up all locks of the
+// process on it. Without the log's lock another process that looks into the log
+// takes itself for the last one, and deletes the WAL with what was acknowledged.
 func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // new, or left alone
+	switch {
+	case err == nil:
+		err = file.Close()
+	case errors.Is(err, fs.ErrExist):
+		err = os.Chmod(path, 0o600) // a file that was restored from a copy may be open to others
 	}
-	// A file that was restored from a copy may be open to others.
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
 	}
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
