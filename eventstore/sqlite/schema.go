@@ -112,6 +112,10 @@ func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
 	}
+	return openExisting(path, wait)
+}
+
+func openExisting(path string, wait time.Duration) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
@@ -121,16 +125,9 @@ func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
 }
 
 func prepareLog(conn *sqlite.Conn, path string) error {
-	version, application, tables, err := identify(conn)
-	switch {
-	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
-		return fmt.Errorf("%w: %s", ErrNotALog, path)
-	case err != nil:
-		return failed(err)
-	case tables > 0 && application != applicationID:
-		return fmt.Errorf("%w: %s", ErrNotALog, path)
-	case version > schemaVersion:
-		return fmt.Errorf("%w: %s has version %d, this program knows %d", ErrNewer, path, version, schemaVersion)
+	tables, err := checkIsLog(conn, path)
+	if err != nil {
+		return err
 	}
 	err = execute(conn,
 		// A new file only. Events are written one after the other, so that
@@ -150,6 +147,23 @@ func prepareLog(conn *sqlite.Conn, path string) error {
 	}
 	return sqlitex.ExecuteScript(conn, schema+fmt.Sprintf(
 		"PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion), nil)
+}
+
+// checkIsLog refuses what this version does not write to. An empty database,
+// without a table, may become a log.
+func checkIsLog(conn *sqlite.Conn, path string) (tables int64, err error) {
+	version, application, tables, err := identify(conn)
+	switch {
+	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
+		return 0, fmt.Errorf("%w: %s", ErrNotALog, path)
+	case err != nil:
+		return 0, failed(err)
+	case tables > 0 && application != applicationID:
+		return 0, fmt.Errorf("%w: %s", ErrNotALog, path)
+	case version > schemaVersion:
+		return 0, fmt.Errorf("%w: %s has version %d, this program knows %d", ErrNewer, path, version, schemaVersion)
+	}
+	return tables, nil
 }
 
 func identify(conn *sqlite.Conn) (version, application, tables int64, err error) {
