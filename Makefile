@@ -60,6 +60,10 @@ fuzz: ## each fuzz target for 30 seconds
 bench: ## the figures and ratios of docs/benchmarks.md, on this machine
 	$(GO) run ./acceptance/bench
 
+.PHONY: docs
+docs: ## write the table of settings into docs/operators.md
+	$(GO) test ./cmd/tenure -run OperatorsPage -update
+
 .PHONY: golden
 golden: ## write golden files that do not exist yet
 	$(GO) test ./eventstore/codec ./mail -update

@@ -202,6 +202,52 @@ func TestOperations_ReadyAndNot(t *testing.T) {
 	})
 }
 
+// The page for operators names every metric of ours, with its type and labels,
+// and no other.
+func TestOperations_MetricsAreOnThePageForOperators(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		s := b.start(t)
+		ok(t, s.anonymous().get("/healthz")) // so that there is a request to count
+		text := string(ok(t, s.operator().get("/metrics")).body)
+		page, err := os.ReadFile("../docs/operators.md")
+		is.NoErr(err)
+		served, written := servedMetrics(text), make(map[string]string)
+		for _, row := range regexp.MustCompile("(?m)^\\| `(tenure_[a-z_]+)` \\| (\\w+) \\| (.*?) *\\| ").FindAllStringSubmatch(string(page), -1) {
+			written[row[1]] = row[2] + " " + strings.NewReplacer("`", "", ",", "").Replace(row[3])
+		}
+		is.True(len(served) > 8)
+		for name, is := range served {
+			if written[name] != is {
+				t.Errorf("%s is %q; the page says %q", name, is, written[name])
+			}
+		}
+		for name := range written {
+			if served[name] == "" {
+				t.Errorf("the page names %s, which there is not", name)
+			}
+		}
+	})
+}
+
+// servedMetrics are our metrics with their types and labels: "gauge process".
+func servedMetrics(text string) map[string]string {
+	served := make(map[string]string)
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (tenure_[a-z_]+) (\w+)$`).FindAllStringSubmatch(text, -1) {
+		labels := ""
+		sample := regexp.MustCompile(`(?m)^` + line[1] + `(?:_bucket)?\{(.*)\} `).FindStringSubmatch(text)
+		if sample != nil {
+			for _, label := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(sample[1], -1) {
+				if label[1] != "le" {
+					labels += " " + label[1]
+				}
+			}
+		}
+		served[line[1]] = line[2] + " " + strings.TrimSpace(labels)
+	}
+	return served
+}
+
 // blockWrites holds SQLite's write lock of a file.
 func blockWrites(name string) func(*testing.T, string) func() {
 	return func(t *testing.T, data string) func() {

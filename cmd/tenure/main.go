@@ -3,6 +3,9 @@
 //
 //	tenure serve     starts the server
 //	tenure config    prints the settings in force and where each comes from
+//	tenure health    asks a server whether it serves well
+//	tenure backup    copies the SQLite log while the server runs
+//	tenure secret    prints a new secret
 //	tenure version   prints the version
 package main
 
@@ -24,17 +27,14 @@ var version = ""
 type program struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server. Stop it with SIGTERM or Ctrl-C."`
 	Config  configCommand  `cmd:"" help:"Print the settings in force; secrets are masked."`
+	Health  healthCommand  `cmd:"" help:"Ask a server whether it serves well; exit with 1 if not."`
+	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
+	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
 func main() {
-	var cli program
-	parser := kong.Must(&cli,
-		kong.Name("tenure"),
-		kong.Description("Who belongs to which organization, in which role, since when and by whose decision."),
-		kong.DefaultEnvars("TENURE"),
-		kong.UsageOnError(),
-	)
+	parser := newParser()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed, err := parser.Parse(os.Args[1:])
@@ -44,6 +44,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tenure: "+err.Error())
 		os.Exit(1)
 	}
+}
+
+func newParser() *kong.Kong {
+	return kong.Must(&program{},
+		kong.Name("tenure"),
+		kong.Description("Who belongs to which organization, in which role, since when and by whose decision."),
+		kong.DefaultEnvars("TENURE"),
+		kong.UsageOnError(),
+	)
 }
 
 type versionCommand struct{}

@@ -41,15 +41,23 @@ func loadSecret(path string, mayMake bool) ([]byte, error) {
 	return secret, nil
 }
 
-func makeSecret(path string) ([]byte, error) {
+func newSecret() []byte {
 	secret := make([]byte, token.MinKeyBytes)
 	rand.Read(secret)
+	return secret
+}
+
+// secretLine is the form that a secret has in its file.
+func secretLine(secret []byte) string { return base64.StdEncoding.EncodeToString(secret) + "\n" }
+
+func makeSecret(path string) ([]byte, error) {
+	secret := newSecret()
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
 	if err != nil {
 		return nil, err
 	}
 	defer os.Remove(temporary.Name())
-	if _, err := temporary.WriteString(base64.StdEncoding.EncodeToString(secret) + "\n"); err != nil {
+	if _, err := temporary.WriteString(secretLine(secret)); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
@@ -63,4 +71,23 @@ func makeSecret(path string) ([]byte, error) {
 		return nil, err
 	}
 	return secret, errors.Join(folder.Sync(), folder.Close())
+}
+
+// secretCommand makes the secret before the first start, which several nodes
+// need: the same file for all of them.
+type secretCommand struct {
+	To string `help:"Write it to this file, with mode 0600, unless that holds a secret already." type:"path" env:"-"`
+}
+
+// Run prints a new secret, or sees to it that the file holds one.
+func (c *secretCommand) Run() error {
+	if c.To == "" {
+		fmt.Print(secretLine(newSecret()))
+		return nil
+	}
+	_, err := makeSecret(c.To)
+	if errors.Is(err, fs.ErrExist) {
+		_, err = loadSecret(c.To, false)
+	}
+	return err
 }

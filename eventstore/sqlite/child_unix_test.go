@@ -31,6 +31,7 @@ const (
 	childVariable = "TENURE_TEST_CHILD"
 	childAppends  = "appends"
 	childFullDisk = "full disk"
+	childLocked   = "locked"
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,8 @@ func TestMain(m *testing.M) {
 		err = appendUntilKilled(os.Args[1])
 	case childFullDisk:
 		err = fillDisk(os.Args[1])
+	case childLocked:
+		err = sayLocked(os.Args[1])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -83,6 +86,44 @@ func TestKill(t *testing.T) {
 		is.True(cmd.Wait() != nil) // it does not end by itself
 		checkLog(t, path, acknowledged)
 	}
+}
+
+// TestOthersSeeThatTheLogIsOpen asks, as SQLite does in a process that closes the
+// log, whether nobody else has it open: that process would delete the WAL then,
+// which an operator's look with the sqlite3 shell is enough for.
+func TestOthersSeeThatTheLogIsOpen(t *testing.T) {
+	is := is.New(t)
+	path := filepath.Join(t.TempDir(), "log.db")
+	locked := func() string {
+		out, err := child(t, childLocked, path).CombinedOutput()
+		is.NoErr(err)
+		return string(out)
+	}
+	store := open(t, path, sqlite.Options{})
+	grow(t, store, "s", 0, 10)
+	is.Equal(locked(), "true")
+	_, err := sqlite.Open(path, sqlite.Options{})
+	is.True(errors.Is(err, sqlite.ErrLocked))
+	_, err = sqlite.Backup(t.Context(), path, path+".backup", nil)
+	is.NoErr(err)
+	is.Equal(locked(), "true")
+	is.NoErr(store.Close())
+	is.Equal(locked(), "false")
+}
+
+// sayLocked is the child.
+func sayLocked(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	whole := syscall.Flock_t{Type: syscall.F_WRLCK} // SQLite's locks are within it
+	if err := syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &whole); err != nil {
+		return err
+	}
+	_, err = fmt.Print(whole.Type != syscall.F_UNLCK)
+	return err
 }
 
 // checkLog opens the log and reads all of it.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -95,15 +96,26 @@ func openReader(path string) (*sqlite.Conn, error) {
 
 // openFile opens a database that its owner alone can read; SQLite gives the
 // files that it makes beside it the same mode.
+//
+// Nothing but SQLite may open and close a file that a connection of this
+// process has open: closing any descriptor of a file gives up all locks of the
+// process on it. Without the log's lock another process that looks into the log
+// takes itself for the last one, and deletes the WAL with what was acknowledged.
 func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // new, or left alone
+	switch {
+	case err == nil:
+		err = file.Close()
+	case errors.Is(err, fs.ErrExist):
+		err = os.Chmod(path, 0o600) // a file that was restored from a copy may be open to others
+	}
 	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
 	}
-	// A file that was restored from a copy may be open to others.
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
-		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
-	}
+	return openExisting(path, wait)
+}
+
+func openExisting(path string, wait time.Duration) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("eventstore/sqlite: %w", err)
@@ -113,16 +125,9 @@ func openFile(path string, wait time.Duration) (*sqlite.Conn, error) {
 }
 
 func prepareLog(conn *sqlite.Conn, path string) error {
-	version, application, tables, err := identify(conn)
-	switch {
-	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
-		return fmt.Errorf("%w: %s", ErrNotALog, path)
-	case err != nil:
-		return failed(err)
-	case tables > 0 && application != applicationID:
-		return fmt.Errorf("%w: %s", ErrNotALog, path)
-	case version > schemaVersion:
-		return fmt.Errorf("%w: %s has version %d, this program knows %d", ErrNewer, path, version, schemaVersion)
+	tables, err := checkIsLog(conn, path)
+	if err != nil {
+		return err
 	}
 	err = execute(conn,
 		// A new file only. Events are written one after the other, so that
@@ -142,6 +147,23 @@ func prepareLog(conn *sqlite.Conn, path string) error {
 	}
 	return sqlitex.ExecuteScript(conn, schema+fmt.Sprintf(
 		"PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion), nil)
+}
+
+// checkIsLog refuses what this version does not write to. An empty database,
+// without a table, may become a log.
+func checkIsLog(conn *sqlite.Conn, path string) (tables int64, err error) {
+	version, application, tables, err := identify(conn)
+	switch {
+	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
+		return 0, fmt.Errorf("%w: %s", ErrNotALog, path)
+	case err != nil:
+		return 0, failed(err)
+	case tables > 0 && application != applicationID:
+		return 0, fmt.Errorf("%w: %s", ErrNotALog, path)
+	case version > schemaVersion:
+		return 0, fmt.Errorf("%w: %s has version %d, this program knows %d", ErrNewer, path, version, schemaVersion)
+	}
+	return tables, nil
 }
 
 func identify(conn *sqlite.Conn) (version, application, tables int64, err error) {

@@ -116,8 +116,8 @@ func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
 }
 
 // Close implements eventstore.Store. Calls under way are answered, blocked
-// calls of Next and a running Backup end with ErrClosed. A second Close does
-// nothing and answers as the first.
+// calls of Next end with ErrClosed. A second Close does nothing and answers as
+// the first.
 func (s *Store) Close() error {
 	s.closed.Do(func() {
 		s.isClosed.Store(true)

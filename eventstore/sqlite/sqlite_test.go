@@ -127,7 +127,8 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	folder := t.TempDir()
 	store := open(t, filepath.Join(folder, "log.db"), sqlite.Options{})
 	grow(t, store, "s", 0, 1)
-	is.NoErr(store.Backup(t.Context(), filepath.Join(folder, "backup.db")))
+	_, err := sqlite.Backup(t.Context(), filepath.Join(folder, "log.db"), filepath.Join(folder, "backup.db"), nil)
+	is.NoErr(err)
 	files, err := os.ReadDir(folder)
 	is.NoErr(err)
 	is.True(len(files) >= 4) // log, WAL, lock, backup
@@ -273,11 +274,24 @@ func TestBackup(t *testing.T) {
 			}
 		}
 	}()
-	path := filepath.Join(folder, "backup.db")
-	is.NoErr(store.Backup(t.Context(), path))
+	path := filepath.Join(folder, "a backup?100%.db") // what means something in a URI
+	var done, pages int
+	copied, err := sqlite.Backup(t.Context(), filepath.Join(folder, "log.db"), path, func(d, all int) {
+		is.True(d >= done && d <= all)
+		done, pages = d, all
+	})
+	is.NoErr(err)
+	is.True(done == pages && pages > 0)
 	close(stop)
 	<-stopped
-	is.True(errors.Is(store.Backup(t.Context(), path), fs.ErrExist))
+	_, err = sqlite.Backup(t.Context(), filepath.Join(folder, "log.db"), path, nil)
+	is.True(errors.Is(err, fs.ErrExist))
+	files, err := filepath.Glob(path + "?*")
+	is.NoErr(err)
+	is.Equal(len(files), 0) // a WAL or a partial copy beside it
+	info, err := os.Stat(path)
+	is.NoErr(err)
+	is.Equal(copied.Bytes, info.Size())
 
 	restored := open(t, path, sqlite.Options{})
 	events, err := restored.ReadStream(t.Context(), "before", 0, 4000)
@@ -286,23 +300,61 @@ func TestBackup(t *testing.T) {
 	all, err := restored.ReadAll(t.Context(), 0, 60_000, eventstore.Filter{})
 	is.NoErr(err)
 	is.True(all.Head && all.Position >= head)
+	is.Equal(copied.Position, all.Position)
+	is.Equal(copied.Events, int64(len(all.Events)))
 	is.Equal(eventstore.Position(len(all.Events)), all.Position) // a whole beginning of the log
 	grow(t, restored, "before", 3000, 5)
 }
 
-func TestBackupEnds(t *testing.T) {
+func TestBackupIsRefused(t *testing.T) {
 	is := is.New(t)
 	folder := t.TempDir()
-	store := open(t, filepath.Join(folder, "log.db"), sqlite.Options{})
+	log, to := filepath.Join(folder, "log.db"), filepath.Join(folder, "backup.db")
+	_, err := sqlite.Backup(t.Context(), log, to, nil)
+	is.True(errors.Is(err, fs.ErrNotExist))
+	is.NoErr(os.WriteFile(log, nil, 0o600))
+	_, err = sqlite.Backup(t.Context(), log, to, nil)
+	is.True(errors.Is(err, sqlite.ErrNotALog))
+	is.NoErr(os.WriteFile(log, bytes.Repeat([]byte("no database "), 1000), 0o600))
+	_, err = sqlite.Backup(t.Context(), log, to, nil)
+	is.True(errors.Is(err, sqlite.ErrNotALog))
+
+	is.NoErr(os.Remove(log))
+	store := open(t, log, sqlite.Options{})
 	grow(t, store, "s", 0, 10)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	is.True(errors.Is(store.Backup(ended, filepath.Join(folder, "a.db")), context.Canceled))
-	is.NoErr(os.WriteFile(filepath.Join(folder, "b.db.partial"), []byte("left by a killed process"), 0o600))
-	is.NoErr(store.Backup(t.Context(), filepath.Join(folder, "b.db")))
-	is.NoErr(store.Close())
-	is.True(errors.Is(store.Backup(t.Context(), filepath.Join(folder, "c.db")), eventstore.ErrClosed))
-	partial, err := filepath.Glob(filepath.Join(folder, "*.partial*"))
+	_, err = sqlite.Backup(ended, log, to, nil)
+	is.True(errors.Is(err, context.Canceled))
+	_, err = sqlite.Backup(t.Context(), log, filepath.Join(log, "below.db"), nil)
+	is.True(err != nil)
+	files, err := filepath.Glob(filepath.Join(folder, "backup*"))
 	is.NoErr(err)
-	is.Equal(len(partial), 0)
+	is.Equal(len(files), 0)
+}
+
+// A copy that does not read back is not a backup.
+func TestBackupOfADamagedLog(t *testing.T) {
+	is := is.New(t)
+	folder := t.TempDir()
+	log := filepath.Join(folder, "log.db")
+	store := open(t, log, sqlite.Options{})
+	grow(t, store, "s", 0, 2000)
+	is.NoErr(store.Close())
+	conn, err := driver.OpenConn(log, driver.OpenReadWrite)
+	is.NoErr(err)
+	is.NoErr(sqlitex.ExecuteTransient(conn, "PRAGMA wal_checkpoint(TRUNCATE)", nil))
+	is.NoErr(conn.Close())
+	file, err := os.OpenFile(log, os.O_RDWR, 0)
+	is.NoErr(err)
+	info, err := file.Stat()
+	is.NoErr(err)
+	_, err = file.WriteAt(bytes.Repeat([]byte{0xff}, 8192), info.Size()/2/8192*8192)
+	is.NoErr(err)
+	is.NoErr(file.Close())
+	_, err = sqlite.Backup(t.Context(), log, filepath.Join(folder, "backup.db"), nil)
+	is.True(err != nil)
+	files, err := filepath.Glob(filepath.Join(folder, "backup*"))
+	is.NoErr(err)
+	is.Equal(len(files), 0)
 }

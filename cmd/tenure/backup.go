@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	logsqlite "tenure/eventstore/sqlite"
+)
+
+// backupCommand copies the SQLite log. The secret is not in the copy: it never
+// changes, so that it has to be kept once, and whoever finds a backup should not
+// find with it what all tokens are made of. Views are made from the log.
+type backupCommand struct {
+	Data string `help:"Folder of the server, which may be running." default:"./data" type:"path"`
+	To   string `help:"File to write. It must not be there yet." required:"" type:"path" env:"-"`
+}
+
+// Run writes the backup and says what is in it.
+func (c *backupCommand) Run(ctx context.Context) error {
+	log, secret := filepath.Join(c.Data, "log.db"), filepath.Join(c.Data, "secret.key")
+	copied, err := logsqlite.Backup(ctx, log, c.To, progressOn(os.Stderr))
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is there already and is left as it is", c.To)
+	case errors.Is(err, fs.ErrNotExist) && missing(log):
+		return fmt.Errorf("there is no log in %s: give the --data of the server", c.Data)
+	case err != nil:
+		return err
+	}
+	fmt.Printf("%d events up to position %d, %d bytes, read back and checked: %s\n", copied.Events, copied.Position, copied.Bytes, c.To)
+	fmt.Printf("Keep %s as well, in another place: without it the server refuses the log. It never changes.\n", secret)
+	return nil
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// progressOn shows on a terminal how far a copy is; elsewhere it says nothing.
+func progressOn(file *os.File) func(done, all int) {
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return func(done, all int) {
+		if done < all {
+			fmt.Fprintf(file, "\rcopied %3d %%", done*100/all)
+		} else {
+			fmt.Fprint(file, "\rcopied; checking\n")
+		}
+	}
+}
