@@ -40,15 +40,11 @@ func (p *Projector) Rebuilds(ctx context.Context) ([]Rebuild, error) {
 	for i, v := range p.views {
 		_, doc, _ := p.generations.find(v.name())
 		all[i] = Rebuild{View: v.name(), Generation: doc.Serving, Phase: doc.Phase, Since: doc.Since, Head: head}
-		if doc.Phase == PhaseNone {
-			all[i].Position = p.State().Position
+		if doc.Phase != PhaseBuilding && doc.Phase != PhasePaused {
+			all[i].Position = p.State().Position // it is folded with all others, or dropped
 			continue
 		}
-		next := doc.Other
-		if doc.Phase == PhaseSwitched || doc.Phase == PhaseRetiring {
-			next = doc.Serving
-		}
-		if all[i].Position, err = p.storage.Checkpoint(ctx, storedAs(v.name(), next)); err != nil {
+		if all[i].Position, err = p.storage.Checkpoint(ctx, storedAs(v.name(), doc.Other)); err != nil {
 			return nil, err
 		}
 		if done := uint64(all[i].Position) - min(doc.From, uint64(all[i].Position)); doc.Phase == PhaseBuilding && done > 0 && head > all[i].Position {

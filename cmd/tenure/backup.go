@@ -22,7 +22,7 @@ type backupCommand struct {
 // Run writes the backup and says what is in it.
 func (c *backupCommand) Run(ctx context.Context) error {
 	log, secret := filepath.Join(c.Data, "log.db"), filepath.Join(c.Data, "secret.key")
-	copied, err := logsqlite.Backup(ctx, log, c.To, progressOn(os.Stderr))
+	copied, err := logsqlite.Backup(ctx, log, c.To, copyProgress())
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s is there already and is left as it is", c.To)
@@ -41,16 +41,13 @@ func missing(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// progressOn shows on a terminal how far a copy is; elsewhere it says nothing.
-func progressOn(file *os.File) func(done, all int) {
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
+// copyProgress shows on a terminal how far a copy is; elsewhere it says nothing.
+func copyProgress() func(done, all int) {
+	bar := newProgress("copying", 100)
 	return func(done, all int) {
-		if done < all {
-			fmt.Fprintf(file, "\rcopied %3d %%", done*100/all)
-		} else {
-			fmt.Fprint(file, "\rcopied; checking\n")
+		bar.show(done*100/max(all, 1), fmt.Sprintf("%d of %d pages", done, all))
+		if done >= all {
+			bar.finish()
 		}
 	}
 }

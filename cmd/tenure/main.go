@@ -5,6 +5,7 @@
 //	tenure config    prints the settings in force and where each comes from
 //	tenure health    asks a server whether it serves well
 //	tenure backup    copies the SQLite log while the server runs
+//	tenure views     lists, rebuilds the views of a running deployment
 //	tenure secret    prints a new secret
 //	tenure version   prints the version
 package main
@@ -29,6 +30,7 @@ type program struct {
 	Config  configCommand  `cmd:"" help:"Print the settings in force; secrets are masked."`
 	Health  healthCommand  `cmd:"" help:"Ask a server whether it serves well; exit with 1 if not."`
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
+	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
 	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

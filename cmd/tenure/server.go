@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tenure/commands"
 	"tenure/commands/password"
 	"tenure/commands/token"
@@ -193,6 +195,7 @@ func (x *server) openViews(ctx context.Context) error {
 // leases and the rates.
 func (x *server) openSharedViews(ctx context.Context) error {
 	s := x.settings
+	goredis.SetLogger(redisLog{x.logger})
 	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Logger: x.logger})
 	if err != nil {
 		return fmt.Errorf("setting views: %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -30,6 +31,15 @@ func newLogger(s *settings) *slog.Logger {
 		return slog.New(slog.NewTextHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}
+
+// redisLog is where go-redis says what it has to say besides the errors that it
+// returns.
+type redisLog struct{ logger *slog.Logger }
+
+// Printf implements go-redis' internal.Logging.
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.logger.DebugContext(ctx, "redis client: "+fmt.Sprintf(format, v...))
 }
 
 // startTraces sends traces to the collector, if there is one. The answer ends it.
