@@ -95,7 +95,7 @@ func (a *API) describe(r *route, in any) huma.Operation {
 
 // impliedCodes are the route's own and those that follow from what it is.
 func impliedCodes(r *route, in any, body bool) []domain.Code {
-	all := append(slices.Clone(r.codes), codeInternal, codeBusy, codeLogUnavailable)
+	all := append(slices.Clone(r.codes), codeInternal, codeBusy, codeLogUnavailable, codeViewsUnavailable)
 	switch r.access.Kind {
 	case AccessLink:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied)
