@@ -36,7 +36,7 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from eventstore.R
 	}
 	events, err := s.readStream(ctx, stream, from, limit)
 	switch {
-	case is(err, esdb.ErrorCodeResourceNotFound):
+	case noStream(err):
 		return nil, eventstore.ErrStreamNotFound
 	case err != nil:
 		return nil, failed(ctx, "read stream", err)

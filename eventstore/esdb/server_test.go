@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -139,6 +140,24 @@ func TestServerRefusals(t *testing.T) {
 	defer read.Close()
 	_, err = read.Recv()
 	is.True(err != nil) // nothing is at that position
+}
+
+// TestLowLimit appends to a server whose operator set a lower limit than ours:
+// the error names the reason, and the store goes on.
+func TestLowLimit(t *testing.T) {
+	is := is.New(t)
+	server, ctx := serve(t), patient(t)
+	server.LimitAppends(1000)
+	store := open(t, server.URL(), esdb.Options{})
+	for n := 1; n <= 512; n *= 8 {
+		large := several(n)
+		large[0].Data = bytes.Repeat([]byte(" "), 2000)
+		_, err := store.Append(ctx, "s", eventstore.NoStream(), large)
+		is.True(err != nil)
+		is.True(errors.Is(err, eventstore.ErrInvalidAppend) || strings.Contains(err.Error(), "MaxAppendSize"))
+	}
+	_, err := store.Append(ctx, "s", eventstore.NoStream(), several(1))
+	is.NoErr(err)
 }
 
 // TestFilteredSubscription pins why the adapter does without: the checkpoint at

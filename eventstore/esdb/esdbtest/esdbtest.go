@@ -50,7 +50,8 @@ type Server struct {
 	log     *sqlite.Store
 	names   *names
 	rpc     *grpc.Server
-	delay   atomic.Int64
+	delay   atomic.Int64 // nanoseconds
+	limit   atomic.Int64 // bytes of an append
 
 	mu       sync.Mutex
 	listener net.Listener // nil while connections are refused
@@ -75,6 +76,7 @@ func Start(address, path string) (*Server, error) {
 			grpc.MaxConcurrentStreams(100), // of one connection, as a real server has it
 		),
 	}
+	s.limit.Store(maxAppendBytes)
 	streams.RegisterStreamsServer(s.rpc, &streamsService{server: s, log: log, names: names})
 	serverfeatures.RegisterServerFeaturesServer(s.rpc, features{})
 	gossip.RegisterGossipServer(s.rpc, members{server: s})
@@ -133,6 +135,10 @@ func (s *Server) Accept() error {
 // Delay makes every answer wait, after its work was done: what is cut meanwhile
 // is in the log, and the client does not know.
 func (s *Server) Delay(d time.Duration) { s.delay.Store(int64(d)) }
+
+// LimitAppends makes the server take fewer bytes in one append than it does by
+// default, as an operator may have set it.
+func (s *Server) LimitAppends(bytes int) { s.limit.Store(int64(bytes)) }
 
 // wait waits as Delay says, or until the caller is gone.
 func (s *Server) wait(ctx context.Context) {
