@@ -187,7 +187,7 @@ func broken(err error) bool {
 // not know cut the call off.
 func passing(err error) bool {
 	switch status.Code(err) {
-	case codes.Canceled, codes.Aborted, codes.Internal:
+	case codes.Canceled, codes.Aborted, codes.Internal, codes.DeadlineExceeded:
 		return true
 	}
 	return broken(err) || is(err, esdb.ErrorCodeNotLeader) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)

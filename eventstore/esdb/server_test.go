@@ -199,6 +199,44 @@ func TestFilteredSubscription(t *testing.T) {
 	is.Equal(e.EventAppeared.OriginalEvent().Position.Commit, written.CommitPosition)
 }
 
+// TestFollower talks to a node of a cluster that is not the leader: everything
+// happens on the leader, whose answers are never old.
+func TestFollower(t *testing.T) {
+	is := is.New(t)
+	follower, leader, ctx := serve(t), serve(t), patient(t)
+	follower.Follow(leader)
+	onLeader := open(t, leader.URL(), esdb.Options{})
+	_, err := onLeader.Append(ctx, "s", eventstore.NoStream(), several(1))
+	is.NoErr(err)
+	for name, call := range map[string]func(eventstore.Store) error{
+		"Append": func(s eventstore.Store) error {
+			_, err := s.Append(ctx, "t", eventstore.NoStream(), several(1))
+			return err
+		},
+		"ReadStream": func(s eventstore.Store) error { _, err := s.ReadStream(ctx, "s", 0, 1); return err },
+		"Head": func(s eventstore.Store) error {
+			head, err := s.Head(ctx)
+			if err == nil && head == 0 {
+				err = errors.New("the log is empty")
+			}
+			return err
+		},
+		"Subscribe": func(s eventstore.Store) error {
+			sub, err := s.Subscribe(ctx, 0, eventstore.Filter{})
+			if err == nil {
+				_, err = sub.Next(ctx, 1)
+			}
+			return err
+		},
+	} {
+		if err := call(open(t, follower.URL(), esdb.Options{})); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = onLeader.ReadStream(ctx, "t", 0, 1)
+	is.NoErr(err)
+}
+
 // babbler answers reads with a message that the client does not know.
 type babbler struct {
 	streams.UnimplementedStreamsServer
