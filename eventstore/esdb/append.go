@@ -10,6 +10,8 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"tenure/eventstore"
 )
@@ -31,7 +33,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected eventstore.E
 	limited, cancel := context.WithTimeout(ctx, s.deadline)
 	defer cancel()
 	proposed := propose(events)
-	for {
+	for range attempts {
 		result, err := s.append(limited, stream, expected, proposed)
 		if !is(err, esdb.ErrorCodeWrongExpectedVersion) && !errors.Is(err, errNever) {
 			if err != nil {
@@ -48,11 +50,16 @@ func (s *Store) Append(ctx context.Context, stream string, expected eventstore.E
 			return eventstore.Result{}, &eventstore.ConflictError{Stream: stream, Expected: expected, Actual: actual}
 		}
 	}
+	return eventstore.Result{}, fmt.Errorf("eventstore/esdb: append: the server finds stream %s elsewhere than it shows it; do $maxAge or $maxCount hide events?", stream)
 }
 
-// hinted says what it can mean that the server hangs up.
+// hinted says what a refusal means. A server hangs up on an append that is too
+// large for it, and the client may see no more than that.
 func hinted(err error) error {
-	if errors.Is(err, io.EOF) {
+	switch {
+	case status.Code(err) == codes.InvalidArgument:
+		return fmt.Errorf("%w: %w", eventstore.ErrInvalidAppend, err)
+	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%w (is the server's MaxAppendSize below %d?)", err, eventstore.MaxAppendBytes)
 	}
 	return err
@@ -104,7 +111,7 @@ func (s *Store) end(ctx context.Context, stream string) (eventstore.Expected, er
 		return client.ReadStream(ctx, stream, options, 1)
 	}, takeAll)
 	switch {
-	case is(err, esdb.ErrorCodeResourceNotFound):
+	case noStream(err):
 		return eventstore.NoStream(), nil
 	case err != nil:
 		return eventstore.Expected{}, err

@@ -183,19 +183,26 @@ func broken(err error) bool {
 }
 
 // passing says whether an error may be gone at the next try: the client broke,
-// it has to turn to another node, or the call was cut off by nobody that we know.
+// it has to turn to another node, the server was slow, or somebody that we do
+// not know cut the call off.
 func passing(err error) bool {
 	switch status.Code(err) {
-	case codes.Canceled, codes.Aborted, codes.Internal:
+	case codes.Canceled, codes.Aborted, codes.Internal, codes.DeadlineExceeded:
 		return true
 	}
-	return broken(err) || is(err, esdb.ErrorCodeNotLeader) || errors.Is(err, io.EOF)
+	return broken(err) || is(err, esdb.ErrorCodeNotLeader) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // is says whether the client gave an error this code.
 func is(err error, code esdb.ErrorCode) bool {
 	var e *esdb.Error
 	return errors.As(err, &e) && e.IsErrorCode(code)
+}
+
+// noStream says whether the server said that there is no such stream. The client
+// gives the same code to whatever gRPC calls not found, a node for one.
+func noStream(err error) bool {
+	return is(err, esdb.ErrorCodeResourceNotFound) && status.Code(err) != codes.NotFound
 }
 
 // failed is an error as the store's callers get it: that of a context that has

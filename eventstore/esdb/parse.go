@@ -14,7 +14,7 @@ import (
 // settings are those of a connection string that the client knows. It ignores
 // others, and so would a mistyped tls be.
 var settings = []string{
-	"connectionName", "defaultDeadline", "discoveryInterval", "gossipTimeout", "keepAliveInterval", "keepAliveTimeout",
+	"defaultDeadline", "discoveryInterval", "gossipTimeout", "keepAliveInterval", "keepAliveTimeout",
 	"maxDiscoverAttempts", "nodePreference", "tls", "tlsCaFile", "tlsVerifyCert", "userCertFile", "userKeyFile",
 }
 
@@ -89,7 +89,7 @@ func checkSettings(query string) error {
 		}
 		number, err := strconv.Atoi(values[0])
 		switch settings[known] {
-		case "defaultDeadline", "discoveryInterval", "gossipTimeout", "maxDiscoverAttempts":
+		case "defaultDeadline", "discoveryInterval", "gossipTimeout", "keepAliveTimeout", "maxDiscoverAttempts":
 			if err != nil || number < 1 {
 				return fmt.Errorf("setting %s: %q is not a number above 0", name, values[0])
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
@@ -31,12 +32,12 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from eventstore.R
 		return nil, err
 	}
 	defer s.calls.RUnlock()
-	if stream == "" || len(stream) > eventstore.MaxStreamBytes {
-		return nil, eventstore.ErrStreamNotFound // nobody could append to it
+	if stream == "" || len(stream) > eventstore.MaxStreamBytes || stream[0] == '$' || !utf8.ValidString(stream) {
+		return nil, eventstore.ErrStreamNotFound // no writer could append to it
 	}
 	events, err := s.readStream(ctx, stream, from, limit)
 	switch {
-	case is(err, esdb.ErrorCodeResourceNotFound):
+	case noStream(err):
 		return nil, eventstore.ErrStreamNotFound
 	case err != nil:
 		return nil, failed(ctx, "read stream", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -141,6 +142,24 @@ func TestServerRefusals(t *testing.T) {
 	is.True(err != nil) // nothing is at that position
 }
 
+// TestLowLimit appends to a server whose operator set a lower limit than ours:
+// the error names the reason, and the store goes on.
+func TestLowLimit(t *testing.T) {
+	is := is.New(t)
+	server, ctx := serve(t), patient(t)
+	server.LimitAppends(1000)
+	store := open(t, server.URL(), esdb.Options{})
+	for n := 1; n <= 512; n *= 8 {
+		large := several(n)
+		large[0].Data = bytes.Repeat([]byte(" "), 2000)
+		_, err := store.Append(ctx, "s", eventstore.NoStream(), large)
+		is.True(err != nil)
+		is.True(errors.Is(err, eventstore.ErrInvalidAppend) || strings.Contains(err.Error(), "MaxAppendSize"))
+	}
+	_, err := store.Append(ctx, "s", eventstore.NoStream(), several(1))
+	is.NoErr(err)
+}
+
 // TestFilteredSubscription pins why the adapter does without: the checkpoint at
 // the end of what there is has, as its commit position, that of the event which
 // comes next, and whoever keeps only that misses the event.
@@ -178,6 +197,44 @@ func TestFilteredSubscription(t *testing.T) {
 		e = sub.Recv()
 	}
 	is.Equal(e.EventAppeared.OriginalEvent().Position.Commit, written.CommitPosition)
+}
+
+// TestFollower talks to a node of a cluster that is not the leader: everything
+// happens on the leader, whose answers are never old.
+func TestFollower(t *testing.T) {
+	is := is.New(t)
+	follower, leader, ctx := serve(t), serve(t), patient(t)
+	follower.Follow(leader)
+	onLeader := open(t, leader.URL(), esdb.Options{})
+	_, err := onLeader.Append(ctx, "s", eventstore.NoStream(), several(1))
+	is.NoErr(err)
+	for name, call := range map[string]func(eventstore.Store) error{
+		"Append": func(s eventstore.Store) error {
+			_, err := s.Append(ctx, "t", eventstore.NoStream(), several(1))
+			return err
+		},
+		"ReadStream": func(s eventstore.Store) error { _, err := s.ReadStream(ctx, "s", 0, 1); return err },
+		"Head": func(s eventstore.Store) error {
+			head, err := s.Head(ctx)
+			if err == nil && head == 0 {
+				err = errors.New("the log is empty")
+			}
+			return err
+		},
+		"Subscribe": func(s eventstore.Store) error {
+			sub, err := s.Subscribe(ctx, 0, eventstore.Filter{})
+			if err == nil {
+				_, err = sub.Next(ctx, 1)
+			}
+			return err
+		},
+	} {
+		if err := call(open(t, follower.URL(), esdb.Options{})); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = onLeader.ReadStream(ctx, "t", 0, 1)
+	is.NoErr(err)
 }
 
 // babbler answers reads with a message that the client does not know.

@@ -2,7 +2,6 @@ package esdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,7 +62,7 @@ func (sub *subscription) Next(ctx context.Context, limit int) (eventstore.Page, 
 			case <-sub.store.closing.Done():
 			}
 		case ctx.Err() != nil || sub.ctx.Err() != nil || sub.store.closing.Err() != nil: // says so above
-		case passing(err) || errors.Is(err, errAway) || errors.Is(err, context.DeadlineExceeded):
+		case passing(err):
 			sub.pause(ctx, pause)
 			pause = min(2*pause, longestPause)
 		default:

@@ -2,7 +2,6 @@ package esdb
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sort"
 	"sync"
@@ -31,7 +30,7 @@ type tail struct {
 	since    eventstore.Position // events has everything after it
 	position eventstore.Position // and up to here
 	head     eventstore.Position // of the log when the subscription began
-	up       bool                // the subscription is there
+	warned   bool                // that there is no subscription
 	err      error               // why there is none, when trying again will not help
 	news     chan struct{}       // closed when any of this changes; nil when nobody waits
 }
@@ -104,22 +103,24 @@ func (t *tail) begin(head eventstore.Position) eventstore.Position {
 func (t *tail) isUp() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.up, t.err = true, nil
+	if t.warned {
+		t.store.logger.Info("subscribed to the log again", "after", t.position)
+	}
+	t.warned, t.err = false, nil
 	t.wake()
-	t.store.logger.Debug("subscribed to the log", "after", t.position)
 }
 
-// down notes that there is no subscription. Subscribers wait for it to come
-// back, unless it will not by itself.
+// down notes that there is no subscription, and says so once. Subscribers wait
+// for it to come back, unless it will not by itself.
 func (t *tail) down(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	level := slog.LevelDebug
-	if t.up || (t.err == nil && !passing(err)) {
-		level = slog.LevelWarn
+	level := slog.LevelWarn
+	if t.warned {
+		level = slog.LevelDebug
 	}
-	t.up = false
-	if !passing(err) && !errors.Is(err, errAway) {
+	t.warned = true
+	if !passing(err) {
 		t.err = err
 	}
 	t.wake()

@@ -70,7 +70,7 @@ func readStreamPastEnd(f *fixture) {
 
 func readStreamNotFound(f *fixture) {
 	f.append("s", eventstore.NoStream(), several(1)...)
-	for _, name := range []string{"t", "S", "s ", "", strings.Repeat("n", 1000)} {
+	for _, name := range []string{"t", "S", "s ", "", "$settings", "\xff", strings.Repeat("n", 1000)} {
 		for _, from := range []eventstore.Revision{0, 5, math.MaxUint64} {
 			_, err := f.store.ReadStream(f.ctx, name, from, 10)
 			f.True(errors.Is(err, eventstore.ErrStreamNotFound))

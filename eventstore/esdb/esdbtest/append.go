@@ -44,7 +44,7 @@ type expectation interface {
 
 // Append implements streams.StreamsServer.
 func (s *streamsService) Append(call streams.Streams_AppendServer) error {
-	options, events, err := receiveAppend(call)
+	options, events, err := receiveAppend(call, int(s.server.limit.Load()))
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (s *streamsService) Append(call streams.Streams_AppendServer) error {
 	}}})
 }
 
-// receiveAppend reads one append off the wire.
-func receiveAppend(call streams.Streams_AppendServer) (*streams.AppendReq_Options, []eventstore.Event, error) {
+// receiveAppend reads one append off the wire, of so many bytes at most.
+func receiveAppend(call streams.Streams_AppendServer, limit int) (*streams.AppendReq_Options, []eventstore.Event, error) {
 	request, err := call.Recv()
 	if err != nil {
 		return nil, nil, err
@@ -96,9 +96,9 @@ func receiveAppend(call streams.Streams_AppendServer) (*streams.AppendReq_Option
 			return nil, nil, status.Error(codes.InvalidArgument, "required metadata property is missing")
 		}
 		size += len(m.GetData()) + len(m.GetCustomMetadata()) + 2*len(utf16.Encode([]rune(kind)))
-		if size > maxAppendBytes {
-			call.SetTrailer(metadata.Pairs("exception", "maximum-append-size-exceeded", "maximum-append-size", strconv.Itoa(maxAppendBytes)))
-			return nil, nil, status.Errorf(codes.InvalidArgument, "Maximum Append Size of %d Exceeded.", maxAppendBytes)
+		if size > limit {
+			call.SetTrailer(metadata.Pairs("exception", "maximum-append-size-exceeded", "maximum-append-size", strconv.Itoa(limit)))
+			return nil, nil, status.Errorf(codes.InvalidArgument, "Maximum Append Size of %d Exceeded.", limit)
 		}
 		events = append(events, eventstore.Event{ID: inwardID(m.GetId()), Type: stored(kind), Data: m.GetData(), Metadata: m.GetCustomMetadata()})
 	}

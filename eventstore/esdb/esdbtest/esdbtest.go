@@ -9,10 +9,11 @@
 //
 //   - positions are far apart, and one that no event has is refused;
 //   - the log begins with events of the system's own;
-//   - an append of more than 1 MiB is refused;
+//   - an append of more than 1 MiB is refused, and LimitAppends lowers that;
 //   - a subscription's first message is a confirmation; one with a filter gets
 //     checkpoints, and the one at the end of what there was lies before the
 //     event that comes next;
+//   - a server that Follow made a follower sends clients to its leader;
 //   - a client that pings too often is sent away.
 //
 // It keeps an answer back until the events are on disk: killed at any point, it
@@ -31,7 +32,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
@@ -50,7 +54,9 @@ type Server struct {
 	log     *sqlite.Store
 	names   *names
 	rpc     *grpc.Server
-	delay   atomic.Int64
+	delay   atomic.Int64 // nanoseconds
+	limit   atomic.Int64 // bytes of an append
+	leader  atomic.Pointer[Server]
 
 	mu       sync.Mutex
 	listener net.Listener // nil while connections are refused
@@ -68,13 +74,18 @@ func Start(address, path string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	s := &Server{
-		address: address, log: log, names: names, conns: map[net.Conn]struct{}{},
-		rpc: grpc.NewServer(
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-			grpc.MaxConcurrentStreams(100), // of one connection, as a real server has it
-		),
-	}
+	s := &Server{address: address, log: log, names: names, conns: map[net.Conn]struct{}{}}
+	s.rpc = grpc.NewServer(
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.MaxConcurrentStreams(100), // of one connection, as a real server has it
+		grpc.StreamInterceptor(func(service any, call grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+			if err := s.refer(call); err != nil {
+				return err
+			}
+			return handle(service, call)
+		}),
+	)
+	s.limit.Store(maxAppendBytes)
 	streams.RegisterStreamsServer(s.rpc, &streamsService{server: s, log: log, names: names})
 	serverfeatures.RegisterServerFeaturesServer(s.rpc, features{})
 	gossip.RegisterGossipServer(s.rpc, members{server: s})
@@ -133,6 +144,28 @@ func (s *Server) Accept() error {
 // Delay makes every answer wait, after its work was done: what is cut meanwhile
 // is in the log, and the client does not know.
 func (s *Server) Delay(d time.Duration) { s.delay.Store(int64(d)) }
+
+// LimitAppends makes the server take fewer bytes in one append than it does by
+// default, as an operator may have set it.
+func (s *Server) LimitAppends(bytes int) { s.limit.Store(int64(bytes)) }
+
+// Follow makes the server one that is not the leader: it sends clients who ask
+// for the leader to another server.
+func (s *Server) Follow(leader *Server) { s.leader.Store(leader) }
+
+func (s *Server) refer(call grpc.ServerStream) error {
+	leader := s.leader.Load()
+	asked, _ := metadata.FromIncomingContext(call.Context())
+	if leader == nil || len(asked.Get("requires-leader")) == 0 {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(leader.Address())
+	if err != nil {
+		return err
+	}
+	call.SetTrailer(metadata.Pairs("exception", "not-leader", "leader-endpoint-host", host, "leader-endpoint-port", port))
+	return status.Error(codes.NotFound, "Leader info available")
+}
 
 // wait waits as Delay says, or until the caller is gone.
 func (s *Server) wait(ctx context.Context) {
