@@ -73,7 +73,7 @@ const (
 	// The log of changed pages grows to this size before it is copied into the
 	// file, so that a page that changes often is copied once.
 	walBytes = 64 << 20
-	busyWait = 5 * time.Second
+	busyWait = time.Second
 )
 
 // The list of an entry is its place and the number of its index in one integer,
