@@ -19,13 +19,15 @@ import (
 
 // server is a running program with a folder of its own.
 type server struct {
-	backend backend
+	stores  *stores
 	program string
 	data    string
 	flags   []string
 	env     []string
 	mailbox mailbox
 	http    *http.Client
+
+	ownRedis bool
 
 	url      atomic.Pointer[string]
 	key      atomic.Pointer[string] // the first operator's
@@ -50,6 +52,9 @@ func withFlags(flags ...string) option {
 func withEnv(env ...string) option   { return func(s *server) { s.env = append(s.env, env...) } }
 func withProgram(path string) option { return func(s *server) { s.program = path } }
 
+// withOwnRedis is for tests that stop Redis, or fill it.
+func withOwnRedis() option { return func(s *server) { s.ownRedis = true } }
+
 // start starts a server that ends with the test. Its clock and its death can be
 // controlled; see shiftClock and killAt.
 func (b backend) start(t *testing.T, options ...option) *server {
@@ -63,13 +68,15 @@ func (b backend) start(t *testing.T, options ...option) *server {
 func (b backend) prepare(t *testing.T, options ...option) *server {
 	t.Helper()
 	folder := t.TempDir()
-	s := &server{backend: b, data: filepath.Join(folder, "data"), http: newHTTPClient()}
-	s.flags = append([]string{"--listen", "127.0.0.1:0", "--data", s.data, "--password-memory", "64", "--password-iterations", "1", "--log-level", "debug"}, b.flags...)
+	s := &server{data: filepath.Join(folder, "data"), http: newHTTPClient()}
+	s.flags = []string{"--listen", "127.0.0.1:0", "--data", s.data, "--password-memory", "64", "--password-iterations", "1", "--log-level", "debug"}
 	s.env = append(os.Environ(), "TENURE_TEST_CLOCK="+filepath.Join(folder, "clock"), "TENURE_TEST_KILL="+filepath.Join(folder, "kill"))
 	s.flags = append(s.flags, "--rate-limits", "off")
 	for _, o := range options {
 		o(s)
 	}
+	s.stores = b.newStores(t, folder, s.ownRedis)
+	s.flags = append(s.flags, s.stores.flags()...)
 	if s.program == "" {
 		s.program = programs.hooks.binary(t)
 	}
@@ -122,6 +129,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 		return nil, nil, err
 	}
 	s.cmd = cmd
+	guard.watch(cmd.Process.Pid)
 	listening, exited = make(chan struct{}), make(chan struct{})
 	s.exited = exited
 	read := make(chan struct{})
@@ -129,6 +137,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 	go func() {
 		<-read
 		cmd.Wait()
+		guard.forget(cmd.Process.Pid)
 		close(exited)
 	}()
 	return listening, exited, nil
@@ -177,7 +186,7 @@ func (s *server) restart(t *testing.T) {
 func (s *server) rebuild(t *testing.T) {
 	t.Helper()
 	s.stop(t)
-	s.backend.forgetViews(t, s.data)
+	s.stores.forgetViews(t)
 	s.run(t)
 }
 
