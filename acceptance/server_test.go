@@ -28,6 +28,8 @@ type server struct {
 	http    *http.Client
 
 	ownRedis bool
+	through  *deployment // of which this server stands for all nodes
+	expected []string    // codes of 500 and above that are no failures here
 
 	url      atomic.Pointer[string]
 	key      atomic.Pointer[string] // the first operator's
@@ -39,6 +41,7 @@ type server struct {
 	mu     sync.Mutex
 	cmd    *exec.Cmd
 	exited chan struct{}
+	began  int // of what the program has said when it was started last
 	stderr logBuffer
 	stdout logBuffer
 }
@@ -51,6 +54,14 @@ func withFlags(flags ...string) option {
 }
 func withEnv(env ...string) option   { return func(s *server) { s.env = append(s.env, env...) } }
 func withProgram(path string) option { return func(s *server) { s.program = path } }
+
+// withStores has the server use those of another one.
+func withStores(x *stores) option { return func(s *server) { s.stores = x } }
+
+// expecting says which answers of 500 and above are none of the server's fault.
+func expecting(codes ...string) option {
+	return func(s *server) { s.expected = append(s.expected, codes...) }
+}
 
 // withOwnRedis is for tests that stop Redis, or fill it.
 func withOwnRedis() option { return func(s *server) { s.ownRedis = true } }
@@ -75,7 +86,9 @@ func (b backend) prepare(t *testing.T, options ...option) *server {
 	for _, o := range options {
 		o(s)
 	}
-	s.stores = b.newStores(t, folder, s.ownRedis)
+	if s.stores == nil {
+		s.stores = b.newStores(t, folder, s.ownRedis)
+	}
 	s.flags = append(s.flags, s.stores.flags()...)
 	if s.program == "" {
 		s.program = programs.hooks.binary(t)
@@ -119,6 +132,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd := exec.Command(s.program, append([]string{"serve"}, s.flags...)...)
+	s.began = len(s.stderr.bytes())
 	cmd.Env = s.env
 	cmd.Stderr = &s.stderr
 	out, err := cmd.StdoutPipe()

@@ -62,6 +62,10 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		p = a.problem(codeLogUnavailable, "", "Try again in a moment, with the same Idempotency-Key if it was a command.")
 		p.retryAfter = 5
 		return p, false // the log of the server has to say why
+	case errors.Is(err, projections.ErrUnavailable):
+		p = a.problem(codeViewsUnavailable, "", "Try again in a moment. Commands may work.")
+		p.retryAfter = 5
+		return p, false
 	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = a.problem(codeBusy, "", "Try again in a moment.")
 		p.retryAfter = 1

@@ -47,6 +47,9 @@ type Storage interface {
 // starts from: another projector was there.
 var ErrSuperseded = errors.New("projections: partition was written by another projector")
 
+// ErrUnavailable says that the storage cannot be reached now, and may be later.
+var ErrUnavailable = errors.New("projections: storage is unavailable")
+
 // Watcher is a Storage that can lose what it has acknowledged, as a server does
 // that fails over to another. It says so by itself when nothing is applied. Also
 // after a loss no checkpoint is ahead of what the partitions hold, so that
