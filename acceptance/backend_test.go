@@ -1,51 +1,62 @@
 package acceptance
 
 import (
-	"os"
-	"path/filepath"
+	"flag"
+	"strings"
 	"testing"
 )
+
+var pairs = flag.String("pairs", "", "the pairs of stores to run on, with commas between; empty for all")
 
 // backend is one pair of stores for the log and the views. The whole suite runs
 // on each.
 type backend struct {
-	name string
-	// flags are added to those of every server.
-	flags []string
-	// forgetViews makes the stopped server in the folder start over from the log.
-	forgetViews func(t *testing.T, data string)
-	// blockViews keeps the server in the folder from writing to its views.
-	blockViews func(t *testing.T, data string) (release func())
+	name       string
+	eventStore bool // the log is in an EventStoreDB, otherwise in the data folder
+	views      viewsIn
 }
 
-func backends() []backend {
-	return []backend{
-		{name: "sqlite+sqlite", forgetViews: removeFiles("views.db*"), blockViews: blockWrites("views.db")},
-	}
-}
+type viewsIn int
+
+const (
+	inFile viewsIn = iota
+	inRedis
+	inCluster
+)
+
+var (
+	onFiles   = backend{name: "sqlite+sqlite"}
+	onRedis   = backend{name: "sqlite+redis", views: inRedis}
+	onCluster = backend{name: "esdb+cluster", eventStore: true, views: inCluster}
+	// onServers is not a pair of its own for the whole suite: what differs from
+	// the pairs before is tested with several nodes.
+	onServers = backend{name: "esdb+redis", eventStore: true, views: inRedis}
+)
+
+// shared reports whether several nodes can use the stores.
+func (b backend) shared() bool { return b.eventStore && b.views != inFile }
 
 // onEveryBackend runs a test once for each pair, beside other tests.
 func onEveryBackend(t *testing.T, test func(t *testing.T, b backend)) {
+	on(t, test, onFiles, onRedis, onCluster)
+}
+
+// onTheFolder runs a test that is about the files of a server that has all of
+// its data in one folder.
+func onTheFolder(t *testing.T, test func(t *testing.T, b backend)) { on(t, test, onFiles) }
+
+// onManyNodes runs a test on the pairs that several nodes can share.
+func onManyNodes(t *testing.T, test func(t *testing.T, b backend)) { on(t, test, onServers, onCluster) }
+
+func on(t *testing.T, test func(t *testing.T, b backend), all ...backend) {
 	t.Parallel()
-	for _, b := range backends() {
+	for _, b := range all {
+		if *pairs != "" && !strings.Contains(","+*pairs+",", ","+b.name+",") {
+			continue
+		}
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, b)
 		})
-	}
-}
-
-func removeFiles(pattern string) func(*testing.T, string) {
-	return func(t *testing.T, data string) {
-		t.Helper()
-		files, err := filepath.Glob(filepath.Join(data, pattern))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("there is no %s in %s: %v", pattern, data, err)
-		}
-		for _, file := range files {
-			if err := os.Remove(file); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }

@@ -13,15 +13,12 @@ import (
 	"github.com/matryer/is"
 )
 
-// keepsFiles is the pair of stores that `tenure backup` is for.
-func keepsFiles() backend { return backends()[0] }
-
 // TestBackup_WhileTheServerRuns makes a backup while many people give commands,
 // starts a server on it, and looks for what had been acknowledged before.
 func TestBackup_WhileTheServerRuns(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := keepsFiles().start(t)
+	s := onFiles.start(t)
 	c := s.newCrowd(t, 16, 4)
 	ledger := &acknowledged{}
 	c.after = func(org, name string, r response) { ledger.note(t, name, r) }
@@ -76,7 +73,7 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 
 	t.Run("without its secret the log is refused", func(t *testing.T) {
 		is := is.New(t)
-		bare := keepsFiles().prepare(t)
+		bare := onFiles.prepare(t)
 		copyFile(t, file, filepath.Join(bare.data, "log.db"))
 		is.True(bare.launch() != nil)
 		is.True(bare.stderr.contains("secret.key is missing"))
@@ -87,16 +84,13 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 // empty folder, and start.
 func (s *server) restore(t *testing.T, file string) *server {
 	t.Helper()
-	restored := s.backend.prepare(t)
+	restored := onFiles.prepare(t)
 	restored.key.Store(s.key.Load())
 	copyFile(t, file, filepath.Join(restored.data, "log.db"))
 	copyFile(t, filepath.Join(s.data, "secret.key"), filepath.Join(restored.data, "secret.key"))
 	restored.run(t)
 	return restored
 }
-
-// at is the same somebody, at another server.
-func (c client) at(s *server) client { return client{server: s, token: c.token} }
 
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
@@ -124,7 +118,7 @@ func (e acknowledgedEvent) compare(other acknowledgedEvent) int {
 
 func TestBackup_IsRefused(t *testing.T) {
 	t.Parallel()
-	s := keepsFiles().start(t)
+	s := onFiles.start(t)
 	folder := t.TempDir()
 	taken := filepath.Join(folder, "taken.db")
 	if err := os.WriteFile(taken, []byte("the backup of yesterday"), 0o600); err != nil {
@@ -172,7 +166,7 @@ func TestOperations_MakingTheSecret(t *testing.T) {
 
 	t.Run("a server takes it", func(t *testing.T) {
 		is := is.New(t)
-		s := keepsFiles().prepare(t)
+		s := onFiles.prepare(t)
 		is.NoErr(os.MkdirAll(s.data, 0o700))
 		is.NoErr(os.WriteFile(filepath.Join(s.data, "secret.key"), []byte(first), 0o600))
 		s.run(t)
@@ -206,7 +200,7 @@ func TestOperations_MakingTheSecret(t *testing.T) {
 }
 
 func TestOperations_AskingForHealth(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onTheFolder(t, func(t *testing.T, b backend) {
 		is := is.New(t)
 		s := b.start(t, withFlags("--max-lag", "1"))
 		ada := s.signUp(t, "Ada")
@@ -232,7 +226,7 @@ func TestOperations_AskingForHealth(t *testing.T) {
 			}
 		}
 
-		release := b.blockViews(t, s.data)
+		release := s.stores.blockViews(t)
 		ok(t, ada.activate(unique("Blocked"))) // what the views cannot show
 		eventually(t, "it is not ready, and says why", func() bool {
 			out, ok := healthy(nil, "--url", url)

@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -19,14 +20,15 @@ import (
 
 var (
 	kills     = flag.Int("kills", 6, "how often the crash test kills the server")
+	storm     = flag.Duration("storm", 20*time.Second, "how long the test of many nodes has things fail")
 	seed      = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the random tests; they print it")
 	raceBuild = flag.Bool("race-server", true, "build the server of the concurrency tests with the race detector")
 )
 
 // programs are built when a test first asks for one, once in a run.
 var programs struct {
-	plain, hooks, race build
-	folder             string
+	plain, hooks, race, eventStore build
+	folder                         string
 }
 
 func TestMain(m *testing.M) {
@@ -41,7 +43,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
+	defer stopSharedRedis()
+	if err := guard.start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	programs.folder = folder
+	programs.eventStore = build{name: "esdbserver", source: "./eventstore/esdb/esdbtest/esdbserver"}
 	programs.plain = build{name: "tenure"}
 	programs.hooks = build{name: "tenure-hooks", flags: []string{"-tags", "testhooks"}}
 	programs.race = build{name: "tenure-race", flags: []string{"-tags", "testhooks", "-race"}}
@@ -50,18 +58,19 @@ func run(m *testing.M) int {
 	}
 	// The tests wait for their servers most of the time.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		f.Value.Set("4")
+		f.Value.Set("8")
 	}
 	return m.Run()
 }
 
 // build is one way to build the program.
 type build struct {
-	name  string
-	flags []string
-	once  sync.Once
-	path  string
-	err   error
+	name   string
+	source string // ./cmd/tenure unless set
+	flags  []string
+	once   sync.Once
+	path   string
+	err    error
 }
 
 func (b *build) binary(t *testing.T) string {
@@ -69,7 +78,7 @@ func (b *build) binary(t *testing.T) string {
 	b.once.Do(func() {
 		b.path = filepath.Join(programs.folder, b.name)
 		args := append([]string{"build", "-o", b.path}, b.flags...)
-		args = append(args, "-ldflags", "-X main.version=acceptance", "./cmd/tenure")
+		args = append(args, "-ldflags", "-X main.version=acceptance", cmp.Or(b.source, "./cmd/tenure"))
 		cmd := exec.Command("go", args...)
 		cmd.Dir = ".."
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/matryer/is"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 func TestOperations_WrongSettingsAreNamed(t *testing.T) {
@@ -110,7 +108,7 @@ func TestOperations_VersionAndConfig(t *testing.T) {
 }
 
 func TestOperations_TheFolder(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onTheFolder(t, func(t *testing.T, b backend) {
 		s := b.start(t)
 		is := is.New(t)
 
@@ -177,13 +175,13 @@ func TestOperations_ShuttingDown(t *testing.T) {
 
 func TestOperations_ReadyAndNot(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
-		s := b.start(t)
+		s := b.start(t, withOwnRedis())
 		is := is.New(t)
 		ada := s.signUp(t, "Ada")
 		ok(t, s.anonymous().get("/healthz"))
 		ok(t, s.anonymous().get("/readyz"))
 
-		release := b.blockViews(t, s.data)
+		release := s.stores.blockViews(t)
 		org := decoded[receipt](t, ada.activate(unique("Blocked"))).OrganizationID // commands do not mind
 		var said response
 		eventually(t, "a halted view makes the server not ready", func() bool {
@@ -248,26 +246,6 @@ func servedMetrics(text string) map[string]string {
 	return served
 }
 
-// blockWrites holds SQLite's write lock of a file.
-func blockWrites(name string) func(*testing.T, string) func() {
-	return func(t *testing.T, data string) func() {
-		t.Helper()
-		conn, err := sqlite.OpenConn(filepath.Join(data, name), sqlite.OpenReadWrite)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetBusyTimeout(10 * time.Second)
-		if err := sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil); err != nil {
-			t.Fatal(err)
-		}
-		return func() {
-			if err := conn.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
 func TestOperations_Metrics(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		s := b.start(t)
@@ -288,7 +266,8 @@ func TestOperations_Metrics(t *testing.T) {
 		is.True(strings.Contains(text, `route="/v1/organizations/{org}/invitations"`)) // the route, not the path
 		is.True(!strings.Contains(text, c.org))
 		eventually(t, "every process gets to the end of the log", func() bool {
-			return stuckProcess(string(ok(t, s.operator().get("/metrics")).body), c.everything(t)) == ""
+			text = string(ok(t, s.operator().get("/metrics")).body)
+			return stuckProcess(text, c.everything(t)) == ""
 		})
 		for _, process := range []string{"issuing", "admission", "offboarding", "reservations", "profiles"} {
 			is.True(strings.Contains(text, fmt.Sprintf("tenure_process_position{process=%q}", process)))

@@ -19,13 +19,17 @@ import (
 
 // server is a running program with a folder of its own.
 type server struct {
-	backend backend
+	stores  *stores
 	program string
 	data    string
 	flags   []string
 	env     []string
 	mailbox mailbox
 	http    *http.Client
+
+	ownRedis bool
+	through  *deployment // of which this server stands for all nodes
+	expected []string    // codes of 500 and above that are no failures here
 
 	url      atomic.Pointer[string]
 	key      atomic.Pointer[string] // the first operator's
@@ -37,6 +41,7 @@ type server struct {
 	mu     sync.Mutex
 	cmd    *exec.Cmd
 	exited chan struct{}
+	began  int // of what the program has said when it was started last
 	stderr logBuffer
 	stdout logBuffer
 }
@@ -49,6 +54,17 @@ func withFlags(flags ...string) option {
 }
 func withEnv(env ...string) option   { return func(s *server) { s.env = append(s.env, env...) } }
 func withProgram(path string) option { return func(s *server) { s.program = path } }
+
+// withStores has the server use those of another one.
+func withStores(x *stores) option { return func(s *server) { s.stores = x } }
+
+// expecting says which answers of 500 and above are none of the server's fault.
+func expecting(codes ...string) option {
+	return func(s *server) { s.expected = append(s.expected, codes...) }
+}
+
+// withOwnRedis is for tests that stop Redis, or fill it.
+func withOwnRedis() option { return func(s *server) { s.ownRedis = true } }
 
 // start starts a server that ends with the test. Its clock and its death can be
 // controlled; see shiftClock and killAt.
@@ -63,13 +79,17 @@ func (b backend) start(t *testing.T, options ...option) *server {
 func (b backend) prepare(t *testing.T, options ...option) *server {
 	t.Helper()
 	folder := t.TempDir()
-	s := &server{backend: b, data: filepath.Join(folder, "data"), http: newHTTPClient()}
-	s.flags = append([]string{"--listen", "127.0.0.1:0", "--data", s.data, "--password-memory", "64", "--password-iterations", "1", "--log-level", "debug"}, b.flags...)
+	s := &server{data: filepath.Join(folder, "data"), http: newHTTPClient()}
+	s.flags = []string{"--listen", "127.0.0.1:0", "--data", s.data, "--password-memory", "64", "--password-iterations", "1", "--log-level", "debug"}
 	s.env = append(os.Environ(), "TENURE_TEST_CLOCK="+filepath.Join(folder, "clock"), "TENURE_TEST_KILL="+filepath.Join(folder, "kill"))
 	s.flags = append(s.flags, "--rate-limits", "off")
 	for _, o := range options {
 		o(s)
 	}
+	if s.stores == nil {
+		s.stores = b.newStores(t, folder, s.ownRedis)
+	}
+	s.flags = append(s.flags, s.stores.flags()...)
 	if s.program == "" {
 		s.program = programs.hooks.binary(t)
 	}
@@ -112,6 +132,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd := exec.Command(s.program, append([]string{"serve"}, s.flags...)...)
+	s.began = len(s.stderr.bytes())
 	cmd.Env = s.env
 	cmd.Stderr = &s.stderr
 	out, err := cmd.StdoutPipe()
@@ -122,6 +143,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 		return nil, nil, err
 	}
 	s.cmd = cmd
+	guard.watch(cmd.Process.Pid)
 	listening, exited = make(chan struct{}), make(chan struct{})
 	s.exited = exited
 	read := make(chan struct{})
@@ -129,6 +151,7 @@ func (s *server) spawn() (listening, exited chan struct{}, err error) {
 	go func() {
 		<-read
 		cmd.Wait()
+		guard.forget(cmd.Process.Pid)
 		close(exited)
 	}()
 	return listening, exited, nil
@@ -177,7 +200,7 @@ func (s *server) restart(t *testing.T) {
 func (s *server) rebuild(t *testing.T) {
 	t.Helper()
 	s.stop(t)
-	s.backend.forgetViews(t, s.data)
+	s.stores.forgetViews(t)
 	s.run(t)
 }
 

@@ -40,7 +40,8 @@ type mailServer struct {
 	secure bool
 
 	mu     sync.Mutex
-	arrive map[string][]mail // by the address in lower case
+	arrive map[string][]mail      // by the address in lower case
+	times  map[string][]time.Time // of each arrival, by the Message-ID
 	total  int
 	down   bool // refuse everything until it is set back
 	tries  int
@@ -53,7 +54,7 @@ const (
 
 func startMailServer(t *testing.T, secure bool) *mailServer {
 	t.Helper()
-	m := &mailServer{secure: secure, arrive: make(map[string][]mail)}
+	m := &mailServer{secure: secure, arrive: make(map[string][]mail), times: make(map[string][]time.Time)}
 	back := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &mailSession{server: m, conn: c}, nil
 	}))
@@ -105,6 +106,35 @@ func (m *mailServer) attempts() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.tries
+}
+
+// checkOnce checks that every mail has come once. A second copy is excused where
+// the node that sent the first one had no time to say so, and has the same
+// Message-ID.
+func (m *mailServer) checkOnce(t *testing.T, excused func(at time.Time) bool) (copies int) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := make(map[string]string)
+	for to, mails := range m.arrive {
+		for _, x := range mails {
+			for _, link := range x.Links {
+				if other, twice := ids[link]; twice && other != x.MessageID && strings.Contains(link, "#token=") {
+					t.Errorf("one link to %s came in two mails, %s and %s", to, other, x.MessageID)
+				}
+				ids[link] = x.MessageID
+			}
+		}
+	}
+	for id, times := range m.times {
+		copies += len(times) - 1
+		for i := range times[1:] {
+			if excused == nil || !excused(times[i]) {
+				t.Errorf("the mail %s came at %v, and again at %v", id, times[i], times[i+1])
+			}
+		}
+	}
+	return copies
 }
 
 // certificate makes a self-signed certificate for 127.0.0.1.
@@ -183,6 +213,7 @@ func (s *mailSession) Data(r io.Reader) error {
 	key := strings.ToLower(s.to)
 	// The same Message-ID is the same mail, once more.
 	s.server.arrive[key] = append(slices.DeleteFunc(s.server.arrive[key], func(x mail) bool { return x.MessageID == m.MessageID }), m)
+	s.server.times[m.MessageID] = append(s.server.times[m.MessageID], time.Now())
 	s.server.total++
 	return nil
 }

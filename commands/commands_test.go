@@ -515,6 +515,31 @@ func types(r commands.Receipt) []string {
 	return all
 }
 
+// Two nodes decide the same command at the same time, with clocks that differ.
+// One of them writes; the other one answers with what was written.
+func TestACommandThatComesToTwoNodesAtOnceIsOne(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	nodes := []*commands.Commands{w.node(), w.node()}
+	org, by := w.organization(nodes[0], "Acme")
+	for i := range 50 {
+		keyed := by
+		keyed.IdempotencyKey = fmt.Sprint("key ", i)
+		receipts := make([]commands.Receipt, len(nodes))
+		var wg sync.WaitGroup
+		for n, node := range nodes {
+			wg.Go(func() {
+				w.pass(time.Millisecond)
+				var err error
+				_, receipts[n], err = w.invite(node, keyed, org, fmt.Sprint("guest", i), "USER")
+				is.NoErr(err)
+			})
+		}
+		wg.Wait()
+		is.Equal(receipts[0].Events, receipts[1].Events)
+	}
+}
+
 func TestALogIsOpenedWithItsOwnSecretOnly(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)

@@ -179,7 +179,7 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 			continue
 		}
 		written := p.written(decided, after.next > 0)
-		own, ownSize, err := a.encodeAll(g, p, written)
+		own, ownSize, err := a.encodeAll(p, written)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -258,9 +258,9 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 }
 
 // encodeAll encodes the events of one command and answers their size.
-func (a *aggregates[S]) encodeAll(g *aggregate[S], p *pending[S], decided []domain.Event) (events []encoded, size int, err error) {
-	for i, e := range decided {
-		x, err := a.encode(g, p, e, i)
+func (a *aggregates[S]) encodeAll(p *pending[S], decided []domain.Event) (events []encoded, size int, err error) {
+	for _, e := range decided {
+		x, err := a.encode(p, e)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -269,7 +269,7 @@ func (a *aggregates[S]) encodeAll(g *aggregate[S], p *pending[S], decided []doma
 	return events, size, nil
 }
 
-func (a *aggregates[S]) encode(g *aggregate[S], p *pending[S], e domain.Event, index int) (encoded, error) {
+func (a *aggregates[S]) encode(p *pending[S], e domain.Event) (encoded, error) {
 	r := p.request
 	m := codec.Metadata{
 		Actor: r.decider(), OccurredAt: a.Now().UTC(), Correlation: r.Correlation, Causation: r.Causation,
@@ -283,10 +283,10 @@ func (a *aggregates[S]) encode(g *aggregate[S], p *pending[S], e domain.Event, i
 		propagation.TraceContext{}.Inject(p.ctx, carrier)
 		m.Trace = carrier["traceparent"]
 	}
-	id := uuid.Must(uuid.NewV7())
-	if p.command != "" {
-		id = a.Keys.ID("event", p.command, g.stream, fmt.Sprint(index))
-	}
-	event, err := a.Codec.Encode(eventstore.ID(id), e, m)
+	// The id is new also for a command that comes again: it is the expected
+	// revision that lets one of two nodes with the same command write, and the
+	// other one find what was written. With equal ids the log would take the
+	// second one's events for the first one's, sent again, and acknowledge them.
+	event, err := a.Codec.Encode(eventstore.ID(uuid.Must(uuid.NewV7())), e, m)
 	return encoded{event, m}, err
 }

@@ -63,7 +63,7 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		p.retryAfter = 5
 		return p, false // the log of the server has to say why
 	case errors.Is(err, projections.ErrUnavailable):
-		p = a.problem(codeViewsUnavailable, "", "Try again in a moment.")
+		p = a.problem(codeViewsUnavailable, "", "Try again in a moment. Commands may work.")
 		p.retryAfter = 5
 		return p, false
 	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -117,7 +117,7 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 		}
 	}
 	if _, ok := in.(interface{ minPosition() string }); ok {
-		all = append(all, codeMalformed, codeViewBehind)
+		all = append(all, codeMalformed, codeViewBehind, codeViewsUnavailable)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -16,7 +16,7 @@ const (
 	codeHeadersTooLarge  domain.Code = "headers_too_large"      //
 	codeViewBehind       domain.Code = "view_behind"            // X4: the view has not got to Tenure-Min-Position
 	codeLogUnavailable   domain.Code = "log_unavailable"        // try again later, with the same Idempotency-Key
-	codeViewsUnavailable domain.Code = "views_unavailable"      // try again later
+	codeViewsUnavailable domain.Code = "views_unavailable"      // try again later; commands may work
 	codeRebuildRunning   domain.Code = "rebuild_running"        // pause, resume or cancel it
 	codeRebuildNotThere  domain.Code = "rebuild_not_running"    // start one
 	codeBusy             domain.Code = "busy"                   // try again later

@@ -14,14 +14,15 @@ import (
 const etagWait = 250 * time.Millisecond
 
 // waitForView waits until the views have got to a position that a client has
-// asked for; empty for none. It fails with projections.ErrBehind.
+// asked for; empty for none. Either way it waits while the views lack a part of
+// what they held before. It fails with projections.ErrBehind.
 func (a *API) waitForView(ctx context.Context, wanted string) error {
-	if wanted == "" {
-		return nil
-	}
-	position, err := strconv.ParseUint(wanted, 10, 64)
-	if err != nil {
-		return a.malformed("Tenure-Min-Position", "Send the Tenure-Position of a command.")
+	position := uint64(0)
+	if wanted != "" {
+		var err error
+		if position, err = strconv.ParseUint(wanted, 10, 64); err != nil {
+			return a.malformed("Tenure-Min-Position", "Send the Tenure-Position of a command.")
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.config.ViewWait)
 	defer cancel()

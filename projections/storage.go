@@ -47,8 +47,7 @@ type Storage interface {
 // starts from: another projector was there.
 var ErrSuperseded = errors.New("projections: partition was written by another projector")
 
-// ErrUnavailable says that the storage cannot be reached or written now, and may
-// be later.
+// ErrUnavailable says that the storage cannot be reached now, and may be later.
 var ErrUnavailable = errors.New("projections: storage is unavailable")
 
 // Watcher is a Storage that can lose what it has acknowledged, as a server does

@@ -142,9 +142,10 @@ func (x *server) openLog() (err error) {
 	s := x.settings
 	if s.Log != embedded {
 		if x.log, err = esdb.Open(s.Log, esdb.Options{Logger: x.logger}); err != nil {
-			err = fmt.Errorf("setting log: %w", err)
+			return fmt.Errorf("setting log: %w", err)
 		}
-		return err
+		x.log = measuredLog{x.log, x.metrics.onCommit}
+		return nil
 	}
 	if x.log, err = logsqlite.Open(s.file("log.db"), logsqlite.Options{Now: now, OnCommit: x.metrics.onCommit}); err != nil {
 		err = fmt.Errorf("setting data: %s: %w", filepath.Clean(s.Data), err)
@@ -196,7 +197,7 @@ func (x *server) openViews(ctx context.Context) error {
 func (x *server) openSharedViews(ctx context.Context) error {
 	s := x.settings
 	goredis.SetLogger(redisLog{x.logger})
-	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Logger: x.logger})
+	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Prefix: s.ViewsPrefix, Logger: x.logger})
 	if err != nil {
 		return fmt.Errorf("setting views: %w", err)
 	}
@@ -205,10 +206,10 @@ func (x *server) openSharedViews(ctx context.Context) error {
 	if ahead, err := x.ahead(ctx, storage); err != nil {
 		return fmt.Errorf("setting views: %w", err)
 	} else if ahead {
-		return errors.New("setting views: they are of another log than this one, or of a newer copy of it: stop all nodes, empty the Redis, and start again; the views are made from the log")
+		return errors.New("setting views: they are of another log than this one, or of a newer copy of it: stop all nodes, empty the Redis or give another views-prefix, and start again; the views are made from the log")
 	}
-	x.leases = leaseredis.New(storage.Client(), leaseredis.Options{Node: s.Node, Logger: x.logger, Observe: x.metrics.onLease})
-	x.limiter = throttle.NewRedis(storage.Client(), "tenure:", throttle.NewMemory(100_000, now), x.logger)
+	x.leases = leaseredis.New(storage.Client(), leaseredis.Options{Prefix: s.ViewsPrefix, Node: s.Node, Logger: x.logger, Observe: x.metrics.onLease})
+	x.limiter = throttle.NewRedis(storage.Client(), s.ViewsPrefix, throttle.NewMemory(100_000, now), x.logger)
 	return nil
 }
 

@@ -20,13 +20,14 @@ import (
 // settings are those of the server. Each is a flag and an environment variable:
 // --smtp-host is TENURE_SMTP_HOST.
 type settings struct {
-	Listen     string `help:"Address and port to listen on." default:"127.0.0.1:8080"`
-	Data       string `help:"Folder for the log, the views, the outbox and the secret. Created with mode 0700." default:"./data" type:"path"`
-	Log        string `help:"Where events are kept: sqlite, which is log.db in the data folder, or an EventStoreDB such as esdb://host:2113." default:"sqlite" secret:"url"`
-	Views      string `help:"Where lists are kept: sqlite, which is views.db in the data folder, or a Redis such as redis://host:6379/0. Several nodes need one." default:"sqlite" secret:"url"`
-	SecretFile string `help:"File with the secret of the deployment, the same for all nodes. Default: secret.key in the data folder, made with a new log." type:"path"`
-	Node       string `help:"Name of this node in leases and logs. Default: host name and process id."`
-	PublicURL  string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
+	Listen      string `help:"Address and port to listen on." default:"127.0.0.1:8080"`
+	Data        string `help:"Folder for the log, the views, the outbox and the secret. Created with mode 0700." default:"./data" type:"path"`
+	Log         string `help:"Where events are kept: sqlite, which is log.db in the data folder, or an EventStoreDB such as esdb://host:2113." default:"sqlite" secret:"url"`
+	Views       string `help:"Where lists are kept: sqlite, which is views.db in the data folder, or a Redis such as redis://host:6379/0. Several nodes need one." default:"sqlite" secret:"url"`
+	ViewsPrefix string `help:"What all keys in Redis begin with, when several deployments share one." default:"tenure:"`
+	SecretFile  string `help:"File with the secret of the deployment, the same for all nodes. Default: secret.key in the data folder, made with a new log." type:"path"`
+	Node        string `help:"Name of this node in leases and logs. Default: host name and process id."`
+	PublicURL   string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
 
 	SessionLifetime    time.Duration `help:"How long a sign-in lasts." default:"12h"`
 	PasswordMemory     uint32        `help:"Memory that hashing one password takes, in KiB (argon2id m)." default:"19456"`
@@ -101,8 +102,10 @@ func (s *settings) check() error {
 		}
 	}
 	switch {
-	case len(s.Node) > 100 || strings.ContainsFunc(s.Node, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case !visible(s.Node):
 		return bad("node", s.Node, "give 1 to 100 visible ASCII characters")
+	case !visible(s.ViewsPrefix) || strings.ContainsAny(s.ViewsPrefix, "{}"):
+		return bad("views-prefix", s.ViewsPrefix, "give 1 to 100 visible ASCII characters, and no braces")
 	case s.Log != embedded && !strings.Contains(s.Log, "://"):
 		return bad("log", s.Log, "give sqlite, or an address such as esdb://host:2113")
 	case s.Views != embedded && !strings.Contains(s.Views, "://"):
@@ -194,6 +197,11 @@ func (s *settings) hashers() int { return max(2, runtime.GOMAXPROCS(0)) }
 
 func (s *settings) publicURL(address net.Addr) string {
 	return cmp.Or(s.PublicURL, "http://"+address.String())
+}
+
+// visible reports whether a text is 1 to 100 visible ASCII characters.
+func visible(text string) bool {
+	return text != "" && len(text) <= 100 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func bad(name string, value any, advice string) error {

@@ -79,7 +79,7 @@ var (
 	// ErrURL says that Open was given a URL that it cannot use.
 	ErrURL = errors.New("projections/redis: the URL cannot be used; give redis://[user:password@]host:port[/database], with ?addr=host:port for each further node of a cluster, or ?master_name=name for Sentinel; rediss:// is with TLS")
 	// ErrUnavailable says that Redis does not answer, or not at the moment.
-	ErrUnavailable = fmt.Errorf("projections/redis: Redis is not available; see that it runs, and that the address is right and can be reached (%w)", projections.ErrUnavailable)
+	ErrUnavailable = fmt.Errorf("%w: Redis does not answer; see that it runs, and that the address is right and can be reached", projections.ErrUnavailable)
 	// ErrDenied says that Redis refuses the user, the password or a command.
 	ErrDenied = errors.New("projections/redis: Redis refuses access; give a user and a password in the URL that may run scripts, INFO, SCAN, and what reads and writes keys")
 	// ErrUnsupported says that Redis is too old.
