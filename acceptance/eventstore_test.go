@@ -3,8 +3,12 @@ package acceptance
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"testing"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // eventStore is a process that speaks EventStoreDB's protocol, with a folder of
@@ -51,6 +55,27 @@ func (x *eventStore) kill(t *testing.T) {
 	if err := x.end(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// newest are the newest events, for a test that has failed.
+func (x *eventStore) newest(t *testing.T, count int) (events []string) {
+	t.Helper()
+	conn, err := sqlite.OpenConn(filepath.Join(x.folder, "log.db"), sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = sqlitex.Execute(conn, "SELECT types.name, data FROM events JOIN types ON types.id = type ORDER BY position DESC LIMIT ?", &sqlitex.ExecOptions{
+		Args: []any{count},
+		ResultFunc: func(row *sqlite.Stmt) error {
+			events = append(events, row.ColumnText(0)+" "+row.ColumnText(1))
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
 // cut cuts all connections in the middle of whatever they carry.

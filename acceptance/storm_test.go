@@ -41,7 +41,9 @@ func TestNodes_Storm(t *testing.T) {
 		shown := c.snapshots(t)
 		fresh := b.fresh(t, d, mails)
 		is := is.New(t)
-		is.Equal(fresh.everything(t), head) // processes that start over change nothing
+		if after := fresh.everything(t); after != head {
+			t.Errorf("to start processes over has changed something: %s → %s: %v", head, after, d.stores.events.newest(t, 6))
+		}
 		var whole strings.Builder
 		for _, org := range c.orgs {
 			whole.WriteString(snapshotOf(t, fresh.operator(), org))
@@ -172,7 +174,9 @@ func (d *deployment) retrySome(t *testing.T, rng *rand.Rand, most int) int {
 			t.Errorf("%s %s is at %d, and again at %d", c.method, c.path, c.answer.position(), again.position())
 		}
 	}
-	is.New(t).Equal(d.everything(t), before) // nothing happened again
+	if after := d.everything(t); after != before {
+		t.Errorf("to send commands again has changed something: %s → %s: %v", before, after, d.stores.events.newest(t, 6))
+	}
 	return len(all)
 }
 
