@@ -181,3 +181,38 @@ func TestCrash_WhileStarting(t *testing.T) {
 		}
 	})
 }
+
+// TestCrash_StoresKilled kills, under load, what the server keeps its log and its
+// views in, and starts it again.
+func TestCrash_StoresKilled(t *testing.T) {
+	on(t, func(t *testing.T, b backend) {
+		s := b.start(t, withOwnRedis(), expecting(outages...), startMailServer(t, false).option(), withFlags("--log-level", "info"))
+		c := s.newCrowd(t, 16, 4)
+		ledger := &acknowledged{expected: outages}
+		c.after = func(org, name string, r response) { ledger.note(t, name, r) }
+		rng := rand.New(rand.NewPCG(*seed, 4))
+		pause := func() { time.Sleep(time.Duration(500+rng.IntN(1000)) * time.Millisecond) }
+		stop := c.keepRioting(t)
+		for range 2 {
+			pause()
+			s.stores.redis.restart(t)
+			pause()
+			if s.stores.events != nil {
+				s.stores.events.kill(t)
+				s.stores.events.run(t)
+			}
+		}
+		pause()
+		s.works(t)
+		stop()
+
+		eventually(t, "the server is ready", func() bool { return s.anonymous().get("/readyz").done() })
+		c.checkAll(t)
+		ledger.check(t, c)
+		c.settled(t)
+		before := c.snapshots(t)
+		s.rebuild(t)
+		is.New(t).Equal(c.snapshots(t), before)
+		t.Logf("seed %d: %d acknowledged events are in the log; served %s", *seed, len(ledger.events), c.summary())
+	}, onRedis, onCluster)
+}
