@@ -150,9 +150,16 @@ func (a *acknowledged) check(t *testing.T, c *crowd) {
 // settled checks that no process is stuck.
 func (c *crowd) settled(t *testing.T) {
 	t.Helper()
-	eventually(t, "every process has got to the end of the log", func() bool {
+	stuck := ""
+	defer func() {
+		if t.Failed() && stuck != "" {
+			t.Logf("the process %s is stuck", stuck)
+		}
+	}()
+	eventuallyIn(t, time.Minute, "every process has got to the end of the log", func() bool {
 		head := c.everything(t)
-		return stuckProcess(string(ok(t, c.operator().get("/metrics")).body), head) == ""
+		stuck = stuckProcess(string(ok(t, c.operator().get("/metrics")).body), head)
+		return stuck == ""
 	})
 }
 
