@@ -45,8 +45,8 @@ acceptance: ## the rows of the requirements, against the real program
 	$(GO) test -count=1 -timeout 12m ./acceptance/...
 
 .PHONY: soak
-soak: ## 50 kills at random moments under load
-	$(GO) test -count=1 -timeout 20m -run 'TestCrash' ./acceptance/... -kills=50
+soak: ## 50 kills at random moments under load, and a minute of many nodes in a storm
+	$(GO) test -count=1 -timeout 30m -run 'TestCrash|TestNodes_Storm' ./acceptance/... -kills=50 -storm=1m
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for 30 seconds

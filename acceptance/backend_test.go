@@ -33,9 +33,6 @@ var (
 	onServers = backend{name: "esdb+redis", eventStore: true, views: inRedis}
 )
 
-// shared reports whether several nodes can use the stores.
-func (b backend) shared() bool { return b.eventStore && b.views != inFile }
-
 // onEveryBackend runs a test once for each pair, beside other tests.
 func onEveryBackend(t *testing.T, test func(t *testing.T, b backend)) {
 	on(t, test, onFiles, onRedis, onCluster)
@@ -48,10 +45,25 @@ func onTheFolder(t *testing.T, test func(t *testing.T, b backend)) { on(t, test,
 // onManyNodes runs a test on the pairs that several nodes can share.
 func onManyNodes(t *testing.T, test func(t *testing.T, b backend)) { on(t, test, onServers, onCluster) }
 
+// onEveryBackendInTurn is onEveryBackend for tests that keep the machine busy by
+// themselves.
+func onEveryBackendInTurn(t *testing.T, test func(t *testing.T, b backend)) {
+	t.Parallel()
+	for _, b := range []backend{onFiles, onRedis, onCluster} {
+		if b.chosen() {
+			t.Run(b.name, func(t *testing.T) { test(t, b) })
+		}
+	}
+}
+
+func (b backend) chosen() bool {
+	return *pairs == "" || strings.Contains(","+*pairs+",", ","+b.name+",")
+}
+
 func on(t *testing.T, test func(t *testing.T, b backend), all ...backend) {
 	t.Parallel()
 	for _, b := range all {
-		if *pairs != "" && !strings.Contains(","+*pairs+",", ","+b.name+",") {
+		if !b.chosen() {
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) {

@@ -18,12 +18,16 @@ const crowdSize = 64
 // TestConcurrency_RandomCommands has many clients do everything at once against
 // a server that is built with the race detector.
 func TestConcurrency_RandomCommands(t *testing.T) {
-	for name, organizations := range map[string]int{"in one organization": 1, "in 200 organizations": 200} {
+	for name, organizations := range map[string]int{"in one organization": 1, "in 100 organizations": 100} {
 		t.Run(name, func(t *testing.T) {
-			onEveryBackend(t, func(t *testing.T, b backend) {
+			onEveryBackendInTurn(t, func(t *testing.T, b backend) {
 				s := b.start(t, withProgram(programs.race.binary(t)), startMailServer(t, false).option())
 				c := s.newCrowd(t, crowdSize, organizations)
-				c.riot(t, 8*time.Second)
+				for range 5 { // a busy machine takes longer
+					if c.riot(t, 6*time.Second); c.hasDone("invite", "accept", "resend", "revoke") {
+						break
+					}
+				}
 				t.Logf("seed %d: %s", *seed, c.summary())
 				c.mustHaveDone(t, "invite", "accept", "resend", "revoke")
 				c.checkAll(t)
@@ -198,6 +202,12 @@ func (c *crowd) summary() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return fmt.Sprint(c.did)
+}
+
+func (c *crowd) hasDone(names ...string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !slices.ContainsFunc(names, func(name string) bool { return c.did[name] == 0 })
 }
 
 func (c *crowd) mustHaveDone(t *testing.T, names ...string) {

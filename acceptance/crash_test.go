@@ -150,9 +150,16 @@ func (a *acknowledged) check(t *testing.T, c *crowd) {
 // settled checks that no process is stuck.
 func (c *crowd) settled(t *testing.T) {
 	t.Helper()
-	eventually(t, "every process has got to the end of the log", func() bool {
+	stuck := ""
+	defer func() {
+		if t.Failed() && stuck != "" {
+			t.Logf("the process %s is stuck", stuck)
+		}
+	}()
+	eventuallyIn(t, time.Minute, "every process has got to the end of the log", func() bool {
 		head := c.everything(t)
-		return stuckProcess(string(ok(t, c.operator().get("/metrics")).body), head) == ""
+		stuck = stuckProcess(string(ok(t, c.operator().get("/metrics")).body), head)
+		return stuck == ""
 	})
 }
 
@@ -180,4 +187,39 @@ func TestCrash_WhileStarting(t *testing.T) {
 			t.Errorf("the folder holds %d files: %v", len(entries), err)
 		}
 	})
+}
+
+// TestCrash_StoresKilled kills, under load, what the server keeps its log and its
+// views in, and starts it again.
+func TestCrash_StoresKilled(t *testing.T) {
+	on(t, func(t *testing.T, b backend) {
+		s := b.start(t, withOwnRedis(), expecting(outages...), startMailServer(t, false).option(), withFlags("--log-level", "info"))
+		c := s.newCrowd(t, 16, 4)
+		ledger := &acknowledged{expected: outages}
+		c.after = func(org, name string, r response) { ledger.note(t, name, r) }
+		rng := rand.New(rand.NewPCG(*seed, 4))
+		pause := func() { time.Sleep(time.Duration(500+rng.IntN(1000)) * time.Millisecond) }
+		stop := c.keepRioting(t)
+		for range 2 {
+			pause()
+			s.stores.redis.restart(t)
+			pause()
+			if s.stores.events != nil {
+				s.stores.events.kill(t)
+				s.stores.events.run(t)
+			}
+		}
+		pause()
+		s.works(t)
+		stop()
+
+		eventually(t, "the server is ready", func() bool { return s.anonymous().get("/readyz").done() })
+		c.checkAll(t)
+		ledger.check(t, c)
+		c.settled(t)
+		before := c.snapshots(t)
+		s.rebuild(t)
+		is.New(t).Equal(c.snapshots(t), before)
+		t.Logf("seed %d: %d acknowledged events are in the log; served %s", *seed, len(ledger.events), c.summary())
+	}, onRedis, onCluster)
 }

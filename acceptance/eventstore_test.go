@@ -3,8 +3,13 @@ package acceptance
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // eventStore is a process that speaks EventStoreDB's protocol, with a folder of
@@ -51,6 +56,39 @@ func (x *eventStore) kill(t *testing.T) {
 	if err := x.end(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// mayOnlyMail checks that no event is added while something runs, but those of
+// mails: one that could not be sent is tried again after a pause that grows.
+func (x *eventStore) mayOnlyMail(t *testing.T, what string, run func()) {
+	t.Helper()
+	before := len(x.types(t))
+	run()
+	for _, added := range x.types(t)[before:] {
+		if !strings.HasPrefix(added, "mail.") {
+			t.Errorf("%s has added %s", what, added)
+		}
+	}
+}
+
+// types are those of all events.
+func (x *eventStore) types(t *testing.T) (all []string) {
+	t.Helper()
+	conn, err := sqlite.OpenConn(filepath.Join(x.folder, "log.db"), sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = sqlitex.Execute(conn, "SELECT types.name FROM events JOIN types ON types.id = type ORDER BY position", &sqlitex.ExecOptions{
+		ResultFunc: func(row *sqlite.Stmt) error {
+			all = append(all, row.ColumnText(0))
+			return nil
+		},
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("reading %d events: %v", len(all), err)
+	}
+	return all
 }
 
 // cut cuts all connections in the middle of whatever they carry.

@@ -49,6 +49,8 @@ func TestOperations_WrongSettingsAreNamed(t *testing.T) {
 		{"log-level", "--log-level", "loud"},
 		{"log-format", "--log-format", "xml"},
 		{"rate-limits", "--rate-limits", "perhaps"},
+		{"views-prefix", "--views-prefix", "mine{"},
+		{"secret-file", "--log", "esdb://127.0.0.1:2113?tls=false"},
 		{"colour", "--colour", "blue"},
 	} {
 		t.Run(strings.Join(wrong[1:3], " "), func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -75,14 +74,6 @@ func (p *process) end(sig syscall.Signal) error {
 	case <-time.After(patience):
 		return errors.New("the process does not end")
 	}
-}
-
-// says waits until the program has said a line count times.
-func (p *process) says(t *testing.T, line string, count int) {
-	t.Helper()
-	eventually(t, "the process says "+line, func() bool {
-		return strings.Count("\n"+string(p.said.bytes()), "\n"+line) >= count
-	})
 }
 
 // guard ends all programs that the tests have started when the tests end,

@@ -10,7 +10,7 @@ import (
 
 // TestConcurrency_Races has requests that exclude each other arrive at once.
 func TestConcurrency_Races(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onEveryBackendInTurn(t, func(t *testing.T, b backend) {
 		s := b.start(t, withProgram(programs.race.binary(t)), startMailServer(t, false).option())
 		c := s.newCast(t)
 

@@ -87,6 +87,12 @@ func TestX11_DryRun(t *testing.T) {
 // nothing is on its way. Mails that are due are looked for every 200 ms.
 func (s *server) everything(t *testing.T) string {
 	t.Helper()
+	return s.unchangedFor(t, 700*time.Millisecond)
+}
+
+// unchangedFor waits until nothing has changed for a while.
+func (s *server) unchangedFor(t *testing.T, d time.Duration) string {
+	t.Helper()
 	var head string
 	changed := time.Now()
 	eventually(t, "nothing is on its way", func() bool {
@@ -97,7 +103,7 @@ func (s *server) everything(t *testing.T) string {
 		if p.Items[0].Head != head || p.Items[0].Position != head {
 			head, changed = p.Items[0].Head, time.Now()
 		}
-		return time.Since(changed) > 400*time.Millisecond
+		return time.Since(changed) > d
 	})
 	return head
 }

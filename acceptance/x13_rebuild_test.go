@@ -168,7 +168,7 @@ func TestX13_Rebuild(t *testing.T) {
 				guest := unique("guest")
 				ok(t, c.owner.invite(c.org, guest+"@example.com", guest, "USER"))
 				is.Equal(len(c.admin.invitations(t, c.org, "?q="+guest)), 1)
-				role := []string{"VIEWER", "USER"}[commands%2]
+				role := []string{"USER", "VIEWER"}[commands%2]
 				ok(t, c.owner.changeRole(c.org, c.user, role))
 				is.Equal(c.admin.roleOf(t, c.org, c.user), role)
 				is.Equal(all[membershipDoc](t, c.user.client, "/v1/me/organizations")[0].Roles, []string{role})

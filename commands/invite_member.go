@@ -86,7 +86,9 @@ func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organizatio
 	if err != nil || !ended {
 		return receipt, err
 	}
-	return c.SettleInvitation(ctx, r, e.InvitationID)
+	// What that does is no part of the answer: sent again, it would not be there.
+	settled, err := c.SettleInvitation(ctx, r, e.InvitationID)
+	return receipt.later(settled.Position), err
 }
 
 // invitationOf finds an invitation of the organization; it fails with

@@ -58,8 +58,8 @@ func (p *Projector) storedComplete(ctx context.Context) (eventstore.Position, er
 	return at[0], nil
 }
 
-// readComplete reads the record, and the end of the log. Where there is none the views were never complete,
-// and have to get to the end of the log first.
+// readComplete reads the record, and the end of the log. Where there is none the
+// views were never complete, and have to get to the end of the log first.
 func (p *Projector) readComplete(ctx context.Context) (complete, head eventstore.Position, err error) {
 	if complete, err = p.storedComplete(ctx); err != nil {
 		return 0, 0, err
@@ -75,12 +75,38 @@ func (p *Projector) readComplete(ctx context.Context) (complete, head eventstore
 	return complete, head, nil
 }
 
+// beginComplete takes the record back to where a run starts. A partition may be
+// ahead of that, but another one may have lost what came after it, and who reads
+// at other nodes has to wait as well until it is there again.
+//
+// Killed before it gets to where the record was, the next run does the same, from
+// where that one has got to.
+func (p *Projector) beginComplete(ctx context.Context, complete, start eventstore.Position) error {
+	p.saving.Lock()
+	defer p.saving.Unlock()
+	p.saved = complete
+	if start >= complete {
+		return p.saveCompleteLocked(ctx, start)
+	}
+	err := p.storage.Apply(ctx, []Batch{{View: completeView, Changes: []Change{{Partition: completePartition, From: complete, To: start}}}})
+	if err != nil {
+		return failed(ClassStorage, err)
+	}
+	p.saved = start
+	return nil
+}
+
 // saveComplete records that the views are complete up to a position, once they
 // are no less than they were. It fails with ErrSuperseded when the record is not
 // where this projector knows it to be.
 func (p *Projector) saveComplete(ctx context.Context, position eventstore.Position) error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
+	return p.saveCompleteLocked(ctx, position)
+}
+
+// saveCompleteLocked is saveComplete for one who holds saving.
+func (p *Projector) saveCompleteLocked(ctx context.Context, position eventstore.Position) error {
 	if position < p.complete.required() || position <= p.saved {
 		return nil
 	}

@@ -98,6 +98,44 @@ func TestAStorageThatIsEmptiedIsFilledAgainWithoutARestart(t *testing.T) {
 	f.is.Equal(f.members(r), 101)
 }
 
+// A part of the storage can be lost while the record of completeness is not: one
+// server of a cluster, or a view that is new in this version. Readers at all nodes
+// wait until it is there again.
+func TestReadsAtAllNodesWaitWhileOneViewIsFilledAgain(t *testing.T) {
+	f := newFixture(t)
+	f.append(activated())
+	f.append(joined(1, "Ada"))
+	f.reader()
+	f.is.NoErr(f.views.Drop(t.Context(), "members.v1"))
+
+	other := f.projector()
+	go func() { _ = other.Watch(t.Context()) }()
+	f.is.NoErr(other.Wait(patience(t), f.head)) // nobody has noticed yet
+	begun, gate := make(chan struct{}), make(chan struct{})
+	decode := codec.New().Decode
+	var once sync.Once
+	p, _ := f.run(func(r eventstore.Recorded) (codec.Envelope, error) {
+		once.Do(func() { close(begun) })
+		select {
+		case <-gate:
+		case <-t.Context().Done():
+		}
+		return decode(r)
+	}, projections.Views())
+	<-begun
+	eventually(t, other, func(s projections.State) bool { return s.Position < f.head })
+	for _, node := range []*projections.Projector{p, other} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		f.is.True(errors.Is(node.Wait(ctx, f.head), projections.ErrBehind))
+	}
+	close(gate)
+	for _, node := range []*projections.Projector{p, other} {
+		f.is.NoErr(node.Wait(patience(t), f.head))
+		f.is.Equal(f.members(node.Reader(0)), 2)
+	}
+}
+
 // Nobody is shown views that lack a part of what they held.
 func TestReadsWaitWhileViewsAreFilledAgain(t *testing.T) {
 	f := newFixture(t)

@@ -120,12 +120,11 @@ func (f *follower) resume(ctx context.Context) (start eventstore.Position, err e
 		start = min(start, stored)
 	}
 	f.reached.Store(uint64(start))
-	f.began(start, complete < f.complete.required())
+	f.began(start, start < complete || complete < f.complete.required())
 	if f.options.beside {
 		return start, nil
 	}
-	f.Projector.saved = complete
-	return start, f.saveComplete(ctx, start)
+	return start, f.beginComplete(ctx, complete, start)
 }
 
 func (f *follower) decodeAll(ctx context.Context, subscription eventstore.Subscription) error {
