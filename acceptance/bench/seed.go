@@ -40,6 +40,9 @@ type seededOrganization struct {
 func seed(ctx context.Context, dir string, churn int, sizes ...int) (*seeded, error) {
 	secret := make([]byte, token.MinKeyBytes)
 	rand.Read(secret)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(filepath.Join(dir, "secret.key"), []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
 		return nil, err
 	}
