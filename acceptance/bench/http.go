@@ -32,6 +32,7 @@ func start(program string, args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
+	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func start(program string, args ...string) (*child, error) {
 				for lines.Scan() {
 				}
 			}()
-			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 256, MaxIdemponentCallAttempts: 1}}, nil
+			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxIdemponentCallAttempts: 1}}, nil
 		}
 	}
 	return nil, errors.Join(errors.New("the server did not say where it listens"), cmd.Wait())
@@ -116,12 +117,14 @@ func (c *child) load(connections, status int, make request) (float64, error) {
 type tenant struct {
 	*child
 	*seeded
-	invited atomic.Int64
+	invited, asked atomic.Int64
 }
 
-// serve starts the server on a seeded folder, and waits until its views are there.
-func serve(binary string, s *seeded) (*tenant, error) {
-	c, err := start(binary, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error", "--open-metrics", "--profile-listen", *profiles)
+// serve starts the server on a seeded folder with further arguments, and waits
+// until its views are there.
+func serve(binary string, s *seeded, args ...string) (*tenant, error) {
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error", "--open-metrics", "--profile-listen", *profiles}, args...)
+	c, err := start(binary, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +203,20 @@ func (t *tenant) members(o seededOrganization) request {
 	return t.plain("/v1/organizations/" + string(o.id) + "/members?limit=50")
 }
 
-// pages asks for a page with a search that no other request has had, so that
-// none is answered from memory.
+// searches asks for a page with a search that no other request has had, so that
+// none is answered from memory: the same words are written in another way.
 func (t *tenant) searches(o seededOrganization) request {
 	return func(r *fasthttp.Request, connection, n int) {
-		t.plain(fmt.Sprintf("/v1/organizations/%s/members?limit=50&q=member%d", o.id, (connection*7919+n)%len(o.members)+1))(r, connection, n)
+		asked := int(t.asked.Add(1))
+		way := asked / len(o.members)
+		word := []byte("member")
+		for i := range word {
+			if way>>i&1 == 1 {
+				word[i] -= 'a' - 'A'
+			}
+		}
+		spaces := strings.Repeat("+", way>>len(word)%180)
+		t.plain(fmt.Sprintf("/v1/organizations/%s/members?limit=50&q=%s%d%s", o.id, word, asked%len(o.members)+1, spaces))(r, connection, n)
 	}
 }
 

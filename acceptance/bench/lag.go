@@ -51,7 +51,8 @@ func lagOf(name, binary string, data *seeded, args ...string) error {
 	}
 	defer t.stop()
 	o := data.orgs[0]
-	busiest := func() (float64, error) { return t.load(64, 200, t.turnRoles(o)) }
+	change := t.turnRoles(o)
+	busiest := func() (float64, error) { return t.load(64, 200, change) }
 	if err := warm(busiest); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func lagOf(name, binary string, data *seeded, args ...string) error {
 		if err := t.idle(); err != nil {
 			return err
 		}
-		l, err := t.lag(o, share*capacity[0])
+		l, err := t.lag(o, change, share*capacity[0])
 		if err != nil {
 			return err
 		}
@@ -85,11 +86,11 @@ type lags struct {
 // answered, for as long as all rounds of another load last. Some are followed by
 // a read of the member that waits for the command's position, and by the same
 // read again.
-func (t *tenant) lag(o seededOrganization, rate float64) (l lags, err error) {
+func (t *tenant) lag(o seededOrganization, change request, rate float64) (l lags, err error) {
 	var mu sync.Mutex
 	var failed atomic.Pointer[error]
 	var all sync.WaitGroup
-	change, every := t.turnRoles(o), max(1, int(rate/sampled))
+	every := max(1, int(rate/sampled))
 	duration := time.Duration(*rounds) * *window
 	begin := time.Now()
 	n := 0
@@ -155,19 +156,13 @@ func (t *tenant) member(o seededOrganization, n int, position string) request {
 	}
 }
 
-// turnRoles gives the member of a connection the role that it has not.
+// turnRoles gives the member of a connection the role that it has not; members
+// begin as seeded.
 func (t *tenant) turnRoles(o seededOrganization) request {
-	return func(r *fasthttp.Request, connection, n int) {
-		member := connection % len(o.members)
-		t.turnsMu.Lock()
-		t.turns[member] = !t.turns[member]
-		turned := t.turns[member]
-		t.turnsMu.Unlock()
-		role := 0
-		if turned {
-			role = 1
-		}
-		t.changeRoles(o)(r, connection, role)
+	turns := make([]atomic.Int64, len(o.members))
+	change := t.changeRoles(o)
+	return func(r *fasthttp.Request, connection, _ int) {
+		change(r, connection, int(turns[connection%len(turns)].Add(1)))
 	}
 }
 

@@ -20,7 +20,6 @@ import (
 // benchRedis compares what the views cost in Redis with a plain client that sends
 // the same commands, recorded before, and reads the same replies.
 func benchRedis(ctx context.Context, dir string) error {
-	goredis.SetLogger(silent{}) // a server that starts refuses connections
 	server, err := redistest.Start(dir)
 	if err != nil {
 		return err
