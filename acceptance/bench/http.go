@@ -43,7 +43,7 @@ func start(program string, args ...string) (*child, error) {
 				for lines.Scan() {
 				}
 			}()
-			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxIdemponentCallAttempts: 1}}, nil
+			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxConnWaitTimeout: time.Minute, MaxIdemponentCallAttempts: 1}}, nil
 		}
 	}
 	return nil, errors.Join(errors.New("the server did not say where it listens"), cmd.Wait())
