@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,7 +31,8 @@ func start(program string, args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stderr = os.Stderr
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,8 @@ func start(program string, args ...string) (*child, error) {
 			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxConnWaitTimeout: time.Minute, MaxIdemponentCallAttempts: 1}}, nil
 		}
 	}
-	return nil, errors.Join(errors.New("the server did not say where it listens"), cmd.Wait())
+	err = cmd.Wait()
+	return nil, fmt.Errorf("the server did not say where it listens: %w\n%s", err, complaints.String())
 }
 
 func (c *child) stop() {
@@ -249,7 +250,7 @@ func benchHTTP(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	data, err := seed(ctx, dir, 0, 1000)
+	data, err := seedServed(ctx, dir, 1000)
 	if err != nil {
 		return err
 	}
@@ -322,7 +323,7 @@ func benchSize(ctx context.Context, dir string) error {
 		return err
 	}
 	sizes := []int{10, 1000, *members}
-	data, err := seed(ctx, dir, 0, sizes...)
+	data, err := seedServed(ctx, dir, sizes...)
 	if err != nil {
 		return err
 	}

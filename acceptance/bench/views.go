@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,8 +42,12 @@ func benchViews(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if other, err := shared.get(shared.members(o)); err != nil || other != page {
-		return fmt.Errorf("the page from Redis is another one: %w", err)
+	other, err := shared.get(shared.members(o))
+	if err == nil && other != page {
+		err = errors.New("the page from Redis is another one")
+	}
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -77,7 +82,7 @@ func benchViews(ctx context.Context, dir string) error {
 
 // seedTwice seeds two folders with the same log.
 func seedTwice(ctx context.Context, dir string, sizes ...int) (first, second *seeded, err error) {
-	if first, err = seed(ctx, filepath.Join(dir, "first"), 0, sizes...); err != nil {
+	if first, err = seedServed(ctx, filepath.Join(dir, "first"), sizes...); err != nil {
 		return nil, nil, err
 	}
 	other := *first
