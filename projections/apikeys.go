@@ -36,12 +36,12 @@ func (r *Reader) APIKey(ctx context.Context, id domain.APIKeyID) ([]byte, error)
 
 // APIKeys returns a page. It fails with CodeInvalid.
 func (r *Reader) APIKeys(ctx context.Context, q APIKeysQuery) (Page, error) {
-	return r.cached(ctx, apiKeysView, apiKeysPartition, q, func() (Page, error) {
+	return r.cached(ctx, apiKeysView, apiKeysPartition, q, func(storage Storage) (Page, error) {
 		s := scan{
 			view: apiKeysView, partition: apiKeysPartition, index: "created_at", descending: true,
 			cursor: q.Cursor, limit: q.Limit,
 		}
-		return s.page(ctx, r.storage)
+		return s.page(ctx, storage)
 	})
 }
 

@@ -62,6 +62,69 @@ func TestPagesInMemoryAreNeverOld(t *testing.T) {
 	}
 }
 
+// A page that is read while its partition changes is not kept: it can be older
+// than where the partition is at its end.
+func TestAPageOfTwoInstantsIsNotKept(t *testing.T) {
+	f := newFixture(t)
+	f.append(activated(), renamed(0, "Ada Owner"))
+	for n := range 10 {
+		f.append(joined(n+1, "Ada"))
+	}
+	p, _ := f.run(codec.New().Decode, projections.Views())
+	f.is.NoErr(p.Wait(patience(t), f.head))
+	storage := &observed{Storage: f.views}
+	r := projections.NewReader(storage, 1<<20)
+	storage.afterRange = func() {
+		if storage.ranges == 1 {
+			f.is.NoErr(p.Wait(patience(t), f.append(renamed(0, "Ada Changed"))))
+		}
+	}
+	q := projections.MembersQuery{Organization: org, Q: "ada", Role: "OWNER", Limit: 2}
+	page, err := r.Members(t.Context(), q)
+	f.is.NoErr(err)
+	f.is.True(storage.ranges > 1)
+	f.is.True(strings.Contains(string(page.JSON()), "Ada Owner"))
+	page, err = r.Members(t.Context(), q)
+	f.is.NoErr(err)
+	f.is.True(strings.Contains(string(page.JSON()), "Ada Changed"))
+}
+
+// Each question is a way to the storage and back: a page costs one that is not in
+// memory, and one that is.
+func TestAPageCostsOneQuestion(t *testing.T) {
+	f := newFixture(t)
+	f.append(activated())
+	f.reader()
+	storage := &observed{Storage: f.views}
+	r := projections.NewReader(storage, 1<<20)
+	for asked := range 3 {
+		_, err := r.Members(t.Context(), projections.MembersQuery{Organization: org})
+		f.is.NoErr(err)
+		f.is.Equal(storage.ranges, 1)
+		f.is.Equal(storage.positions, asked)
+	}
+}
+
+// observed counts what is asked of a storage.
+type observed struct {
+	projections.Storage
+	ranges, positions int
+	afterRange        func()
+}
+
+func (s *observed) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, eventstore.Position, error) {
+	rows, at, err := s.Storage.Range(ctx, view, q)
+	if s.ranges++; s.afterRange != nil {
+		s.afterRange()
+	}
+	return rows, at, err
+}
+
+func (s *observed) Positions(ctx context.Context, view string, partitions []string) ([]eventstore.Position, error) {
+	s.positions++
+	return s.Storage.Positions(ctx, view, partitions)
+}
+
 func nameInList(r *projections.Reader) (int, error) {
 	page, err := r.Members(context.Background(), projections.MembersQuery{Organization: org})
 	if err != nil {

@@ -43,7 +43,7 @@ func (s *fragile) now() projections.Storage {
 func (s *fragile) Documents(ctx context.Context, view string, keys []projections.Key) ([][]byte, error) {
 	return s.now().Documents(ctx, view, keys)
 }
-func (s *fragile) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, error) {
+func (s *fragile) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, eventstore.Position, error) {
 	return s.now().Range(ctx, view, q)
 }
 func (s *fragile) Positions(ctx context.Context, view string, partitions []string) ([]eventstore.Position, error) {
@@ -237,7 +237,7 @@ func (f *fixture) dump(views projections.Storage) []string {
 	for _, view := range []string{"members.v1", "organizations.v1", "timeline.v1"} {
 		var after projections.Place
 		for {
-			rows, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), After: after, Limit: 100})
+			rows, _, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), After: after, Limit: 100})
 			f.is.NoErr(err)
 			for _, row := range rows {
 				all = append(all, view+" "+row.ID+" "+string(row.Body))

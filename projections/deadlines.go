@@ -73,7 +73,7 @@ func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limi
 	if limit < 1 || limit > maxDue {
 		return nil, domain.Invalid("limit", "Give a number from 1 to 1000.")
 	}
-	rows, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
+	rows, _, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limi
 // NextDue is when the most urgent deadline of a kind is due, also if that time
 // has come; ok is false if there is none.
 func (r *Reader) NextDue(ctx context.Context, kind DeadlineKind) (due time.Time, ok bool, err error) {
-	rows, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: 1})
+	rows, _, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: 1})
 	if err != nil || len(rows) == 0 {
 		return time.Time{}, false, err
 	}

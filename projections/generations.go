@@ -162,7 +162,7 @@ func (s served) Documents(ctx context.Context, view string, keys []Key) ([][]byt
 }
 
 // Range implements Storage.
-func (s served) Range(ctx context.Context, view string, q RangeQuery) ([]Row, error) {
+func (s served) Range(ctx context.Context, view string, q RangeQuery) ([]Row, eventstore.Position, error) {
 	return s.Storage.Range(ctx, s.generations.serving(view), q)
 }
 

@@ -49,12 +49,12 @@ func (r *Reader) Invitation(ctx context.Context, org domain.OrganizationID, id d
 // Invitations returns a page. It fails with CodeInvalid. A page of a search can
 // be short and still have a cursor.
 func (r *Reader) Invitations(ctx context.Context, q InvitationsQuery) (Page, error) {
-	return r.cached(ctx, invitationsView, string(q.Organization), q, func() (Page, error) {
+	return r.cached(ctx, invitationsView, string(q.Organization), q, func(storage Storage) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
 		}
-		return s.page(ctx, r.storage)
+		return s.page(ctx, storage)
 	})
 }
 

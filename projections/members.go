@@ -49,12 +49,12 @@ func (r *Reader) Member(ctx context.Context, org domain.OrganizationID, id domai
 // Members returns a page. It fails with CodeInvalid. A page of a search with a
 // role, or for several words, can be short and still have a cursor.
 func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
-	return r.cached(ctx, membersView, string(q.Organization), q, func() (Page, error) {
+	return r.cached(ctx, membersView, string(q.Organization), q, func(storage Storage) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
 		}
-		return s.page(ctx, r.storage)
+		return s.page(ctx, storage)
 	})
 }
 

@@ -57,8 +57,8 @@ func newPage(items [][]byte, next string) Page {
 }
 
 // pageCache holds pages as long as their partition does not change. A page is
-// kept with the position that its partition had before the page was read, so it
-// is never older than that; the partition's next change makes it useless.
+// kept with a position that its partition had when the page was read, or before,
+// so it is never older than that; the partition's next change makes it useless.
 type pageCache struct {
 	mu    sync.Mutex
 	pages *simplelru.LRU[pageKey, cachedPage]
@@ -89,11 +89,10 @@ func newPageCache(limit int) *pageCache {
 	return c
 }
 
-func (c *pageCache) get(key pageKey, at eventstore.Position) (Page, bool) {
+func (c *pageCache) get(key pageKey) (cachedPage, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, ok := c.pages.Get(key)
-	return p.Page, ok && p.position == at
+	return c.pages.Get(key)
 }
 
 func (c *pageCache) put(key pageKey, p Page, at eventstore.Position) {

@@ -41,27 +41,46 @@ func (r *Reader) document(ctx context.Context, view string, key Key, title, mess
 
 // cached answers a query with the page in memory if the partition is where it
 // was when that page was read, and with fill otherwise. All that fill reads
-// must be of the partition.
-func (r *Reader) cached(ctx context.Context, view, partition string, query any, fill func() (Page, error)) (Page, error) {
-	at, err := r.position(ctx, view, partition)
-	if err != nil {
-		return Page{}, err
-	}
+// must be ranges of the partition.
+func (r *Reader) cached(ctx context.Context, view, partition string, query any, fill func(Storage) (Page, error)) (Page, error) {
 	key := pageKey{view: r.storage.generations.serving(view), partition: partition, query: query}
-	if page, ok := r.pages.get(key, at); ok {
-		return page, nil
+	if page, ok := r.pages.get(key); ok {
+		at, err := r.position(ctx, view, partition)
+		if err != nil {
+			return Page{}, err
+		}
+		if at == page.position {
+			return page.Page, nil
+		}
 	}
-	page, err := fill()
+	w := witness{Storage: r.storage}
+	page, err := fill(&w)
 	if err != nil {
 		return Page{}, err
 	}
-	// The position was read first, so the page is not older than it says. One
-	// that was read during a change is not kept, nor is one of a partition that
-	// was never written: anybody can ask for those.
-	if after, err := r.position(ctx, view, partition); err == nil && after == at && at > 0 {
-		r.pages.put(key, page, at)
+	// The page is not older than the position says. One that was read during a
+	// change is not kept, nor is one of a partition that was never written:
+	// anybody can ask for those.
+	if w.at > 0 && !w.moved {
+		r.pages.put(key, page, w.at)
 	}
 	return page, nil
+}
+
+// witness sees at which position of a partition ranges are read.
+type witness struct {
+	Storage
+	at    eventstore.Position
+	asked bool
+	moved bool // not all were at the same
+}
+
+// Range implements Storage.
+func (w *witness) Range(ctx context.Context, view string, q RangeQuery) ([]Row, eventstore.Position, error) {
+	rows, at, err := w.Storage.Range(ctx, view, q)
+	w.moved = w.moved || w.asked && at != w.at
+	w.at, w.asked = at, true
+	return rows, at, err
 }
 
 func (r *Reader) position(ctx context.Context, view, partition string) (eventstore.Position, error) {

@@ -84,7 +84,7 @@ func TestAViewIsRebuiltWhileTheOldOneServes(t *testing.T) {
 	serving := served(f.t, p)
 	f.is.Equal(f.dumpOf("members.v1@1", f.views), f.dumpOf("members.v1", f.rebuilt()))
 	f.is.Equal(serving["members.v1"], 1)
-	rows, err := f.views.Range(t.Context(), "members.v1", projections.RangeQuery{Partition: string(org), Limit: 1})
+	rows, _, err := f.views.Range(t.Context(), "members.v1", projections.RangeQuery{Partition: string(org), Limit: 1})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0) // the generation before is gone
 }
@@ -104,7 +104,7 @@ func served(t testing.TB, p *projections.Projector) map[string]int {
 func (f *fixture) dumpOf(view string, views projections.Storage) []string {
 	f.t.Helper()
 	var all []string
-	rows, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), Index: "active.display_name", Limit: 10000})
+	rows, _, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), Index: "active.display_name", Limit: 10000})
 	f.is.NoErr(err)
 	for _, row := range rows {
 		all = append(all, row.Sort+" "+row.ID+" "+string(row.Body))
@@ -135,7 +135,7 @@ func TestARebuildIsPausedResumedAndCancelled(t *testing.T) {
 	f.is.NoErr(p.CancelRebuild(t.Context(), "timeline"))
 	f.until(p, "timeline.v1", projections.PhaseNone)
 	f.is.Equal(f.rebuild(p, "timeline.v1").Generation, 0)
-	rows, err := f.views.Range(t.Context(), "timeline.v1@1", projections.RangeQuery{Partition: string(org), Limit: 1})
+	rows, _, err := f.views.Range(t.Context(), "timeline.v1@1", projections.RangeQuery{Partition: string(org), Limit: 1})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0)
 

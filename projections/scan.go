@@ -70,7 +70,7 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 	const most = 256  // rows at a time
 	want := limit + 1 // one more than needed tells whether there is more
 	for seen := 0; seen < scanRows; {
-		rows, err := storage.Range(ctx, s.view, RangeQuery{
+		rows, _, err := storage.Range(ctx, s.view, RangeQuery{
 			Partition: s.partition, Index: s.index, Prefix: s.prefix, After: after, Descending: s.descending, Limit: want,
 		})
 		if err != nil {

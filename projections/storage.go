@@ -14,9 +14,10 @@ type Storage interface {
 	// nil stands for one that is not there.
 	Documents(ctx context.Context, view string, keys []Key) ([][]byte, error)
 
-	// Range returns a stretch of an index together with the documents. All rows
-	// are of one instant.
-	Range(ctx context.Context, view string, q RangeQuery) ([]Row, error)
+	// Range returns a stretch of an index together with the documents, and the
+	// position of the partition. All rows are of one instant, at which the
+	// partition was at that position or a later one.
+	Range(ctx context.Context, view string, q RangeQuery) ([]Row, eventstore.Position, error)
 
 	// Positions returns the positions of partitions in the order of their
 	// names; zero stands for one that was never written.

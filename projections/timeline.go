@@ -48,17 +48,17 @@ const clockSkew = 5 * time.Minute
 // Timeline returns a page. It fails with CodeInvalid. A page with a type can be
 // short and still have a cursor.
 func (r *Reader) Timeline(ctx context.Context, q TimelineQuery) (Page, error) {
-	return r.cached(ctx, timelineView, string(q.Organization), q, func() (Page, error) {
+	return r.cached(ctx, timelineView, string(q.Organization), q, func(storage Storage) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
 		}
 		if s.cursor == "" {
-			if s.from, err = q.start(ctx, s, r.storage); err != nil {
+			if s.from, err = q.start(ctx, s, storage); err != nil {
 				return Page{}, err
 			}
 		}
-		return s.page(ctx, r.storage)
+		return s.page(ctx, storage)
 	})
 }
 
@@ -119,7 +119,7 @@ func (q TimelineQuery) start(ctx context.Context, s scan, storage Storage) (Plac
 		return Place{}, nil
 	}
 	probe := RangeQuery{Partition: s.partition, Index: s.index, Prefix: s.prefix, Limit: 1, Descending: true}
-	newest, err := storage.Range(ctx, s.view, probe)
+	newest, _, err := storage.Range(ctx, s.view, probe)
 	if err != nil || len(newest) == 0 {
 		return Place{}, err
 	}
@@ -133,7 +133,7 @@ func (q TimelineQuery) start(ctx context.Context, s scan, storage Storage) (Plac
 	for low < high {
 		middle := low + (high-low)/2
 		probe.After = q.place(middle)
-		rows, err := storage.Range(ctx, s.view, probe)
+		rows, _, err := storage.Range(ctx, s.view, probe)
 		if err != nil {
 			return Place{}, err
 		}

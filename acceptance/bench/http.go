@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,6 +31,8 @@ func start(program string, args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -42,10 +43,11 @@ func start(program string, args ...string) (*child, error) {
 				for lines.Scan() {
 				}
 			}()
-			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 256, MaxIdemponentCallAttempts: 1}}, nil
+			return &child{cmd: cmd, client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxConnWaitTimeout: time.Minute, MaxIdemponentCallAttempts: 1}}, nil
 		}
 	}
-	return nil, errors.Join(errors.New("the server did not say where it listens"), cmd.Wait())
+	err = cmd.Wait()
+	return nil, fmt.Errorf("the server did not say where it listens: %w\n%s", err, complaints.String())
 }
 
 func (c *child) stop() {
@@ -116,12 +118,14 @@ func (c *child) load(connections, status int, make request) (float64, error) {
 type tenant struct {
 	*child
 	*seeded
-	invited atomic.Int64
+	invited, asked atomic.Int64
 }
 
-// serve starts the server on a seeded folder, and waits until its views are there.
-func serve(binary string, s *seeded) (*tenant, error) {
-	c, err := start(binary, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error", "--open-metrics", "--profile-listen", *profiles)
+// serve starts the server on a seeded folder with further arguments, and waits
+// until its views are there.
+func serve(binary string, s *seeded, args ...string) (*tenant, error) {
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--rate-limits", "off", "--log-level", "error", "--open-metrics", "--profile-listen", *profiles}, args...)
+	c, err := start(binary, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +204,20 @@ func (t *tenant) members(o seededOrganization) request {
 	return t.plain("/v1/organizations/" + string(o.id) + "/members?limit=50")
 }
 
-// pages asks for a page with a search that no other request has had, so that
-// none is answered from memory.
+// searches asks for a page with a search that no other request has had, so that
+// none is answered from memory: the same words are written in another way.
 func (t *tenant) searches(o seededOrganization) request {
 	return func(r *fasthttp.Request, connection, n int) {
-		t.plain(fmt.Sprintf("/v1/organizations/%s/members?limit=50&q=member%d", o.id, (connection*7919+n)%len(o.members)+1))(r, connection, n)
+		asked := int(t.asked.Add(1))
+		way := asked / len(o.members)
+		word := []byte("member")
+		for i := range word {
+			if way>>i&1 == 1 {
+				word[i] -= 'a' - 'A'
+			}
+		}
+		spaces := strings.Repeat("+", way>>len(word)%180)
+		t.plain(fmt.Sprintf("/v1/organizations/%s/members?limit=50&q=%s%d%s", o.id, word, asked%len(o.members)+1, spaces))(r, connection, n)
 	}
 }
 
@@ -237,7 +250,7 @@ func benchHTTP(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	data, err := seed(ctx, dir, 0, 1000)
+	data, err := seedServed(ctx, dir, 1000)
 	if err != nil {
 		return err
 	}
@@ -310,7 +323,7 @@ func benchSize(ctx context.Context, dir string) error {
 		return err
 	}
 	sizes := []int{10, 1000, *members}
-	data, err := seed(ctx, dir, 0, sizes...)
+	data, err := seedServed(ctx, dir, sizes...)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@
 // gives without Tenure, measured in turn with it.
 //
 //	go run ./acceptance/bench                 everything, some minutes
-//	go run ./acceptance/bench -only log,http  some sections: log, http, size, rebuild
+//	go run ./acceptance/bench -only log,http  some sections: log, http, size, rebuild, redis, lag, views
 package main
 
 import (
@@ -17,10 +17,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 var (
-	only     = flag.String("only", "log,http,size,rebuild", "sections to run")
+	only     = flag.String("only", "log,http,size,rebuild,redis,lag,views", "sections to run")
 	rounds   = flag.Int("rounds", 5, "rounds of which the median is printed")
 	window   = flag.Duration("window", time.Second, "how long one round of a load lasts")
 	warmUp   = flag.Duration("warm-up", 10*time.Second, "how long writes run before they are measured")
@@ -48,11 +50,12 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	fmt.Printf("%s, %d cores, %s, medians of %d rounds\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, *rounds)
+	goredis.SetLogger(silent{}) // a Redis that starts refuses connections
 	ctx := context.Background()
 	sections := []struct {
 		name string
 		run  func(context.Context, string) error
-	}{{"log", benchLog}, {"http", benchHTTP}, {"size", benchSize}, {"rebuild", benchRebuild}}
+	}{{"log", benchLog}, {"http", benchHTTP}, {"size", benchSize}, {"rebuild", benchRebuild}, {"redis", benchRedis}, {"lag", benchLag}, {"views", benchViews}}
 	for _, s := range sections {
 		if !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue

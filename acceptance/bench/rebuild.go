@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,20 +21,12 @@ import (
 
 // benchRebuild compares replay and rebuild with the scan of the log.
 func benchRebuild(ctx context.Context, dir string) error {
-	sizes := make([]int, 200)
-	for i := range sizes {
-		sizes[i] = 100
-	}
-	data, err := seed(ctx, dir, 4, append(sizes, 10_000)...)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(dir, "log.db")
-	store, err := sqlite.Open(path, sqlite.Options{RecentEvents: 1})
+	data, store, err := seedLog(ctx, dir, 4, manySizes()...)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
+	path := filepath.Join(dir, "log.db")
 	m, err := measure(
 		func() (float64, error) { return rawScan(path) },
 		func() (float64, error) { return decoded(ctx, store, func(codec.Envelope) {}) },
@@ -49,6 +42,19 @@ func benchRebuild(ctx context.Context, dir string) error {
 	row("%-44s %10.0f events/s   %.2f of the scan, %.2f of decoding", "replay: every aggregate folded", m[2], m[2]/m[0], m[2]/m[1])
 	row("%-44s %10.0f events/s   %.2f of the scan, %.2f of decoding", "rebuild: every view, on disk", m[3], m[3]/m[0], m[3]/m[1])
 	return nil
+}
+
+// manySizes are those of 200 organizations of 100 members and one of 10,000.
+func manySizes() []int { return append(slices.Repeat([]int{100}, 200), 10_000) }
+
+// seedLog seeds a folder and opens its log.
+func seedLog(ctx context.Context, dir string, churn int, sizes ...int) (*seeded, *sqlite.Store, error) {
+	data, err := seed(ctx, dir, churn, sizes...)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlite.Open(filepath.Join(dir, "log.db"), sqlite.Options{RecentEvents: 1})
+	return data, store, err
 }
 
 // rawScan reads all rows with the driver alone.
@@ -121,24 +127,28 @@ func rebuild(ctx context.Context, store eventstore.Store, path string) (float64,
 		return 0, err
 	}
 	defer views.Close()
-	events := 0
-	p := projections.NewProjector(store, codec.New().Decode, views, projections.Views(), projections.Options{
-		Observe: func(a projections.Applied) { events += a.Events },
-	})
+	events, took, err := project(ctx, store, views, projections.Options{})
+	return float64(events) / took.Seconds(), err
+}
+
+// project builds all views and answers with how many events, and how long it took.
+func project(ctx context.Context, store eventstore.Store, views projections.Storage, o projections.Options) (events int, took time.Duration, err error) {
+	o.Observe = func(a projections.Applied) { events += a.Events }
+	p := projections.NewProjector(store, codec.New().Decode, views, projections.Views(), o)
 	head, err := store.Head(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	begin := time.Now()
 	go func() { done <- p.Run(ctx) }()
 	err = p.Wait(ctx, head)
-	took := time.Since(begin)
+	took = time.Since(begin)
 	cancel()
 	<-done
 	if err != nil {
-		return 0, fmt.Errorf("the views do not get to the end of the log: %w", err)
+		return 0, 0, fmt.Errorf("the views do not get to the end of the log: %w", err)
 	}
-	return float64(events) / took.Seconds(), nil
+	return events, took, nil
 }

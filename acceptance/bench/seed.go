@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -40,6 +41,9 @@ type seededOrganization struct {
 func seed(ctx context.Context, dir string, churn int, sizes ...int) (*seeded, error) {
 	secret := make([]byte, token.MinKeyBytes)
 	rand.Read(secret)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(filepath.Join(dir, "secret.key"), []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
 		return nil, err
 	}
@@ -82,6 +86,31 @@ func seed(ctx context.Context, dir string, churn int, sizes ...int) (*seeded, er
 	return s, nil
 }
 
+// seedServed seeds what a server is started on: each member has an account as
+// well, or the server would look for its name in vain.
+func seedServed(ctx context.Context, dir string, sizes ...int) (*seeded, error) {
+	s, err := seed(ctx, dir, 0, sizes...)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(filepath.Join(dir, "log.db"), sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	var accounts errgroup.Group
+	accounts.SetLimit(64)
+	for _, o := range s.orgs {
+		for i, id := range o.members {
+			accounts.Go(func() error {
+				w := &seeder{ctx: ctx, store: store, codec: codec.New()}
+				return w.write("account-"+string(id), account.Registered{AccountID: id, Email: emailOf(i + 1), DisplayName: nameOf(i + 1), Language: "en"})
+			})
+		}
+	}
+	return s, accounts.Wait()
+}
+
 type seeder struct {
 	ctx     context.Context
 	store   eventstore.Store
@@ -99,8 +128,8 @@ func (w *seeder) organization(owner domain.AccountID, number, size, churn int) (
 		member := domain.AccountID(newID())
 		o.members = append(o.members, member)
 		events = append(events, organization.MemberJoined{
-			OrganizationID: o.id, AccountID: member, Email: domain.Email(fmt.Sprintf("member%d@example.com", i)),
-			Username: domain.Username(fmt.Sprintf("member%d", i)), DisplayName: fmt.Sprintf("%s %s %d", first[i%len(first)], last[i/len(first)%len(last)], i),
+			OrganizationID: o.id, AccountID: member, Email: emailOf(i),
+			Username: domain.Username(fmt.Sprintf("member%d", i)), DisplayName: nameOf(i),
 			Roles: []domain.Role{"USER"}, InvitedBy: owner,
 		})
 	}
@@ -136,6 +165,13 @@ func (w *seeder) write(stream string, events ...domain.Event) error {
 		w.written += n
 	}
 	return nil
+}
+
+// emailOf and nameOf are those of an organization's i-th member.
+func emailOf(i int) domain.Email { return domain.Email(fmt.Sprintf("member%d@example.com", i)) }
+
+func nameOf(i int) string {
+	return fmt.Sprintf("%s %s %d", first[i%len(first)], last[i/len(first)%len(last)], i)
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -66,8 +66,9 @@ func rangesEqualSorting(t *testing.T, s projections.Storage) {
 					q.After.Sort = ""
 				}
 			}
-			got, err := s.Range(context.Background(), view, q)
+			got, at, err := s.Range(context.Background(), view, q)
 			is.NoErr(err)
+			is.Equal(at, position)
 			want := naiveRange(documents, entries, q)
 			if !slices.EqualFunc(got, want, func(a, b projections.Row) bool { return a.Place == b.Place && bytes.Equal(a.Body, b.Body) }) {
 				t.Fatalf("%#v\n got %q\nwant %q", q, show(got), show(want))

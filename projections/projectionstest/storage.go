@@ -150,7 +150,7 @@ func Storage(t *testing.T, open Open, places func(t testing.TB) string) {
 		p, err := s.Checkpoint(ctx, view)
 		is.NoErr(err)
 		is.Equal(p, eventstore.Position(0))
-		rows, err := s.Range(ctx, "other.v1", projections.RangeQuery{Partition: "a", Index: "i", Limit: 10})
+		rows, _, err := s.Range(ctx, "other.v1", projections.RangeQuery{Partition: "a", Index: "i", Limit: 10})
 		is.NoErr(err)
 		is.Equal(show(rows), []string{"x/1=o"})
 		is.NoErr(s.Apply(ctx, batch(1, change("a", 0, 1, put("1", "again"))))) // and it can be built again
@@ -186,7 +186,7 @@ func Storage(t *testing.T, open Open, places func(t testing.TB) string) {
 		cancel()
 		_, err := s.Documents(ended, view, []projections.Key{{Partition: "a", ID: "1"}})
 		is.True(errors.Is(err, context.Canceled))
-		_, err = s.Range(ended, view, projections.RangeQuery{Partition: "a", Limit: 1})
+		_, _, err = s.Range(ended, view, projections.RangeQuery{Partition: "a", Limit: 1})
 		is.True(errors.Is(err, context.Canceled))
 		is.True(errors.Is(s.Apply(ended, batch(1, change("a", 0, 1))), context.Canceled))
 		at, err := s.Positions(ctx, view, []string{"a"})
@@ -229,7 +229,7 @@ func readersSeeWholeChanges(t *testing.T, s projections.Storage) {
 				default:
 				}
 				before, err1 := s.Positions(ctx, view, []string{"a"})
-				rows, err2 := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 100})
+				rows, at, err2 := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 100})
 				if err := errors.Join(err1, err2); err != nil {
 					problems <- err
 					return
@@ -240,8 +240,8 @@ func readersSeeWholeChanges(t *testing.T, s projections.Storage) {
 						return
 					}
 				}
-				if at := rows[0].Sort; at < fmt.Sprintf("%05d", before[0]) {
-					problems <- fmt.Errorf("data of %s at position %d", at, before[0])
+				if seen := rows[0].Sort; at < before[0] || seen < fmt.Sprintf("%05d", at) {
+					problems <- fmt.Errorf("data of %s at position %d, and %d before", seen, at, before[0])
 					return
 				}
 			}
@@ -260,7 +260,7 @@ func readersSeeWholeChanges(t *testing.T, s projections.Storage) {
 
 func list(t *testing.T, s projections.Storage, q projections.RangeQuery) []string {
 	t.Helper()
-	rows, err := s.Range(context.Background(), view, q)
+	rows, _, err := s.Range(context.Background(), view, q)
 	is.New(t).NoErr(err)
 	return show(rows)
 }

@@ -79,7 +79,7 @@ func BenchmarkRange(b *testing.B) {
 		org := orgName(0)
 		fill(b, s, org, 1000)
 		q := projections.RangeQuery{Partition: org, Index: "active.display_name", Limit: 50}
-		rows, err := s.Range(ctx, "members.v1", q)
+		rows, _, err := s.Range(ctx, "members.v1", q)
 		is.New(b).NoErr(err)
 		ids := make([]string, len(rows))
 		for i, row := range rows {
@@ -87,7 +87,7 @@ func BenchmarkRange(b *testing.B) {
 		}
 		return func(int64) error {
 			if script {
-				rows, err := s.Range(ctx, "members.v1", q)
+				rows, _, err := s.Range(ctx, "members.v1", q)
 				if err == nil && len(rows) != 50 {
 					err = fmt.Errorf("%d rows", len(rows))
 				}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 
+	"tenure/eventstore"
 	"tenure/projections"
 )
 
@@ -16,6 +17,6 @@ func PartitionKeys(view, partition string) (documents, entries string) {
 type AtOnce struct{ *Storage }
 
 // Range is Storage.rangeAtOnce.
-func (s AtOnce) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, error) {
+func (s AtOnce) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, eventstore.Position, error) {
 	return s.rangeAtOnce(ctx, view, q)
 }

@@ -88,7 +88,7 @@ func TestOpenWarnsOfEvictionAndFullMemoryIsAnError(t *testing.T) {
 	is.NoErr(client.ConfigSet(ctx, "maxmemory-policy", "noeviction").Err())
 	is.NoErr(client.ConfigSet(ctx, "maxmemory", "1").Err())
 	is.True(errors.Is(s.Apply(ctx, batch(2, change("a", 1, 2, "2"))), redis.ErrFull))
-	rows, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 1})
+	rows, _, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 1})
 	is.NoErr(err) // what is there can be read
 	is.Equal(string(rows[0].Body), "1")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -50,7 +51,7 @@ func (s *Storage) documents(ctx context.Context, view string, keys []projections
 		for i, value := range c.(*goredis.SliceCmd).Val() {
 			at := wanted[n][i]
 			if body, ok := value.(string); ok && keys[at].ID != "" {
-				bodies[at] = []byte(body)
+				bodies[at] = bytesOf(body)
 			}
 		}
 	}
@@ -84,63 +85,72 @@ func (s *Storage) Positions(ctx context.Context, view string, partitions []strin
 // Range implements projections.Storage. Redis first finds the entries and then
 // their documents. If the partition was changed in between, a script does both in
 // one step: it is not the first choice because it takes Redis six times as long.
-func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, error) {
+func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, eventstore.Position, error) {
 	if q.Limit < 1 {
-		return nil, fmt.Errorf("projections/redis: range of %d rows", q.Limit)
+		return nil, 0, fmt.Errorf("projections/redis: range of %d rows", q.Limit)
 	}
 	documents, entries := s.keys.partition(view, q.Partition)
 	order, from, to := bounds(q)
 	before := goredis.NewStringCmd(ctx, "hget", documents, "")
 	found := goredis.NewStringSliceCmd(ctx, order, entries, from, to, "limit", 0, q.Limit)
 	if err := s.run(ctx, before, found); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	at, err := parsePosition(before.Val())
 	members := found.Val()
-	if len(members) == 0 {
-		return nil, nil
+	if err != nil || len(members) == 0 {
+		return nil, at, err
 	}
 	rows := make([]projections.Row, len(members))
 	args := make([]any, 0, 3+len(rows))
 	args = append(args, "hmget", documents, "")
 	for i, m := range members {
 		rows[i].Place = placeOf(m, q.Index)
-		args = append(args, rows[i].ID)
+		args = append(args, &rows[i].ID) // a pointer costs no memory here, a string does
 	}
 	bodies := goredis.NewStringSliceCmd(ctx, args...)
 	if err := s.run(ctx, bodies); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if bodies.Val()[0] != before.Val() {
 		return s.rangeAtOnce(ctx, view, q)
 	}
 	for i, body := range bodies.Val()[1:] {
 		if body == "" {
-			return nil, withoutDocument(view)
+			return nil, 0, withoutDocument(view)
 		}
-		rows[i].Body = []byte(body)
+		rows[i].Body = bytesOf(body)
 	}
-	return rows, nil
+	return rows, at, nil
 }
 
 // rangeAtOnce is Range in one step. It writes nothing, so it is answered also
 // while Redis is out of memory.
-func (s *Storage) rangeAtOnce(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, error) {
+func (s *Storage) rangeAtOnce(ctx context.Context, view string, q projections.RangeQuery) ([]projections.Row, eventstore.Position, error) {
 	documents, entries := s.keys.partition(view, q.Partition)
 	order, from, to := bounds(q)
 	command := goredis.NewStringSliceCmd(ctx, "evalsha_ro", stretchHash, 2, documents, entries, order, from, to, q.Limit, len(q.Index))
 	if err := s.run(ctx, command); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	found := command.Val()
+	at, err := parsePosition(command.Val()[0])
+	if err != nil {
+		return nil, 0, err
+	}
+	found := command.Val()[1:]
 	rows := make([]projections.Row, len(found)/2)
 	for i := range rows {
 		if found[2*i+1] == "" {
-			return nil, withoutDocument(view)
+			return nil, 0, withoutDocument(view)
 		}
-		rows[i] = projections.Row{Place: placeOf(found[2*i], q.Index), Body: []byte(found[2*i+1])}
+		rows[i] = projections.Row{Place: placeOf(found[2*i], q.Index), Body: bytesOf(found[2*i+1])}
 	}
-	return rows, nil
+	return rows, at, nil
 }
+
+// bytesOf is a text that Redis answered with as bytes, without a copy: nobody
+// changes what a Storage answers with.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
 // withoutDocument is the error for a body that is not there; JSON is never empty.
 func withoutDocument(view string) error {

@@ -34,11 +34,11 @@ each('HDEL', KEYS[1], tonumber(ARGV[4]))
 each('HSET', KEYS[1], #ARGV)
 return 1`
 
-	// stretch answers with up to ARGV[4] members of an index, each followed by
-	// its document. ARGV[5] is the length of the index's name.
+	// stretch answers with the position and up to ARGV[4] members of an index,
+	// each followed by its document. ARGV[5] is the length of the index's name.
 	stretch = `
 local members = redis.call(ARGV[1], KEYS[2], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
-local from, ids, rows = ARGV[5] + 2, {}, {}
+local from, ids, rows = ARGV[5] + 2, {}, {redis.call('HGET', KEYS[1], '') or '0'}
 for i, member in ipairs(members) do
   ids[i] = string.sub(member, string.find(member, '\0', from, true) + 1)
 end
@@ -46,7 +46,7 @@ for first = 1, #ids, 4000 do
   local bodies = redis.call('HMGET', KEYS[1], unpack(ids, first, math.min(first + 3999, #ids)))
   for i = 1, #bodies do
     local at = first + i - 1
-    rows[2 * at - 1], rows[2 * at] = members[at], bodies[i]
+    rows[2 * at], rows[2 * at + 1] = members[at], bodies[i]
   end
 end
 return rows`

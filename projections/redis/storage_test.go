@@ -91,7 +91,7 @@ func TestAChangeOf20000DocumentsIsOneStep(t *testing.T) {
 		}
 		is.NoErr(s.Apply(ctx, batch(1, c)))
 		for _, index := range []string{"", "i", "j"} {
-			rows, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: index, Limit: documents + 1, Descending: true})
+			rows, _, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: index, Limit: documents + 1, Descending: true})
 			is.NoErr(err)
 			is.Equal(len(rows), documents)
 			is.Equal(string(rows[0].Body), "19999")
@@ -104,7 +104,7 @@ func TestAChangeOf20000DocumentsIsOneStep(t *testing.T) {
 		}
 		is.NoErr(s.Apply(ctx, batch(2, back)))
 		for _, index := range []string{"", "i", "j"} {
-			rows, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: index, Limit: 1})
+			rows, _, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: index, Limit: 1})
 			is.NoErr(err)
 			is.Equal(len(rows), 0)
 		}
@@ -129,7 +129,7 @@ func TestPartitionsHaveAnyName(t *testing.T) {
 			is.NoErr(err)
 			for j, partition := range names {
 				is.Equal(at[j], eventstore.Position(j+1))
-				rows, err := s.Range(ctx, a+".v1", projections.RangeQuery{Partition: partition, Index: "i", Limit: 2})
+				rows, _, err := s.Range(ctx, a+".v1", projections.RangeQuery{Partition: partition, Index: "i", Limit: 2})
 				is.NoErr(err)
 				is.Equal(len(rows), 1)
 				is.Equal(string(rows[0].Body), fmt.Sprint(i, " ", j))
@@ -193,7 +193,7 @@ func TestReadersOfABusyPartitionSeeWholeChanges(t *testing.T) {
 						reading = false
 					default:
 					}
-					rows, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 10})
+					rows, _, err := s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 10})
 					is.NoErr(err)
 					is.True(len(rows) == 0 || len(rows) == 2 && bytes.Equal(rows[0].Body, rows[1].Body))
 				}
@@ -246,7 +246,7 @@ func TestWrongKeysAreDamage(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(keys), 1)
 	is.NoErr(client.HDel(ctx, keys[0], "id").Err())
-	_, err = s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 1})
+	_, _, err = s.Range(ctx, view, projections.RangeQuery{Partition: "a", Index: "i", Limit: 1})
 	is.True(errors.Is(err, redis.ErrCorrupt))
 	is.NoErr(client.Set(ctx, keys[0], "x", 0).Err())
 	is.True(errors.Is(s.Apply(ctx, batch(2, change("a", 1, 2, "1"))), redis.ErrCorrupt))

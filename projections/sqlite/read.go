@@ -108,15 +108,16 @@ func (s *Storage) Checkpoint(ctx context.Context, name string) (position eventst
 }
 
 // Range implements projections.Storage.
-func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQuery) (rows []projections.Row, err error) {
+func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQuery) (rows []projections.Row, position eventstore.Position, err error) {
 	if q.Limit < 1 {
-		return nil, fmt.Errorf("projections/sqlite: range of %d rows", q.Limit)
+		return nil, 0, fmt.Errorf("projections/sqlite: range of %d rows", q.Limit)
 	}
 	err = s.read(ctx, func(r *reader) error {
 		at, err := s.placeOf(r, view, q.Partition)
 		if err != nil || at.id == 0 {
 			return err
 		}
+		position = at.position
 		stmt, ok := s.bind(r, at, q)
 		if !ok {
 			return nil
@@ -133,7 +134,7 @@ func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQue
 			})
 		}
 	})
-	return rows, err
+	return rows, position, err
 }
 
 // bind readies the statement for a range; ok is false if the index was never
