@@ -60,17 +60,17 @@ func readQuestions(body map[string]any) ([]question, semantic, error) {
 	}
 	asked := make([]question, len(list))
 	for i, item := range list {
+		at := fmt.Sprintf("evaluations[%d]", i)
 		own, ok := item.(map[string]any)
-		var refused *strictjson.Error
 		if !ok {
-			refused = wrong("evaluations", "Give objects.")
-		} else {
-			asked[i], refused = read(own, body)
+			asked[i].refused = wrong(at, "Give an object.")
+			continue
 		}
+		q, refused := read(own, body)
 		if refused != nil {
-			refused.Field = fmt.Sprintf("evaluations[%d].%s", i, refused.Field)
-			asked[i] = question{refused: refused}
+			q = question{refused: wrong(at+"."+refused.Field, refused.Message)}
 		}
+		asked[i] = q
 	}
 	return asked, stop, nil
 }
