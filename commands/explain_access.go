@@ -153,6 +153,10 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 	}
 	named := func(revision eventstore.Revision) AccessEvent { return v.events[revision] }
 	o, known := v.trail.members.Get(string(subject))
+	member, is := v.state.Member(subject)
+	if is != known || !slices.EqualFunc(o.roles, member.Roles, func(r roleOrigin, role domain.Role) bool { return r.role == role }) {
+		return nil, fmt.Errorf("commands: no trail leads to the state of a member of %s at revision %d", v.state.ID, x.Revision)
+	}
 	wanted := []eventstore.Revision{v.trail.policy}
 	if known {
 		wanted = append(wanted, o.revisions()...)
@@ -164,7 +168,6 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 	if !known {
 		return x, nil
 	}
-	member, _ := v.state.Member(subject)
 	x.Member = &AccessMember{AccountID: subject, Status: member.Status, Joined: named(o.joined), Roles: make([]AccessRole, len(o.roles))}
 	if o.invited != nil {
 		invited := named(*o.invited)
