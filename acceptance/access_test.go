@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,7 @@ func (c *cast) callers(t *testing.T) []caller {
 	ended := out.client
 	ok(t, out.delete("/v1/sessions/current"))
 	reader := decoded[receipt](t, c.operator().createKey("reader", "organizations.read"))
+	checker := decoded[receipt](t, c.operator().createKey("checker", "access.check"))
 	revoked := decoded[receipt](t, c.operator().createKey("revoked", "operator"))
 	ok(t, c.operator().delete("/v1/operator/api-keys/"+revoked.APIKeyID))
 	return []caller{
@@ -77,8 +79,9 @@ func (c *cast) callers(t *testing.T) []caller {
 		{name: "a removed member", client: c.removed.client},
 		{name: "a member of another organization", client: elsewhere.client},
 		{name: "a session that has ended", client: ended, gone: true},
-		{name: "an operator", client: c.operator(), key: "operator organizations.read"},
+		{name: "an operator", client: c.operator(), key: "operator organizations.read access.check"},
 		{name: "a key for reading", client: client{server: c.server, token: reader.Key}, key: "organizations.read"},
+		{name: "a key for checks", client: client{server: c.server, token: checker.Key}, key: "access.check"},
 		{name: "a revoked key", client: client{server: c.server, token: revoked.Key}, gone: true},
 	}
 }
@@ -99,6 +102,11 @@ func (o operation) decision(who caller, user *person) string {
 		return map[bool]string{true: "allowed", false: "denied"}[signedIn]
 	case o.access.Kind == "operator":
 		return map[bool]string{true: "allowed", false: "denied"}[slices.Contains(strings.Fields(who.key), o.access.Scope)]
+	case o.access.Kind == "check" && who.key == "": // the questions are about the USER
+		mayAsk := who.client.token == user.token || slices.Contains(rolePermissions[who.role], "members.read")
+		return map[bool]string{true: "allowed", false: "denied"}[mayAsk]
+	case o.access.Kind == "check":
+		return map[bool]string{true: "allowed", false: "denied"}[slices.Contains(strings.Fields(who.key), o.access.Scope)]
 	case who.key != "": // of the organization
 		return map[bool]string{true: "allowed", false: "denied"}[o.reads() && slices.Contains(strings.Fields(who.key), o.access.Scope)]
 	case who.role == "":
@@ -117,7 +125,22 @@ func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string)
 	if o.reads() {
 		return client.get(path)
 	}
-	return client.send(o.method, path, o.example, dryRun)
+	body := o.example
+	if o.access.Kind == "check" {
+		body = o.questionsAbout(t, ids)
+	}
+	return client.send(o.method, path, body, dryRun)
+}
+
+// questionsAbout is the document's example with the ids of an organization and a
+// member.
+func (o operation) questionsAbout(t *testing.T, ids map[string]string) []byte {
+	t.Helper()
+	var example struct{ Subject, Resource struct{ ID string } }
+	if err := json.Unmarshal(o.example, &example); err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.NewReplacer(example.Subject.ID, ids["user"], example.Resource.ID, ids["org"]).Replace(string(o.example)))
 }
 
 // decisionOf tells what an answer says about who may.

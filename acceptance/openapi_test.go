@@ -56,7 +56,7 @@ func (s *server) operations(t *testing.T) []operation {
 	if err := json.Unmarshal(r.body, &document); err != nil {
 		t.Fatal(err)
 	}
-	kinds := []string{"public", "link", "signed_in", "member", "operator"}
+	kinds := []string{"public", "link", "signed_in", "member", "operator", "check"}
 	var found []operation
 	for _, path := range slices.Sorted(maps.Keys(document.Paths)) {
 		for _, method := range slices.Sorted(maps.Keys(document.Paths[path])) {

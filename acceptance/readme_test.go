@@ -43,3 +43,25 @@ func TestTheTourOfTheREADMEWorks(t *testing.T) {
 		}
 	})
 }
+
+// The permission check of the page for frontends works when it is pasted.
+func TestTheCheckOfThePageForFrontendsWorks(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		page, err := os.ReadFile("../docs/frontends.md")
+		is.NoErr(err)
+		block := regexp.MustCompile("(?s)```sh check\n(.*?)```").FindStringSubmatch(string(page))
+		is.Equal(len(block), 2)
+		s := b.start(t)
+		ada := s.signUp(t, "Ada")
+		org := decoded[receipt](t, ada.activate(unique("Engines"))).OrganizationID
+		shell := exec.Command("bash", "-euo", "pipefail", "-c", block[1])
+		shell.Env = append(os.Environ(), "T="+*s.url.Load(), "KEY="+*s.key.Load(), "ORG="+org, "ACCOUNT="+ada.AccountID)
+		shell.Stderr = os.Stderr
+		out, err := shell.Output()
+		is.NoErr(err)
+		for _, wanted := range []string{`"decision":true`, `"type":"organization.activated.v1"`, `"granted_by":["OWNER","ADMIN"]`} {
+			is.True(strings.Contains(string(out), wanted)) // the answer shows wanted
+		}
+	})
+}

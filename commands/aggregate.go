@@ -50,8 +50,9 @@ type aggregate[S any] struct {
 
 // snapshot is an aggregate's state after some event. It is never changed.
 type snapshot[S any] struct {
-	state S
-	next  uint64 // the revision of the next event: the number of events folded
+	state    S
+	next     uint64              // the revision of the next event: the number of events folded
+	position eventstore.Position // at or after that of the last event folded
 }
 
 // answered is what a command with an Idempotency-Key did.
@@ -71,12 +72,17 @@ func newAggregates[S any](d Dependencies, prefix string, evolve func(S, domain.E
 
 // load answers with the state after every event that is in the log by now.
 func (a *aggregates[S]) load(ctx context.Context, id string) (S, eventstore.Expected, error) {
-	s, err := a.refresh(ctx, a.get(id))
+	s, err := a.latest(ctx, id)
 	if err != nil {
 		var none S
 		return none, eventstore.Expected{}, err
 	}
 	return s.state, s.expected(), nil
+}
+
+// latest is load, for who wants to know what the state rests on.
+func (a *aggregates[S]) latest(ctx context.Context, id string) (*snapshot[S], error) {
+	return a.refresh(ctx, a.get(id))
 }
 
 // get finds the aggregate in the cache, or puts an empty one there.
@@ -130,7 +136,7 @@ func (a *aggregates[S]) refresh(ctx context.Context, g *aggregate[S]) (*snapshot
 		if news, err = a.read(ctx, g, s.next); err != nil || len(news) == 0 {
 			return s, err
 		}
-		next := &snapshot[S]{state: s.state, next: s.next}
+		next := &snapshot[S]{state: s.state, next: s.next, position: s.position}
 		for _, recorded := range news {
 			e, err := a.Codec.Decode(recorded)
 			if err != nil {
@@ -138,7 +144,7 @@ func (a *aggregates[S]) refresh(ctx context.Context, g *aggregate[S]) (*snapshot
 			}
 			next.state = a.evolve(next.state, e.Event)
 			g.remember(e.Metadata, e.Revision)
-			next.next = uint64(e.Revision) + 1
+			next.next, next.position = uint64(e.Revision)+1, e.Position
 		}
 		g.current.Store(next)
 		a.account(g, len(news))

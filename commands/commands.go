@@ -78,6 +78,7 @@ type Commands struct {
 	reservations  *aggregates[reservation.State]
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
+	trails        *aggregates[trail] // of organizations, for explanations
 }
 
 // New makes the commands.
@@ -93,6 +94,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
+		trails:        newAggregates(d, "organization-", follow),
 	}
 }
 

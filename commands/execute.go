@@ -157,7 +157,7 @@ type encoded struct {
 // decideAll decides each command of a batch on the state that those before it
 // leave behind.
 func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []*pending[S]) (*snapshot[S], []encoded, []outcome, error) {
-	after := &snapshot[S]{state: before.state, next: before.next}
+	after := &snapshot[S]{state: before.state, next: before.next, position: before.position}
 	var events []encoded
 	size := 0 // of the events
 	outcomes := make([]outcome, len(batch))
@@ -251,6 +251,7 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 		for i := range events {
 			g.remember(events[i].metadata, eventstore.Revision(before.next+uint64(i)))
 		}
+		after.position = result.Position
 		g.current.Store(after)
 		a.account(g, len(events))
 	}

@@ -22,6 +22,7 @@ const (
 	AccessSignedIn AccessKind = "signed_in" // every signed-in account
 	AccessMember   AccessKind = "member"    // members with a permission
 	AccessOperator AccessKind = "operator"  // API keys with a scope
+	AccessCheck    AccessKind = "check"     // API keys with a scope, and signed-in accounts about what they may see
 )
 
 // Access is the permission decision of a route. There is no default.
@@ -30,7 +31,7 @@ type Access struct {
 	Permission domain.Permission `json:"permission,omitempty"` // of AccessMember
 	Self       bool              `json:"self,omitempty"`       // a member without the permission may read what is about themselves
 	Ended      bool              `json:"ended,omitempty"`      // a session that has ended will do
-	Scope      apikey.Scope      `json:"scope,omitempty"`      // of AccessOperator, and of keys that may do the same as a member
+	Scope      apikey.Scope      `json:"scope,omitempty"`      // of AccessOperator, AccessCheck, and of keys that may do the same as a member
 }
 
 // Public lets everybody in.
@@ -63,6 +64,10 @@ func MemberOrSelf(permission domain.Permission) Access {
 
 // Operator lets in API keys with the scope.
 func Operator(scope apikey.Scope) Access { return Access{Kind: AccessOperator, Scope: scope} }
+
+// Check lets in API keys with the scope, and every signed-in account; of what an
+// account may ask, commands.AccessCheck decides.
+func Check(scope apikey.Scope) Access { return Access{Kind: AccessCheck, Scope: scope} }
 
 // authenticate finds out who calls. It fails with CodeNotSignedIn.
 func (a *API) authenticate(ctx context.Context, c *call) error {
@@ -122,7 +127,10 @@ func (a *API) authorize(ctx context.Context, c *call) error {
 			return denied("Sign in as a person; an API key cannot do this.")
 		}
 		return nil
-	case AccessOperator:
+	case AccessOperator, AccessCheck:
+		if !byKey && access.Kind == AccessCheck {
+			return nil
+		}
 		if !byKey || !c.caller.Key.Allows(access.Scope, a.config.Commands.Now()) {
 			return denied("Use an API key with the scope " + string(access.Scope) + ".")
 		}

@@ -40,6 +40,7 @@ func newScene(s *stack) *scene {
 	c.invitation, _ = s.invite(c.owner, c.org, "guest@example.com", "guest", "USER")
 	var reader, operator string
 	reader, _ = s.key("organizations.read")
+	checker, _ := s.key("access.check")
 	operator, c.key = s.key("operator")
 	last := s.want(201, "POST", "/v1/organizations/"+c.org+"/ownership-transfer", c.owner.token, map[string]any{"to": c.target.id})
 	s.want(200, "GET", "/v1/me/organizations", c.owner.token, nil, "Tenure-Min-Position", last.header.Get("Tenure-Position"))
@@ -49,6 +50,7 @@ func newScene(s *stack) *scene {
 		{name: "user", token: user.token, role: "USER"}, {name: "viewer", token: viewer.token, role: "VIEWER"},
 		{name: "operator key", token: operator, scopes: []apikey.Scope{apikey.ScopeOperator}},
 		{name: "reader key", token: reader, scopes: []apikey.Scope{apikey.ScopeReadOrganizations}},
+		{name: "checker key", token: checker, scopes: []apikey.Scope{apikey.ScopeCheckAccess}},
 	}
 	return c
 }
@@ -77,6 +79,11 @@ func (c *scene) body(op httpapi.Operation) any {
 	c.is.NoErr(json.Unmarshal(mustJSON(op.Request), &fields))
 	if _, ok := fields["to"]; ok {
 		fields["to"] = c.target.id
+	}
+	if subject, ok := fields["subject"].(map[string]any); ok { // a permission check
+		resource := fields["resource"].(map[string]any)
+		ids := strings.NewReplacer(subject["id"].(string), c.target.id, resource["id"].(string), c.org)
+		return ids.Replace(string(mustJSON(op.Request)))
 	}
 	return fields
 }
@@ -135,6 +142,12 @@ func decision(op httpapi.Operation, who caller, holds bool) string {
 		return "not_signed_in"
 	case op.Access.Kind == httpapi.AccessOperator:
 		if !slices.Contains(who.scopes, op.Access.Scope) {
+			return "permission_denied"
+		}
+		return "in"
+	case op.Access.Kind == httpapi.AccessCheck: // the questions are about a member
+		asks := who.role != "" && who.role != "USER" || slices.Contains(who.scopes, op.Access.Scope)
+		if !asks {
 			return "permission_denied"
 		}
 		return "in"

@@ -77,6 +77,7 @@ func (a *API) addRoutes() {
 	a.addLinks()
 	a.addTransfers()
 	a.addHistory()
+	a.addAuthzen()
 	a.addOperator()
 	a.addHealth()
 	a.addOutbox()

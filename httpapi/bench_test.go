@@ -61,3 +61,31 @@ func BenchmarkStaticAnswerOfTheSameBytes(b *testing.B) {
 	})
 	serve(b, app.Handler(), request, len(page))
 }
+
+// check asks whether a member may do something.
+func check(b *testing.B, more string) (s *stack, request *fasthttp.Request, size int) {
+	request = &fasthttp.Request{}
+	s = newStack(b, func(c *httpapi.Config) { c.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) })
+	ada := s.person("ada@example.com")
+	org, _ := s.organization(ada, "Engines")
+	grace := s.member(ada, org, "grace@example.com", "USER")
+	body := fmt.Sprintf(`{"subject":{"type":"user","id":%q},"action":{"name":"app:delivery.manage"},"resource":{"type":"organization","id":%q}%s}`, grace.id, org, more)
+	size = len(s.want(200, "POST", "/access/v1/evaluation", s.operator, body).body)
+	request.SetRequestURI("/access/v1/evaluation")
+	request.Header.SetMethod("POST")
+	request.Header.SetHost("tenure.example")
+	request.Header.SetContentType("application/json")
+	request.Header.Set("Authorization", "Bearer "+s.operator)
+	request.SetBodyString(body)
+	return s, request, size
+}
+
+func BenchmarkCheck(b *testing.B) {
+	s, request, size := check(b, "")
+	serve(b, s.api.Handler(), request, size)
+}
+
+func BenchmarkExplainedCheck(b *testing.B) {
+	s, request, size := check(b, `,"context":{"tenure_explain":true}`)
+	serve(b, s.api.Handler(), request, size)
+}

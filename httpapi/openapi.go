@@ -54,6 +54,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 			{Name: "Members", Description: "Who belongs, with which roles."},
 			{Name: "Invitations", Description: "Inviting, and what the invitee does with the link."},
 			{Name: "Ownership", Description: "Transfer of the ownership, in two steps."},
+			{Name: "Permission checks", Description: "What somebody may do, by the OpenID AuthZEN Authorization API 1.0."},
 			{Name: "Operator", Description: "For those who run the server."},
 		},
 		Components: &huma.Components{
@@ -99,7 +100,7 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 	switch r.access.Kind {
 	case AccessLink:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied)
-	case AccessSignedIn, AccessOperator:
+	case AccessSignedIn, AccessOperator, AccessCheck:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied)
 	case AccessMember:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound)
@@ -127,7 +128,7 @@ func (a *API) success(r *route) *huma.Response {
 	response := &huma.Response{Description: http.StatusText(r.status), Headers: map[string]*huma.Header{
 		"X-Request-Id": {Description: "The id of the request: the client's own, or a new one.", Schema: text("0190d5a1-7c3e-7b4a-9d2f-1e6b8a4c0d11")},
 	}}
-	if strings.HasPrefix(r.path, "/v1/") {
+	if strings.HasPrefix(r.path, "/v1/") || r.authzen {
 		response.Headers["Tenure-Position"] = &huma.Header{Description: "A position in the log: after a command that of its last event, of a read how far its view is.", Schema: text("1042")}
 	}
 	if r.etag {
@@ -184,7 +185,7 @@ func (access Access) security() []map[string][]string {
 	switch access.Kind {
 	case AccessSignedIn:
 		return []map[string][]string{session}
-	case AccessMember:
+	case AccessMember, AccessCheck:
 		return []map[string][]string{session, key}
 	case AccessOperator:
 		return []map[string][]string{key}

@@ -37,6 +37,7 @@ type route struct {
 	created     bool          // the answer has a Location; a dry run answers with 200
 	hidden      bool          // pages and their files: not in the OpenAPI document
 	always      bool          // served also when the node is busy
+	authzen     bool          // the body is read as AuthZEN wants it; see authzen.go
 
 	words []string // the names in the path that are no ids
 
@@ -91,7 +92,9 @@ func add[I any](a *API, r route, run func(ctx context.Context, c *call, in *I) (
 		}
 		return done, nil
 	})
-	if operation.RequestBody != nil {
+	if r.authzen {
+		a.addAuthzenBody(&r)
+	} else if operation.RequestBody != nil {
 		r.shape = a.shape(operation.RequestBody.Content[fiber.MIMEApplicationJSON].Schema)
 	}
 	a.operations = append(a.operations, operationOf(&r))
@@ -131,6 +134,9 @@ func (a *API) admit(r *route) func(huma.Context, func(huma.Context)) {
 	return func(h huma.Context, next func(huma.Context)) {
 		c := callOf(h.Context())
 		c.route = r
+		if r.authzen {
+			repeatRequestID(c.fiber)
+		}
 		if !r.always {
 			if !a.slots.TryAcquire(1) {
 				a.refuse(c, commands.ErrBusy)
@@ -169,14 +175,18 @@ func (a *API) enter(ctx context.Context, c *call) error {
 
 func (a *API) readBody(c *call) error {
 	body := c.fiber.Body()
-	if c.route.shape == nil || len(body) == 0 {
+	if c.route.shape == nil || len(body) == 0 && !c.route.authzen {
 		return nil
 	}
 	kind, params, _ := strings.Cut(c.fiber.Get(fiber.HeaderContentType), ";")
 	params = strings.ToLower(strings.ReplaceAll(params, " ", ""))
 	if !strings.EqualFold(strings.TrimSpace(kind), fiber.MIMEApplicationJSON) || (params != "" && params != "charset=utf-8" && params != `charset="utf-8"`) ||
 		c.fiber.Get(fiber.HeaderContentEncoding) != "" {
-		return a.problem(codeMediaType, "", "Send the body as application/json, not encoded.")
+		p := a.problem(codeMediaType, "", "Send the body as application/json, not encoded.")
+		if c.route.authzen {
+			p = a.malformed("", p.Detail)
+		}
+		return p
 	}
 	c.fiber.Request().Header.SetContentType(fiber.MIMEApplicationJSON) // Huma tells cases apart
 	object, err := strictjson.Object(body, c.route.shape)

@@ -55,7 +55,7 @@ func samples() []domain.Event {
 
 		domain.ChangedNothing{},
 
-		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: apikey.Scopes(), ExpiresAt: &later},
+		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: []apikey.Scope{apikey.ScopeOperator, apikey.ScopeReadOrganizations}, ExpiresAt: &later},
 		apikey.Revoked{APIKeyID: anAPIKey},
 
 		invitation.Accepted{InvitationID: anInvitation, OrganizationID: anOrganization, AccountID: anotherAccount},

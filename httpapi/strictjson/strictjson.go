@@ -7,8 +7,6 @@ package strictjson
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -40,14 +38,10 @@ func Object(body []byte, shape *Shape) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, &Error{Message: "Send one well-formed JSON object and nothing after it."}
 	}
-	r := reader{json.NewDecoder(bytes.NewReader(body))}
-	r.UseNumber()
+	r := reader{body}
 	v, err := r.value("", shape, 0)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := r.Token(); !errors.Is(err, io.EOF) {
-		return nil, &Error{Message: "Send nothing after the JSON object."}
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -56,35 +50,66 @@ func Object(body []byte, shape *Shape) (map[string]any, error) {
 	return object, nil
 }
 
-type reader struct{ *json.Decoder }
+// reader reads from the front of a document that json.Valid has passed: what
+// may stand where is settled.
+type reader struct{ rest []byte }
 
-func (r reader) value(at string, shape *Shape, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, &Error{Field: at, Message: "Nest less deeply."}
+// next is the first byte that is no space.
+func (r *reader) next() byte {
+	for r.rest[0] <= ' ' {
+		r.rest = r.rest[1:]
 	}
-	t, err := r.Token()
-	if err != nil {
-		return nil, malformed(at)
-	}
-	switch t := t.(type) {
-	case json.Delim:
-		if t == '{' {
-			return r.object(at, shape, depth)
-		}
-		return r.list(at, shape, depth)
-	case string:
-		return t, checkText(at, t)
-	}
-	return t, nil
+	return r.rest[0]
 }
 
-func (r reader) object(at string, shape *Shape, depth int) (any, error) {
+// skip is next without what separates values and names.
+func (r *reader) skip() byte {
+	for {
+		switch c := r.next(); c {
+		case ',', ':':
+			r.rest = r.rest[1:]
+		default:
+			return c
+		}
+	}
+}
+
+func (r *reader) value(at string, shape *Shape, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, &Error{Field: printable(at), Message: "Nest less deeply."}
+	}
+	switch c := r.skip(); c {
+	case '{':
+		return r.object(at, shape, depth)
+	case '[':
+		return r.list(at, shape, depth)
+	case '"':
+		text, err := r.text(at)
+		return text, err
+	case 't', 'f', 'n':
+		word := map[byte]string{'t': "true", 'f': "false", 'n': "null"}[c]
+		r.rest = r.rest[len(word):]
+		if c == 'n' {
+			return nil, nil
+		}
+		return c == 't', nil
+	}
+	end := bytes.IndexFunc(r.rest, func(c rune) bool { return !strings.ContainsRune("+-.0123456789Ee", c) })
+	if end < 0 {
+		end = len(r.rest)
+	}
+	number := json.Number(r.rest[:end])
+	r.rest = r.rest[end:]
+	return number, nil
+}
+
+func (r *reader) object(at string, shape *Shape, depth int) (any, error) {
 	object := make(map[string]any)
-	for r.More() {
-		t, err := r.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, malformed(at)
+	r.rest = r.rest[1:]
+	for r.skip() != '}' {
+		name, err := r.text(at)
+		if err != nil {
+			return nil, err
 		}
 		here := name
 		if at != "" {
@@ -101,25 +126,44 @@ func (r reader) object(at string, shape *Shape, depth int) (any, error) {
 			return nil, err
 		}
 	}
-	_, err := r.Token()
-	return object, orMalformed(at, err)
+	r.rest = r.rest[1:]
+	return object, nil
 }
 
-func (r reader) list(at string, shape *Shape, depth int) (any, error) {
+func (r *reader) list(at string, shape *Shape, depth int) (any, error) {
 	list := []any{}
 	var inner *Shape
 	if shape != nil {
 		inner = shape.Items
 	}
-	for r.More() {
+	r.rest = r.rest[1:]
+	for r.skip() != ']' {
 		v, err := r.value(at+"["+strconv.Itoa(len(list))+"]", inner, depth+1)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
 	}
-	_, err := r.Token()
-	return list, orMalformed(at, err)
+	r.rest = r.rest[1:]
+	return list, nil
+}
+
+// text reads a string.
+func (r *reader) text(at string) (string, error) {
+	end := 1
+	for escaped := false; r.rest[end] != '"' || escaped; end++ {
+		escaped = r.rest[end] == '\\' && !escaped
+	}
+	quoted := r.rest[:end+1]
+	r.rest = r.rest[end+1:]
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1:end]), nil
+	}
+	var text string
+	if err := json.Unmarshal(quoted, &text); err != nil {
+		return "", &Error{Field: printable(at), Message: "Send well-formed JSON."}
+	}
+	return text, checkText(at, text)
 }
 
 func (s *Shape) field(name string) (*Shape, bool) {
@@ -135,17 +179,6 @@ func checkText(at, text string) error {
 		return &Error{Field: printable(at), Message: "Leave out the zero character."}
 	}
 	return nil
-}
-
-func orMalformed(at string, err error) error {
-	if err != nil {
-		return malformed(at)
-	}
-	return nil
-}
-
-func malformed(at string) error {
-	return &Error{Field: printable(at), Message: "Send well-formed JSON."}
 }
 
 // printable is a name as a refusal may repeat it.

@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/eventstore"
+)
+
+// AccessQuestion asks whether somebody may do something in an organization (X3).
+type AccessQuestion struct {
+	Organization domain.OrganizationID
+	Account      domain.AccountID // who it is about; or
+	Email        domain.Email     // whose account has this address
+	Permission   domain.Permission
+}
+
+// AccessDecision is the answer to an AccessQuestion.
+type AccessDecision struct {
+	Allowed bool
+	Reason  AccessReason
+	Message string // what to do, one sentence, in the policy's words where it has them; empty when allowed
+
+	// Position is at or after the organization's last event that the decision
+	// rests on; zero for an organization without events.
+	Position eventstore.Position
+
+	// Explanation is there when it was asked for, and there is something that
+	// the caller may know.
+	Explanation *AccessExplanation
+}
+
+// AccessReason says why a decision is as it is. Clients match on it; it never
+// changes its meaning.
+type AccessReason string
+
+// The reasons of decisions. A member who is not active is refused with
+// "member_" and the status, for example "member_removed".
+const (
+	AccessAllowed             AccessReason = "allowed"              // one of the member's roles has the permission
+	AccessPermissionMissing   AccessReason = "permission_missing"   // none of them has it, but another role of the policy
+	AccessPermissionUnknown   AccessReason = "permission_unknown"   // no role of the policy has it
+	AccessNotMember           AccessReason = "not_a_member"         // never was one
+	AccessOrganizationUnknown AccessReason = "organization_unknown" // there is no such organization
+)
+
+// AccessCheck decides the questions of one request. All about one organization
+// rest on the same events. It is for one goroutine.
+type AccessCheck struct {
+	commands *Commands
+	by       domain.Actor
+	explain  bool
+	views    map[domain.OrganizationID]*accessView
+}
+
+// accessView is an organization as a check sees it.
+type accessView struct {
+	state    organization.State
+	policy   *policy.Policy
+	position eventstore.Position
+	trail    *trail // with explanations only
+	events   map[eventstore.Revision]AccessEvent
+}
+
+// CheckAccess begins to decide questions of one caller; with explain the
+// decisions say which events made them so.
+func (c *Commands) CheckAccess(by domain.Actor, explain bool) *AccessCheck {
+	return &AccessCheck{commands: c, by: by, explain: explain, views: make(map[domain.OrganizationID]*accessView, 1)}
+}
+
+// Decide answers a question from what is in the log by now, so that a member
+// who was removed, on whatever node, is refused at once.
+//
+// An account may ask about itself, and where it has members.read about the
+// members of that organization; with explanations history.read as well. It
+// fails with CodePermissionDenied otherwise, which says nothing about whether
+// there is such an organization. Whoever else asks has been let in to ask about
+// everybody.
+func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecision, error) {
+	v, err := k.view(ctx, q.Organization)
+	if err != nil {
+		return AccessDecision{}, err
+	}
+	subject, err := k.subject(ctx, q)
+	if err != nil {
+		return AccessDecision{}, err
+	}
+	self, err := k.admit(v, subject)
+	if err != nil {
+		return AccessDecision{}, err
+	}
+	d, err := v.decide(subject, q.Permission)
+	if err != nil {
+		return AccessDecision{}, err
+	}
+	if _, active := v.state.ActiveMember(subject); self && !active {
+		// To who does not belong, the organization does not exist.
+		return AccessDecision{Reason: AccessNotMember, Message: notMember}, nil
+	}
+	if k.explain && v.state.Exists() {
+		d.Explanation, err = k.explanation(ctx, v, subject, q.Permission, self)
+	}
+	return d, err
+}
+
+// view loads the organization, once.
+func (k *AccessCheck) view(ctx context.Context, org domain.OrganizationID) (*accessView, error) {
+	if v, ok := k.views[org]; ok {
+		return v, nil
+	}
+	v := &accessView{events: make(map[eventstore.Revision]AccessEvent)}
+	if k.explain {
+		s, err := k.commands.trails.latest(ctx, string(org))
+		if err != nil {
+			return nil, err
+		}
+		v.state, v.position, v.trail = s.state.State, s.position, &s.state
+	} else {
+		s, err := k.commands.organizations.latest(ctx, string(org))
+		if err != nil {
+			return nil, err
+		}
+		v.state, v.position = s.state, s.position
+	}
+	var err error
+	v.policy, err = k.commands.rules(v.state)
+	k.views[org] = v
+	return v, err
+}
+
+// subject is the account that a question is about; empty for none.
+func (k *AccessCheck) subject(ctx context.Context, q AccessQuestion) (domain.AccountID, error) {
+	if q.Email == "" {
+		return q.Account, nil
+	}
+	s, err := k.commands.accountByEmail(ctx, q.Email)
+	return s.ID, err
+}
+
+// admit refuses a caller who may not ask this.
+func (k *AccessCheck) admit(v *accessView, subject domain.AccountID) (self bool, err error) {
+	account, ok := k.by.Account()
+	if !ok || account == subject {
+		return ok, nil
+	}
+	needed := []domain.Permission{domain.ReadMembers}
+	if k.explain {
+		needed = append(needed, domain.ReadHistory)
+	}
+	for _, permission := range needed {
+		if _, err := organization.Authorize(v.state, v.policy, k.by, permission); err != nil {
+			return false, domain.Refuse(domain.CodePermissionDenied, "Permission denied",
+				"Ask about yourself, or about an organization where your role allows "+string(permission)+".")
+		}
+	}
+	return false, nil
+}
+
+const notMember = "Check both ids, or invite the person."
+
+// decide says whether the subject may, and if not why.
+func (v *accessView) decide(subject domain.AccountID, permission domain.Permission) (AccessDecision, error) {
+	d := AccessDecision{Reason: AccessAllowed, Position: v.position}
+	_, err := organization.Authorize(v.state, v.policy, domain.ByAccount(subject), permission)
+	if err == nil {
+		d.Allowed = true
+		return d, nil
+	}
+	var refusal *domain.Error
+	if !errors.As(err, &refusal) {
+		return AccessDecision{}, err
+	}
+	member, known := v.state.Member(subject)
+	_, active := v.state.ActiveMember(subject)
+	d.Message = refusal.Message
+	switch {
+	case !v.state.Exists():
+		d.Reason, d.Message = AccessOrganizationUnknown, "Check the organization's id."
+	case !known:
+		d.Reason, d.Message = AccessNotMember, notMember
+	case !active:
+		d.Reason, d.Message = AccessReason("member_"+member.Status), "The membership is "+string(member.Status)+"; ask an administrator of the organization."
+	case refusal.Code != domain.CodePermissionDenied:
+		d.Reason = AccessReason(refusal.Code)
+	case len(v.granting(permission)) == 0:
+		d.Reason, d.Message = AccessPermissionUnknown, "Check the name of the action; no role of the organization's policy allows it."
+	default:
+		d.Reason = AccessPermissionMissing
+	}
+	return d, nil
+}
+
+// granting lists the roles of the policy that have the permission.
+func (v *accessView) granting(permission domain.Permission) []domain.Role {
+	roles := []domain.Role{}
+	for _, role := range v.policy.Roles {
+		if v.policy.Allows([]domain.Role{role.Name}, permission) {
+			roles = append(roles, role.Name)
+		}
+	}
+	return roles
+}

@@ -1,0 +1,228 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/benbjohnson/immutable"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/eventstore"
+)
+
+// AccessExplanation is what a decision follows from, as of one revision of the
+// organization's stream, and the events that made it so.
+type AccessExplanation struct {
+	Revision      eventstore.Revision
+	Position      eventstore.Position
+	Policy        string
+	PolicyVersion int
+	PolicyEvent   AccessEvent   // put the policy in force
+	Granting      []domain.Role // the roles of the policy that have the permission
+	Member        *AccessMember // nil for somebody who never was one
+}
+
+// AccessMember is the membership that a decision rests on.
+type AccessMember struct {
+	AccountID domain.AccountID
+	Status    organization.Status
+	Invited   *AccessEvent // the invitation by which it joined, if it was by one
+	Joined    AccessEvent
+	Changed   *AccessEvent // gave the membership its status, where that was not Joined
+	Roles     []AccessRole
+}
+
+// AccessRole is a role that a member has.
+type AccessRole struct {
+	Role   domain.Role
+	Grants bool        // the role has the permission
+	Given  AccessEvent // gave the member the role
+}
+
+// AccessEvent names an event of the organization's stream.
+type AccessEvent struct {
+	Type     string
+	Revision eventstore.Revision
+	Position eventstore.Position
+	At       time.Time
+	Actor    domain.Actor
+	Reason   string
+}
+
+// trail is an organization's state, and for what decisions rest on the
+// revisions of the events that made it so. It is folded only for who asks for
+// explanations. Trails share what they have in common and are never changed.
+type trail struct {
+	organization.State
+	folded  eventstore.Revision // the number of events, and the revision of the next
+	policy  eventstore.Revision // put the policy in force
+	members *immutable.Map[string, origin]
+	opened  *immutable.Map[string, eventstore.Revision] // by id, of invitations that are open
+}
+
+// origin is how a member came to be what it is.
+type origin struct {
+	invited *eventstore.Revision
+	joined  eventstore.Revision
+	changed eventstore.Revision // gave the membership its status
+	roles   []roleOrigin
+}
+
+type roleOrigin struct {
+	role  domain.Role
+	given eventstore.Revision
+}
+
+// follow folds one event into a trail: what differs afterwards, the event did.
+func follow(t trail, e domain.Event) trail {
+	before, this := t.State, t.folded
+	t.State, t.folded = organization.Evolve(before, e), this+1
+	if t.members == nil {
+		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, eventstore.Revision](nil)
+	}
+	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
+		t.policy = this
+	}
+	var invited *eventstore.Revision
+	switch e := e.(type) {
+	case organization.InvitationOpened:
+		t.opened = t.opened.Set(string(e.InvitationID), this)
+	case organization.InvitationClosed:
+		t.opened = t.opened.Delete(string(e.InvitationID))
+	case organization.MemberJoined:
+		if opened, ok := t.opened.Get(string(e.InvitationID)); ok {
+			invited = &opened
+			t.opened = t.opened.Delete(string(e.InvitationID))
+		}
+	}
+	for _, account := range accountsIn(e) {
+		was, known := before.Member(account)
+		is, member := t.Member(account)
+		if !member || known && was.Status == is.Status && slices.Equal(was.Roles, is.Roles) {
+			continue
+		}
+		o, _ := t.members.Get(string(account))
+		t.members = t.members.Set(string(account), o.after(was, is, invited, this))
+	}
+	return t
+}
+
+// after is the origin of a member that the event with revision this has changed.
+func (o origin) after(was, is organization.Member, invited *eventstore.Revision, this eventstore.Revision) origin {
+	switch {
+	case (was.Status == "" || was.Status == organization.Removed) && is.Status != organization.Removed:
+		o = origin{invited: invited, joined: this, changed: this}
+	case was.Status != is.Status:
+		o.changed = this
+	}
+	roles := make([]roleOrigin, len(is.Roles))
+	for i, role := range is.Roles {
+		roles[i] = roleOrigin{role, this}
+		if j := slices.IndexFunc(o.roles, func(r roleOrigin) bool { return r.role == role }); j >= 0 {
+			roles[i] = o.roles[j]
+		}
+	}
+	o.roles = roles
+	return o
+}
+
+var accountIDType = reflect.TypeFor[domain.AccountID]()
+
+// accountsIn lists every account that an event names: new events need no entry
+// in a table here.
+func accountsIn(e domain.Event) []domain.AccountID {
+	var accounts []domain.AccountID
+	v := reflect.ValueOf(e)
+	for i := range v.NumField() {
+		if field := v.Field(i); field.Type() == accountIDType && !field.IsZero() {
+			accounts = append(accounts, domain.AccountID(field.String()))
+		}
+	}
+	return accounts
+}
+
+// explanation says what the decision about a subject follows from.
+func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject domain.AccountID, permission domain.Permission, self bool) (*AccessExplanation, error) {
+	x := &AccessExplanation{
+		Revision: v.trail.folded - 1, Position: v.position,
+		Policy: v.policy.Name, PolicyVersion: v.policy.Version, Granting: v.granting(permission),
+	}
+	named := func(revision eventstore.Revision) AccessEvent { return v.events[revision] }
+	o, known := v.trail.members.Get(string(subject))
+	member, is := v.state.Member(subject)
+	if is != known || !slices.EqualFunc(o.roles, member.Roles, func(r roleOrigin, role domain.Role) bool { return r.role == role }) {
+		return nil, fmt.Errorf("commands: no trail leads to the state of a member of %s at revision %d", v.state.ID, x.Revision)
+	}
+	wanted := []eventstore.Revision{v.trail.policy}
+	if known {
+		wanted = append(wanted, o.revisions()...)
+	}
+	if err := k.read(ctx, v, wanted); err != nil {
+		return nil, err
+	}
+	x.PolicyEvent = named(v.trail.policy)
+	if !known {
+		return x, nil
+	}
+	x.Member = &AccessMember{AccountID: subject, Status: member.Status, Joined: named(o.joined), Roles: make([]AccessRole, len(o.roles))}
+	if o.invited != nil {
+		invited := named(*o.invited)
+		if self && k.mayNotReadHistory(v) {
+			invited.Reason = "" // was not written to the invitee
+		}
+		x.Member.Invited = &invited
+	}
+	if o.changed != o.joined {
+		changed := named(o.changed)
+		x.Member.Changed = &changed
+	}
+	for i, r := range o.roles {
+		x.Member.Roles[i] = AccessRole{Role: r.role, Grants: v.policy.Allows([]domain.Role{r.role}, permission), Given: named(r.given)}
+	}
+	return x, nil
+}
+
+func (k *AccessCheck) mayNotReadHistory(v *accessView) bool {
+	_, err := organization.Authorize(v.state, v.policy, k.by, domain.ReadHistory)
+	return err != nil
+}
+
+func (o origin) revisions() []eventstore.Revision {
+	all := []eventstore.Revision{o.joined, o.changed}
+	if o.invited != nil {
+		all = append(all, *o.invited)
+	}
+	for _, r := range o.roles {
+		all = append(all, r.given)
+	}
+	return all
+}
+
+// read looks the events up, each once.
+func (k *AccessCheck) read(ctx context.Context, v *accessView, revisions []eventstore.Revision) error {
+	for _, revision := range revisions {
+		if _, ok := v.events[revision]; ok {
+			continue
+		}
+		stream := k.commands.trails.prefix + string(v.state.ID)
+		recorded, err := k.commands.Store.ReadStream(ctx, stream, revision, 1)
+		if err != nil {
+			return fmt.Errorf("commands: reading an event of %s: %w", stream, err)
+		}
+		if len(recorded) == 0 {
+			return fmt.Errorf("commands: revision %d of %s was there and is not", revision, stream)
+		}
+		e, err := k.commands.Codec.Decode(recorded[0])
+		if err != nil {
+			return err
+		}
+		v.events[revision] = AccessEvent{
+			Type: e.Event.EventType(), Revision: e.Revision, Position: e.Position, At: e.Metadata.OccurredAt, Actor: e.Metadata.Actor, Reason: e.Metadata.Reason,
+		}
+	}
+	return nil
+}
