@@ -37,6 +37,7 @@ type route struct {
 	created     bool          // the answer has a Location; a dry run answers with 200
 	hidden      bool          // pages and their files: not in the OpenAPI document
 	always      bool          // served also when the node is busy
+	page        bool          // browsers navigate here: they are shown problems as pages
 
 	words []string // the names in the path that are no ids
 

@@ -24,7 +24,6 @@ type Identity struct {
 	EmailVerified bool   `json:"email_verified,omitempty"`
 	Username      string `json:"username,omitempty"`
 	Name          string `json:"name,omitempty"`
-	Locale        string `json:"locale,omitempty"`
 }
 
 // claims are those of the ID token and of the user info endpoint.
@@ -35,7 +34,6 @@ type claims struct {
 	PreferredUsername string `json:"preferred_username"`
 	UPN               string `json:"upn"`
 	Name              string `json:"name"`
-	Locale            string `json:"locale"`
 	Tenant            string `json:"tid"`
 	HostedDomain      string `json:"hd"`
 	DomainVerified    flag   `json:"xms_edov"`
@@ -67,7 +65,7 @@ func (p *Provider) identity(ctx context.Context, d *discovered, t *gooidc.IDToke
 	}
 	id := Identity{
 		Provider: p.config.Name, Issuer: t.Issuer, Subject: t.Subject,
-		Email: c.Email, Username: c.PreferredUsername, Name: c.Name, Locale: c.Locale,
+		Email: c.Email, Username: c.PreferredUsername, Name: c.Name,
 	}
 	if id.Username == "" {
 		id.Username = c.UPN

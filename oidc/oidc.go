@@ -122,8 +122,18 @@ func (p *Provider) Name() string { return p.config.Name }
 // Label is what people are shown.
 func (p *Provider) Label() string { return p.config.Label }
 
-// Tenanted reports whether its people belong to tenants.
-func (p *Provider) Tenanted() bool { return p.config.Preset != "" }
+// IsTenant reports whether the text may be a tenant of the provider. Personal
+// Microsoft accounts have none.
+func (p *Provider) IsTenant(text string) bool {
+	text = strings.ToLower(text)
+	switch p.config.Preset {
+	case PresetGoogle:
+		return domain.MatchString(text)
+	case PresetMicrosoft:
+		return tenant.MatchString(text) && text != PersonalTenant
+	}
+	return false
+}
 
 // discover asks the provider, once; it is asked again when that has failed.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {

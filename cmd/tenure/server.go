@@ -27,6 +27,7 @@ import (
 	"tenure/leases"
 	leaseredis "tenure/leases/redis"
 	"tenure/mail"
+	"tenure/oidc"
 	"tenure/policies"
 	"tenure/processes"
 	"tenure/projections"
@@ -276,6 +277,7 @@ func (x *server) wire() error {
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
+		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
 	})
 	return err
