@@ -114,7 +114,7 @@ func storedFiles(t *testing.T, data string) []string {
 	return files
 }
 
-var anyToken = regexp.MustCompile(`tnr_(inv|ver|rst|own|ses|key)_[A-Za-z0-9_-]{40,}`)
+var anyToken = regexp.MustCompile(`tnr_(inv|ver|rst|own|ses|key|sld)_[A-Za-z0-9_-]{40,}`)
 
 // searchFor looks for each secret that was issued, as it is and in other forms,
 // and for whatever looks like one.
