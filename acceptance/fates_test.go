@@ -14,8 +14,8 @@ func fates() []fate {
 		{step: "sign-up: e-mail reserved", prepare: signingUp(false)},
 		{step: "sign-up: account registered", prepare: signingUp(true)},
 		{step: "verify: address verified", prepare: verifying},
-		{step: "identity: reserved", prepare: linking(false), options: withAcme},
-		{step: "identity: linked", prepare: linking(true), options: withAcme},
+		{step: "identity: reserved", prepare: linking, options: withAcme},
+		{step: "identity: linked", prepare: linking, options: withAcme},
 		{step: "identity: unlinked", prepare: unlinking, options: withAcme},
 		{step: "activate: name reserved", prepare: activating(false)},
 		{step: "activate: organization activated", prepare: activating(true)},
@@ -73,21 +73,17 @@ func withAcme(t *testing.T) (*oidctest.Provider, option) {
 }
 
 // linking: an identity whose account was not written is whoever's signs in next.
-func linking(linked bool) func(*testing.T, *cast) doing {
-	return func(t *testing.T, c *cast) doing {
-		email := unique("new") + "@example.com"
-		c.acme.SignIn(claims(email, email, true))
-		b := c.newBrowser(t)
-		code := b.code(t, "acme")
-		finished := func() bool {
-			p := c.signInWith(t, "acme")
-			again := c.signInWith(t, "acme")
+func linking(t *testing.T, c *cast) doing {
+	email := unique("new") + "@example.com"
+	c.acme.SignIn(claims(email, email, true))
+	b := c.newBrowser(t)
+	code := b.code(t, "acme")
+	return doing{
+		give: func(x ...extra) response { return b.exchange(code, "", x...) },
+		finished: func() bool {
+			p, again := c.signInWith(t, "acme"), c.signInWith(t, "acme")
 			return p.AccountID == again.AccountID && decoded[map[string]any](t, p.get("/v1/me"))["email"] == email
-		}
-		return doing{
-			give:     func(x ...extra) response { return b.exchange(code, "", x...) },
-			finished: finished,
-		}
+		},
 	}
 }
 
