@@ -121,7 +121,7 @@ func (o operation) decision(who caller, user *person) string {
 func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string) response {
 	t.Helper()
 	path, client := o.filled(ids), who.client
-	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline").Replace(path)
+	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org).Replace(path)
 	if o.reads() {
 		return client.get(path)
 	}

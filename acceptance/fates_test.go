@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tenure/oidc/oidctest"
 )
 
 // fates has one entry for each step of each command.
@@ -12,6 +14,9 @@ func fates() []fate {
 		{step: "sign-up: e-mail reserved", prepare: signingUp(false)},
 		{step: "sign-up: account registered", prepare: signingUp(true)},
 		{step: "verify: address verified", prepare: verifying},
+		{step: "identity: reserved", prepare: linking, options: withAcme},
+		{step: "identity: linked", prepare: linking, options: withAcme},
+		{step: "identity: unlinked", prepare: unlinking, options: withAcme},
 		{step: "activate: name reserved", prepare: activating(false)},
 		{step: "activate: organization activated", prepare: activating(true)},
 		{step: "rename: new name reserved", prepare: renaming(false)},
@@ -58,6 +63,43 @@ func signingUp(registered bool) func(*testing.T, *cast) doing {
 			}
 		}
 		return d
+	}
+}
+
+// withAcme has the server know a provider.
+func withAcme(t *testing.T) (*oidctest.Provider, option) {
+	provider := oidctest.Start(t)
+	return provider, withProviders(t, map[string]string{"acme": provider.URL})
+}
+
+// linking: an identity whose account was not written is whoever's signs in next.
+func linking(t *testing.T, c *cast) doing {
+	email := unique("new") + "@example.com"
+	c.acme.SignIn(claims(email, email, true))
+	b := c.newBrowser(t)
+	code := b.code(t, "acme")
+	return doing{
+		give: func(x ...extra) response { return b.exchange(code, "", x...) },
+		finished: func() bool {
+			p, again := c.signInWith(t, "acme"), c.signInWith(t, "acme")
+			return p.AccountID == again.AccountID && decoded[map[string]any](t, p.get("/v1/me"))["email"] == email
+		},
+	}
+}
+
+// unlinking: the identity is free for another account.
+func unlinking(t *testing.T, c *cast) doing {
+	email := unique("old") + "@example.com"
+	c.acme.SignIn(claims(email, email, true))
+	p := c.signInWith(t, "acme")
+	id := decoded[page[map[string]any]](t, p.get("/v1/me/identities")).Items[0]["identity_id"].(string)
+	next := unique("next") + "@example.com"
+	return doing{
+		give: func(x ...extra) response { return p.delete("/v1/me/identities/"+id, x...) },
+		finished: func() bool {
+			c.acme.SignIn(claims(email, next, true))
+			return c.signInWith(t, "acme").AccountID != p.AccountID
+		},
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tenure/oidc/oidctest"
 )
 
 // person has an account and is signed in.
@@ -181,6 +183,7 @@ type cast struct {
 	org                                           string
 	name                                          string
 	owner, admin, user, viewer, stranger, removed *person
+	acme                                          *oidctest.Provider // nil unless the test has one
 }
 
 // newCast makes an organization with everybody in it; the removed one was a USER.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/matryer/is"
+
+	"tenure/oidc/oidctest"
 )
 
 // TestSteps_KilledAtEveryStep has the program kill itself between the writes of
@@ -20,7 +22,7 @@ func TestSteps_KilledAtEveryStep(t *testing.T) {
 			t.Run(f.step, func(t *testing.T) {
 				t.Parallel()
 				t.Run("without help", func(t *testing.T) {
-					c := b.start(t, withFlags("--session-lifetime", "1000h")).newCast(t)
+					c := f.start(t, b)
 					d := f.prepare(t, c)
 					c.diesAt(t, f.step, func() { d.give() })
 					if d.alone != nil {
@@ -34,7 +36,7 @@ func TestSteps_KilledAtEveryStep(t *testing.T) {
 					return
 				}
 				t.Run("sent again", func(t *testing.T) {
-					c := b.start(t, withFlags("--session-lifetime", "1000h")).newCast(t)
+					c := f.start(t, b)
 					d := f.prepare(t, c)
 					key := idempotencyKey(unique("key"))
 					c.diesAt(t, f.step, func() { d.give(key) })
@@ -76,6 +78,20 @@ type fate struct {
 	step      string
 	prepare   func(t *testing.T, c *cast) doing
 	byProcess bool // no request is under way that could be sent again
+	options   func(*testing.T) (*oidctest.Provider, option)
+}
+
+// start starts a server for the fate.
+func (f fate) start(t *testing.T, b backend) *cast {
+	t.Helper()
+	options := []option{withFlags("--session-lifetime", "1000h")}
+	if f.options == nil {
+		return b.start(t, options...).newCast(t)
+	}
+	acme, known := f.options(t)
+	c := b.start(t, append(options, known)...).newCast(t)
+	c.acme = acme
+	return c
 }
 
 // doing is a request that the program is killed in.

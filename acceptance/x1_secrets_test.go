@@ -86,7 +86,7 @@ func TestX1_NoTokenIsStoredInTheClear(t *testing.T) {
 	})
 }
 
-var anyToken = regexp.MustCompile(`tnr_(inv|ver|rst|own|ses|key)_[A-Za-z0-9_-]{40,}`)
+var anyToken = regexp.MustCompile(`tnr_(inv|ver|rst|own|ses|key|sld)_[A-Za-z0-9_-]{40,}`)
 
 // searchFor looks for each secret that was issued, as it is and in other forms,
 // and for whatever looks like one.

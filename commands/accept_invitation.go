@@ -56,7 +56,8 @@ type Accepted struct {
 // somebody who is not signed in; the link proves the address of either. It
 // fails as invitation.Accept does, with CodeWrongAccount when the signed-in
 // account has another address, CodeNotSignedIn when an account with the address
-// exists, and CodeInvalid for a password that is too short or too long.
+// exists, CodeProviderRequired when the invitation asks for a sign-in at a
+// provider (see SignInWithProvider), and CodeInvalid for a password that is too short or too long.
 func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
 	t, err := c.readToken(token.Invitation, link)
 	if err != nil {
@@ -129,6 +130,9 @@ func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, 
 	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
 		return Receipt{}, Receipt{}, err
 	}
+	if err := invitation.CheckPresented(inv, invitation.Presented{}); err != nil {
+		return Receipt{}, Receipt{}, err
+	}
 	who, registered, err := c.accepter(ctx, r, inv, joining)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
@@ -162,7 +166,7 @@ func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State
 	if id, ok := r.Actor.Account(); ok {
 		s, _, err := c.accounts.load(ctx, string(id))
 		if err == nil && s.Email.Key() != inv.Email.Key() {
-			err = domain.Refuse(domain.CodeWrongAccount, "Invitation for another address", "Sign in with the account that has the address which the invitation was sent to.")
+			err = wrongAccount()
 		}
 		return id, Receipt{}, err
 	}
@@ -196,6 +200,10 @@ func (c *Commands) invited(ctx context.Context, link string) (invitation.State, 
 		err = c.inLinkWords(ctx, s.Organization, invitation.CheckLink(s, t.Generation, c.Now()))
 	}
 	return s, err
+}
+
+func wrongAccount() error {
+	return domain.Refuse(domain.CodeWrongAccount, "Invitation for another address", "Sign in with the account that has the address which the invitation was sent to.")
 }
 
 func isRefusal(err error) bool {

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -26,7 +25,7 @@ func (c *Commands) accountByEmail(ctx context.Context, email domain.Email) (acco
 	if err != nil || holder == "" {
 		return account.State{}, err
 	}
-	s, _, err := c.accounts.load(ctx, strings.TrimPrefix(holder, holderAccount))
+	s, _, err := c.accounts.load(ctx, string(accountOf(holder)))
 	return s, err
 }
 
@@ -49,7 +48,7 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 			return "", Receipt{}, err
 		}
 		c.Step(StepEmailReserved)
-		id := strings.TrimPrefix(holder, holderAccount)
+		id := string(accountOf(holder))
 		receipt, err := c.accounts.execute(ctx, id, r, func(s account.State) ([]domain.Event, error) {
 			return decide(s, account.Registration{
 				AccountID: domain.AccountID(id), Email: in.Email, DisplayName: in.DisplayName, Language: in.Language, PasswordHash: hash,

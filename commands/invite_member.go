@@ -39,7 +39,10 @@ func (c *Commands) ResendInvitation(ctx context.Context, r Request, org domain.O
 		if err := invitation.CheckResend(inv); err != nil {
 			return nil, reword(p, err)
 		}
-		in := organization.Invitee{InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language}
+		in := organization.Invitee{
+			InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language,
+			Provider: inv.Provider, Tenant: inv.Tenant, Notify: inv.Notify,
+		}
 		return organization.Resend(s, p, r.Actor, in, inv.Generation, c.Now().UTC())
 	})
 	if err != nil {
@@ -77,6 +80,7 @@ func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organizatio
 			return invitation.Issue(s, invitation.Details{
 				InvitationID: e.InvitationID, OrganizationID: e.OrganizationID, Email: e.Email, Username: e.Username,
 				Roles: e.Roles, Language: e.Language, InvitedBy: e.InvitedBy, ExpiresAt: e.ExpiresAt,
+				Provider: e.Provider, Tenant: e.Tenant, Notify: e.Notify,
 			}), nil
 		case ended:
 			return nil, nil

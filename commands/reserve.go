@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"tenure/domain"
@@ -117,11 +118,19 @@ func (c *Commands) ResolveReservation(ctx context.Context, r Request, kind, key 
 	})
 }
 
+// accountOf is the account that a holder is.
+func accountOf(holder string) domain.AccountID {
+	return domain.AccountID(strings.TrimPrefix(holder, holderAccount))
+}
+
 // goesBy reports whether the holder exists and has the text whose hash is key.
 func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, error) {
-	if id, ok := strings.CutPrefix(holder, holderAccount); ok {
+	if strings.HasPrefix(holder, holderAccount) {
 		var s account.State
-		s, _, err := c.accounts.load(ctx, id)
+		s, _, err := c.accounts.load(ctx, string(accountOf(holder)))
+		if kind == reservation.KindIdentity {
+			return slices.ContainsFunc(s.Identities(), func(i account.Identity) bool { return c.Keys.Name(kind, i.Key()) == key }), err
+		}
 		return s.Exists() && c.Keys.Name(kind, s.Email.Key()) == key, err
 	}
 	id := strings.TrimPrefix(holder, holderOrganization)

@@ -5,6 +5,9 @@ package commands
 const (
 	StepEmailReserved       = "sign-up: e-mail reserved"
 	StepAccountRegistered   = "sign-up: account registered"
+	StepIdentityReserved    = "identity: reserved"
+	StepIdentityLinked      = "identity: linked"
+	StepIdentityUnlinked    = "identity: unlinked"
 	StepNameReserved        = "activate: name reserved"
 	StepActivated           = "activate: organization activated"
 	StepNewNameReserved     = "rename: new name reserved"

@@ -121,6 +121,12 @@ func (w *world) invite(t *rapid.T) {
 	if !w.policy.Invitations.UsernameRequired && rapid.Bool().Draw(t, "without username") {
 		in.Username = ""
 	}
+	if rapid.Bool().Draw(t, "at a provider") {
+		in.Provider, in.Notify = "google", "post@example.com"
+		if rapid.Bool().Draw(t, "without address") {
+			in.Email = ""
+		}
+	}
 	w.begin(t, w.opening(func(s organization.State) ([]domain.Event, error) {
 		return organization.Invite(s, w.policy, by, in, w.now)
 	}))
@@ -140,7 +146,7 @@ func (w *world) resend(t *rapid.T) {
 	var seen invitation.State
 	check := func() bool { seen = w.invitations[id]; return invitation.CheckResend(seen) == nil }
 	w.begin(t, append(request{check}, w.opening(func(s organization.State) ([]domain.Event, error) {
-		in := organization.Invitee{InvitationID: id, Email: seen.Email, Username: seen.Username, Roles: seen.Roles, Language: seen.Language}
+		in := organization.Invitee{InvitationID: id, Email: seen.Email, Username: seen.Username, Roles: seen.Roles, Language: seen.Language, Provider: seen.Provider, Notify: seen.Notify}
 		return organization.Resend(s, w.policy, by, in, seen.Generation, w.now)
 	})...))
 }
@@ -231,7 +237,15 @@ func (w *world) session(t *rapid.T) {
 	id := w.anyAccount(t)
 	s := w.accounts[id]
 	var events []domain.Event
-	switch rapid.IntRange(0, 5).Draw(t, "what") {
+	identity := account.Identity{Provider: "p", Issuer: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "issuer"), Subject: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "subject")}
+	switch rapid.IntRange(0, 7).Draw(t, "what") {
+	case 6:
+		by := rapid.SampledFrom([]string{account.ByProvider, account.ByInvitation}).Draw(t, "proof")
+		if s.Exists() {
+			events, _ = account.RegisterIdentified(s, account.Registration{AccountID: id, Email: s.Email, DisplayName: s.DisplayName, Language: s.Language}, identity, by)
+		}
+	case 7:
+		events = account.Unlink(s, identity)
 	case 0:
 		events = account.EndSession(s, sessionID(rapid.IntRange(0, w.ids).Draw(t, "session")))
 	case 1:

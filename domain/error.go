@@ -30,13 +30,17 @@ const (
 	CodeSelfRemoval     Code = "self_removal"          // O7: admins do not remove themselves
 	CodeMemberProtected Code = "member_not_manageable" // the actor may not manage holders of this role
 
-	CodeInvitationAccepted Code = "invitation_accepted" // O6: an accepted invitation is not revoked or resent
-	CodeInvitationRevoked  Code = "invitation_revoked"  // the link was withdrawn
-	CodeInvitationDeclined Code = "invitation_declined" // the invitee said no
-	CodeInvitationExpired  Code = "invitation_expired"  // O3: older than its lifetime
-	CodeLinkInvalid        Code = "link_invalid"        // a token that was never issued, or was replaced by a newer one
-	CodeLinkExpired        Code = "link_expired"        // a token past its time
-	CodeWrongAccount       Code = "wrong_account"       // the link is for another e-mail address
+	CodeInvitationAccepted Code = "invitation_accepted"  // O6: an accepted invitation is not revoked or resent
+	CodeInvitationRevoked  Code = "invitation_revoked"   // the link was withdrawn
+	CodeInvitationDeclined Code = "invitation_declined"  // the invitee said no
+	CodeInvitationExpired  Code = "invitation_expired"   // O3: older than its lifetime
+	CodeLinkInvalid        Code = "link_invalid"         // a token that was never issued, or was replaced by a newer one
+	CodeLinkExpired        Code = "link_expired"         // a token past its time
+	CodeWrongAccount       Code = "wrong_account"        // the link is for another e-mail address or username
+	CodeWrongProvider      Code = "wrong_provider"       // S6: the link is for those who sign in with another provider
+	CodeWrongTenant        Code = "wrong_tenant"         // S6: the link is for another tenant of the provider
+	CodeProviderRequired   Code = "provider_required"    // S6: the link is for those who sign in with a provider
+	CodeProviderNotOffered Code = "provider_not_offered" // S2: the policy does not let invitations ask for this provider
 
 	CodeTransferNotOffered  Code = "transfer_not_offered"  // the policy has no ownership
 	CodeTransferPending     Code = "transfer_pending"      // O5: one request at a time
@@ -47,6 +51,7 @@ const (
 	CodeCredentialsWrong   Code = "credentials_wrong"    // no such account, or another password
 	CodeEmailUnverified    Code = "email_unverified"     // the address has not been proven yet
 	CodeAlreadyVerified    Code = "already_verified"     // nothing left to prove
+	CodeIdentityConflict   Code = "identity_conflict"    // the account is linked with another identity of this issuer
 	CodeTooManyAttempts    Code = "too_many_attempts"    // throttled
 	CodeOrganizationClosed Code = "organization_deleted" // D9
 )

@@ -171,6 +171,7 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = invitation.Decline(s.invitation, generation, noon)
 	_, _ = invitation.Revoke(s.invitation, invitation.CauseRevoked)
 	invitation.Expire(s.invitation, noon)
+	_ = invitation.CheckPresented(s.invitation, invitation.Presented{Provider: word("provider"), Names: []string{word("name")}})
 
 	session := domain.SessionID(word("session"))
 	account.Register(s.account, account.Registration{AccountID: member}, noon)
@@ -182,6 +183,9 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = account.StartSession(s.account, session, noon, noon)
 	_, _ = account.ChangeProfile(s.account, "Name", "en")
 	account.EndSession(s.account, session)
+	identity := account.Identity{Issuer: word("issuer"), Subject: word("subject")}
+	_, _ = account.RegisterIdentified(s.account, account.Registration{AccountID: member}, identity, account.ByProvider)
+	account.Unlink(s.account, identity)
 
 	reservation.Make(s.reservation, reservation.KindEmail, "key", word("holder"), noon)
 	reservation.Confirm(s.reservation, word("holder"))

@@ -221,6 +221,13 @@ func (w *world) checkDrained() {
 }
 
 func (w *world) checkSessions(s account.State) {
+	issuers := map[string]bool{}
+	for _, i := range s.Identities() {
+		if issuers[i.Issuer] || !s.Verified {
+			w.t.Fatalf("identities %v, address proven: %t", s.Identities(), s.Verified)
+		}
+		issuers[i.Issuer] = true
+	}
 	working := 0
 	for n := range w.ids + 1 {
 		if _, ok := s.Session(sessionID(n), w.now); ok {

@@ -86,6 +86,9 @@ func anyPolicy(t *rapid.T) *policy.Policy {
 			"username_required": rapid.Bool().Draw(t, "username required"), "revoke_when_inviter_leaves": rapid.Bool().Draw(t, "revoke when inviter leaves"),
 		},
 	}
+	if rapid.Bool().Draw(t, "providers") {
+		document["invitations"].(settings)["providers"] = rapid.SampledFrom([][]string{{"any"}, {"google"}, {"any", "google"}}).Draw(t, "providers offered")
+	}
 	if owned {
 		document["ownership"] = settings{
 			"role": all[0], "candidates": some(t, "candidates", givable), "previous_owner_becomes": all[1], "transfer_lifetime": "24 hours",

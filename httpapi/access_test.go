@@ -63,7 +63,7 @@ func (s *stack) key(scope string) (text, id string) {
 
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
-	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline").Replace(op.Path)
+	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key).Replace(op.Path)
 	if op.Method != "GET" {
 		path += "?dry_run=true"
 	}

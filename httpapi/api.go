@@ -70,6 +70,7 @@ func New(c Config) (*API, error) {
 func (a *API) addRoutes() {
 	a.addSignUp()
 	a.addSessions()
+	a.addOIDC()
 	a.addMe()
 	a.addOrganizations()
 	a.addMembers()

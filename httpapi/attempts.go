@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"tenure/domain"
 	"tenure/httpapi/throttle"
+	"tenure/oidc"
 )
 
 // budget is a count of attempts that a request is charged to.
@@ -80,7 +82,7 @@ func guessed(err error) bool {
 			return true
 		}
 	}
-	return false
+	return errors.Is(err, oidc.ErrState) || errors.Is(err, oidc.ErrInvalid)
 }
 
 // clientAddress is where the request comes from: what the nearest proxy that is

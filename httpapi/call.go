@@ -22,6 +22,7 @@ type call struct {
 	id    string // X-Request-Id
 	route *route // nil until one was found
 	code  domain.Code
+	back  string // where a page that shows a problem leads to; empty for nowhere
 
 	caller     commands.Caller // the zero Caller for nobody
 	membership commands.Membership

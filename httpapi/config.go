@@ -17,6 +17,7 @@ import (
 	"tenure/eventstore"
 	"tenure/httpapi/throttle"
 	"tenure/mail"
+	"tenure/oidc"
 	"tenure/projections"
 )
 
@@ -59,6 +60,9 @@ type Config struct {
 	// Outbox is shown under /outbox; nil when mails leave by SMTP.
 	Outbox *mail.Outbox
 
+	// Providers are those that people may sign in with; nil for none.
+	Providers *oidc.Providers
+
 	// TrustedProxies may say by X-Forwarded-For which address a request comes
 	// from.
 	TrustedProxies []netip.Prefix
@@ -86,6 +90,7 @@ type Config struct {
 type Throttle struct {
 	SignInPerEmail    throttle.Rate // failed sign-ins
 	SignInPerAddress  throttle.Rate // failed sign-ins
+	LoginsPerAddress  throttle.Rate // sign-ins with a provider that are begun
 	SignUpPerEmail    throttle.Rate // sign-ups and requests for a new password
 	SignUpPerAddress  throttle.Rate // sign-ups and requests for a new password
 	LinksPerAddress   throttle.Rate // failed uses of links
@@ -97,6 +102,7 @@ func DefaultThrottle() Throttle {
 	return Throttle{
 		SignInPerEmail:    throttle.Rate{Events: 10, Per: 5 * time.Minute},
 		SignInPerAddress:  throttle.Rate{Events: 50, Per: 5 * time.Minute},
+		LoginsPerAddress:  throttle.Rate{Events: 100, Per: 5 * time.Minute},
 		SignUpPerEmail:    throttle.Rate{Events: 5, Per: time.Hour},
 		SignUpPerAddress:  throttle.Rate{Events: 50, Per: time.Hour},
 		LinksPerAddress:   throttle.Rate{Events: 50, Per: 5 * time.Minute},

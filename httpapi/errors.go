@@ -15,8 +15,10 @@ import (
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/eventstore"
+	"tenure/httpapi/pages"
 	"tenure/httpapi/strictjson"
 	"tenure/mail"
+	"tenure/oidc"
 	"tenure/projections"
 )
 
@@ -69,6 +71,18 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 	case errors.Is(err, commands.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = a.problem(codeBusy, "", "Try again in a moment.")
 		p.retryAfter = 1
+	case errors.Is(err, oidc.ErrUnavailable):
+		p = a.problem(codeProviderUnavailable, "", "Try again in a moment, or sign in another way.")
+		p.retryAfter = 5
+		return p, false // the log of the server has to say why
+	case errors.Is(err, oidc.ErrInvalid):
+		return a.problem(codeIdentityInvalid, "", "Sign in again; if it happens again, report the X-Request-Id."), false
+	case errors.Is(err, oidc.ErrRefused):
+		p = a.problem(codeProviderRefused, "", "Sign in again, and let the provider tell who you are; or sign in another way.")
+	case errors.Is(err, oidc.ErrTenant):
+		p = a.problem(codeTenantNotAllowed, "", "Sign in with an account of an organization that is admitted here.")
+	case errors.Is(err, oidc.ErrState):
+		p = a.problem(codeLoginInvalid, "", "Sign in again, in one browser and within 10 minutes.")
 	case errors.Is(err, mail.ErrNotFound):
 		p = a.problem(domain.CodeNotFound, "", "Look the mail up in the outbox.")
 	case errors.As(err, &fiberErr):
@@ -183,11 +197,26 @@ func (a *API) writeProblem(c *call, p *Problem) {
 	if p.Status == http.StatusUnauthorized {
 		c.challenge()
 	}
+	if c.route != nil && c.route.page && wantsPage(c.fiber.Get(fiber.HeaderAccept)) {
+		a.showProblem(c, p)
+		return
+	}
 	body, err := encode(p)
 	if err != nil {
 		a.logFailure(c, err)
 	}
 	writeBody(c.fiber, p.Status, "application/problem+json", body)
+}
+
+// showProblem is writeProblem for a browser that has navigated.
+func (a *API) showProblem(c *call, p *Problem) {
+	root := strings.Repeat("../", strings.Count(c.route.path, "/")-1)
+	body, err := pages.Problem{Title: p.Title, Detail: p.Detail, Code: string(p.Code), Back: c.back, Root: root}.HTML()
+	if err != nil {
+		a.logFailure(c, err)
+	}
+	c.fiber.Set(fiber.HeaderContentSecurityPolicy, pages.ContentSecurityPolicy)
+	writeBody(c.fiber, p.Status, fiber.MIMETextHTMLCharsetUTF8, body)
 }
 
 // is reports whether an error is the refusal with the code.

@@ -3,10 +3,12 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"tenure/domain"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 	"tenure/projections"
 )
 
@@ -26,8 +28,11 @@ type invitationsInput struct {
 }
 
 type inviteBody struct {
-	Email    string   `json:"email" maxLength:"254" doc:"Where the link is sent, and whose account may accept."`
-	Username string   `json:"username,omitempty" maxLength:"256" doc:"The invitee's name inside the organization; the policy says whether it is needed."`
+	Email    string   `json:"email,omitempty" maxLength:"254" doc:"Where the link is sent, and whose account may accept. It may be left out when provider and username are given."`
+	Username string   `json:"username,omitempty" maxLength:"256" doc:"The invitee's name inside the organization; the policy says whether it is needed. With a provider, the username there: an e-mail address or what the provider calls preferred_username."`
+	Provider string   `json:"provider,omitempty" maxLength:"40" doc:"The provider that the invitee has to sign in with to accept; any, or left out, for any way. The policy says which may be asked for."`
+	Tenant   string   `json:"tenant,omitempty" maxLength:"253" doc:"Of the provider: a tenant id of Microsoft Entra ID, a domain of Google Workspace. Left out for any, and for personal accounts."`
+	Notify   string   `json:"notify,omitempty" maxLength:"254" doc:"Where the link is sent instead of to email."`
 	Roles    []string `json:"roles,omitempty" maxItems:"20" doc:"What the invitee becomes."`
 	Role     string   `json:"role,omitempty" maxLength:"100" doc:"Instead of roles, for a single one."`
 	Language string   `json:"language,omitempty" maxLength:"35" doc:"Of the mail, as a BCP 47 tag; default that of the inviter."`
@@ -55,7 +60,7 @@ func exampleOpened(generation int) domain.Event {
 
 func (a *API) addInvitations() {
 	issue := []domain.Code{
-		domain.CodeUsernameNeeded, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted,
+		domain.CodeProviderNotOffered, domain.CodeUsernameNeeded, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted,
 		domain.CodeEmailTaken, domain.CodeUsernameTaken, domain.CodeSeatsFull,
 	}
 	add(a, route{
@@ -112,9 +117,10 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 }) (answer, error) {
 	var k checks
 	invitee := organization.Invitee{
-		Email: k.email("email", in.Body.Email), Username: k.username("username", in.Body.Username), Roles: k.roles(in.Body.Roles, in.Body.Role),
+		Username: k.username("username", in.Body.Username), Roles: k.roles(in.Body.Roles, in.Body.Role),
 		Language: k.language("language", in.Body.Language, c.caller.Account.Language),
 	}
+	a.invitedThrough(&k, &invitee, in.Body)
 	if err := k.err(); err != nil {
 		return answer{}, err
 	}
@@ -126,6 +132,32 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, r} })
 	ans.location = c.fiber.Path() + "/" + string(id)
 	return ans, err
+}
+
+// invitedThrough fills in how the invitee has to sign in, and where the mail goes.
+func (a *API) invitedThrough(k *checks, invitee *organization.Invitee, in inviteBody) {
+	if in.Provider != policy.AnyProvider {
+		invitee.Provider = in.Provider
+	}
+	if in.Email != "" || invitee.Provider == "" || invitee.Username == "" {
+		invitee.Email = k.email("email", in.Email)
+	}
+	if in.Notify != "" {
+		invitee.Notify = k.email("notify", in.Notify)
+	}
+	p, ok := a.config.Providers.Get(invitee.Provider)
+	if invitee.Provider != "" && !ok {
+		k.note(domain.Invalid("provider", "Name a provider from the list of providers."))
+		return
+	}
+	if in.Tenant == "" {
+		return
+	}
+	if !ok || !p.IsTenant(in.Tenant) {
+		k.note(domain.Invalid("tenant", "Give the id of a tenant, or its domain, as the provider has it; leave it out for providers that have none."))
+		return
+	}
+	invitee.Tenant = strings.ToLower(in.Tenant)
 }
 
 func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {

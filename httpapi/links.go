@@ -31,10 +31,11 @@ type invitationBody struct {
 	InvitationID     domain.InvitationID     `json:"invitation_id" format:"uuid"`
 	OrganizationID   domain.OrganizationID   `json:"organization_id" format:"uuid"`
 	OrganizationName domain.OrganizationName `json:"organization_name"`
-	Email            domain.Email            `json:"email" doc:"Whose account may accept."`
+	Email            domain.Email            `json:"email,omitempty" doc:"Whose account may accept."`
 	Username         domain.Username         `json:"username,omitempty" doc:"The invitee's name inside the organization."`
 	Roles            []domain.Role           `json:"roles"`
 	ExpiresAt        time.Time               `json:"expires_at"`
+	Provider         string                  `json:"provider,omitempty" doc:"Sign in with this provider to accept; there is no other way."`
 	HasAccount       bool                    `json:"has_account" doc:"Sign in to accept; otherwise choose a password for a new account."`
 }
 
@@ -57,13 +58,13 @@ func (a *API) addLinks() {
 		id: "look-up-invitation", method: http.MethodPost, path: "/v1/invitations/lookup", tag: "Invitations", access: Link(), status: http.StatusOK,
 		summary: "What a link is for", description: "Tells the holder of an invitation's link what accepting it would do. Changes nothing.",
 		codes: broken, request: lookupBody{token},
-		response: invitationBody{exampleInvitation, exampleOrganization, "Analytical Engines", "grace@example.com", "grace", []domain.Role{"USER"}, exampleTime(), false},
+		response: invitationBody{exampleInvitation, exampleOrganization, "Analytical Engines", "grace@example.com", "grace", []domain.Role{"USER"}, exampleTime(), "", false},
 	}, a.lookUpInvitation)
 	add(a, route{
 		id: "accept-invitation", method: http.MethodPost, path: "/v1/invitations/accept", tag: "Invitations", access: Link(), status: http.StatusOK,
 		summary:     "Accept an invitation",
 		description: "With a session the account that is signed in becomes a member. Without one, display_name and password make a new account, whose address the link proves, and sign it in.",
-		codes:       append([]domain.Code{domain.CodeWrongAccount}, broken...),
+		codes:       append([]domain.Code{domain.CodeWrongAccount, domain.CodeProviderRequired}, broken...),
 		request:     acceptBody{Token: token, DisplayName: "Grace Hopper", Password: "correct horse battery", Language: "en"},
 		response: acceptedBody{exampleOrganization, exampleGrace, []domain.Role{"USER"}, &session, exampleReceipt(
 			invitation.Accepted{InvitationID: exampleInvitation, OrganizationID: exampleOrganization, AccountID: exampleGrace})},
@@ -82,7 +83,7 @@ func (a *API) lookUpInvitation(ctx context.Context, c *call, in *struct{ Body lo
 	})
 	i := found.Invitation
 	return answer{body: invitationBody{
-		i.ID, i.Organization, found.OrganizationName, i.Email, i.Username, i.Roles, i.ExpiresAt, found.HasAccount,
+		i.ID, i.Organization, found.OrganizationName, i.Email, i.Username, i.Roles, i.ExpiresAt, i.Provider, found.HasAccount,
 	}}, err
 }
 

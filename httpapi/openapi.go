@@ -82,7 +82,7 @@ func (a *API) describe(r *route, in any) huma.Operation {
 	}
 	r.codes = impliedCodes(r, in, op.RequestBody != nil)
 	op.Responses[strconv.Itoa(r.status)] = a.success(r)
-	if r.created {
+	if r.status == http.StatusCreated {
 		dry := *a.success(r)
 		dry.Description = "With dry_run: what the command would do."
 		op.Responses[strconv.Itoa(http.StatusOK)] = &dry
@@ -90,7 +90,7 @@ func (a *API) describe(r *route, in any) huma.Operation {
 	if r.etag && r.read() {
 		op.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "Not changed since If-None-Match."}
 	}
-	a.describeProblems(&op, r.codes)
+	a.describeProblems(&op, r)
 	return op
 }
 
@@ -152,7 +152,8 @@ func (a *API) success(r *route) *huma.Response {
 }
 
 // describeProblems documents the problems, one response for each status.
-func (a *API) describeProblems(op *huma.Operation, all []domain.Code) {
+func (a *API) describeProblems(op *huma.Operation, r *route) {
+	all := r.codes
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	byStatus := make(map[int][]domain.Code)
 	for _, code := range all {
@@ -172,6 +173,9 @@ func (a *API) describeProblems(op *huma.Operation, all []domain.Code) {
 		response := &huma.Response{
 			Description: "Problem: " + strings.Join(names, ", "),
 			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema, Examples: examples}},
+		}
+		if r.page {
+			response.Content[fiber.MIMETextHTMLCharsetUTF8] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: "<!doctype html>…"}
 		}
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 			response.Headers = map[string]*huma.Header{fiber.HeaderRetryAfter: {Description: "Seconds to wait.", Schema: text("1")}}

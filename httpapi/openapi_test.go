@@ -96,7 +96,7 @@ func checkResponses(is *is.I, c *contract, at string, operation map[string]any) 
 		is.True(response["description"] != "")
 		number, err := strconv.Atoi(status)
 		is.NoErr(err) // no default response
-		if number < 300 {
+		if number < 400 && number != 304 {
 			successes++
 		}
 		content, _ := response["content"].(map[string]any)

@@ -8,20 +8,25 @@ import (
 
 // The codes of problems that no domain rule is behind.
 const (
-	codeMalformed        domain.Code = "malformed"              // the request cannot be read
-	codeMethodNotAllowed domain.Code = "method_not_allowed"     // see the header Allow
-	codeRequestTimeout   domain.Code = "request_timeout"        // the request did not arrive in time
-	codeBodyTooLarge     domain.Code = "body_too_large"         //
-	codeMediaType        domain.Code = "unsupported_media_type" //
-	codeHeadersTooLarge  domain.Code = "headers_too_large"      //
-	codeViewBehind       domain.Code = "view_behind"            // X4: the view has not got to Tenure-Min-Position
-	codeLogUnavailable   domain.Code = "log_unavailable"        // try again later, with the same Idempotency-Key
-	codeViewsUnavailable domain.Code = "views_unavailable"      // try again later; commands may work
-	codeRebuildRunning   domain.Code = "rebuild_running"        // pause, resume or cancel it
-	codeRebuildNotThere  domain.Code = "rebuild_not_running"    // start one
-	codeBusy             domain.Code = "busy"                   // try again later
-	codeNotReady         domain.Code = "not_ready"              // of /readyz
-	codeInternal         domain.Code = "internal"               // see the server's log
+	codeMalformed           domain.Code = "malformed"              // the request cannot be read
+	codeMethodNotAllowed    domain.Code = "method_not_allowed"     // see the header Allow
+	codeRequestTimeout      domain.Code = "request_timeout"        // the request did not arrive in time
+	codeBodyTooLarge        domain.Code = "body_too_large"         //
+	codeMediaType           domain.Code = "unsupported_media_type" //
+	codeHeadersTooLarge     domain.Code = "headers_too_large"      //
+	codeViewBehind          domain.Code = "view_behind"            // X4: the view has not got to Tenure-Min-Position
+	codeLogUnavailable      domain.Code = "log_unavailable"        // try again later, with the same Idempotency-Key
+	codeViewsUnavailable    domain.Code = "views_unavailable"      // try again later; commands may work
+	codeRebuildRunning      domain.Code = "rebuild_running"        // pause, resume or cancel it
+	codeRebuildNotThere     domain.Code = "rebuild_not_running"    // start one
+	codeBusy                domain.Code = "busy"                   // try again later
+	codeProviderUnavailable domain.Code = "provider_unavailable"   // the identity provider does not answer
+	codeProviderRefused     domain.Code = "provider_refused"       // the identity provider has not signed the person in
+	codeIdentityInvalid     domain.Code = "identity_invalid"       // what the identity provider says does not hold
+	codeTenantNotAllowed    domain.Code = "tenant_not_allowed"     // the provider's tenant may not sign in here
+	codeLoginInvalid        domain.Code = "login_invalid"          // not the answer to a sign-in that this browser has begun
+	codeNotReady            domain.Code = "not_ready"              // of /readyz
+	codeInternal            domain.Code = "internal"               // see the server's log
 )
 
 // Problem is an answer that says why a request was not served (RFC 9457).
@@ -55,12 +60,19 @@ type meaning struct {
 func meanings() map[domain.Code]meaning {
 	return map[domain.Code]meaning{
 		codeMalformed:                  {http.StatusBadRequest, "Malformed request"},
+		codeLoginInvalid:               {http.StatusBadRequest, "Sign-in interrupted"},
 		domain.CodeNotSignedIn:         {http.StatusUnauthorized, "Sign in first"},
 		domain.CodeCredentialsWrong:    {http.StatusUnauthorized, "Wrong e-mail address or password"},
 		domain.CodePermissionDenied:    {http.StatusForbidden, "Permission denied"},
 		domain.CodeRoleNotGranted:      {http.StatusForbidden, "You cannot give this role"},
 		domain.CodeMemberProtected:     {http.StatusForbidden, "You cannot manage this member"},
 		domain.CodeWrongAccount:        {http.StatusForbidden, "Invitation for another address"},
+		domain.CodeWrongProvider:       {http.StatusForbidden, "Wrong provider"},
+		domain.CodeWrongTenant:         {http.StatusForbidden, "Wrong organization at the provider"},
+		domain.CodeProviderRequired:    {http.StatusForbidden, "Sign in with the provider"},
+		codeProviderRefused:            {http.StatusForbidden, "Not signed in"},
+		codeIdentityInvalid:            {http.StatusForbidden, "Sign-in not accepted"},
+		codeTenantNotAllowed:           {http.StatusForbidden, "Organization not admitted"},
 		domain.CodeEmailUnverified:     {http.StatusForbidden, "E-mail address not verified"},
 		domain.CodeNotFound:            {http.StatusNotFound, "Not found"},
 		domain.CodeLinkInvalid:         {http.StatusNotFound, "Link invalid"},
@@ -82,6 +94,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeTransferNotPending:  {http.StatusConflict, "No transfer is pending"},
 		domain.CodeTransferNotEligible: {http.StatusConflict, "This member cannot become the owner"},
 		domain.CodeTransferExpired:     {http.StatusConflict, "Transfer expired"},
+		domain.CodeIdentityConflict:    {http.StatusConflict, "Account linked already"},
 		domain.CodeAlreadyVerified:     {http.StatusConflict, "Address verified"},
 		codeRebuildRunning:             {http.StatusConflict, "The view is being rebuilt"},
 		codeRebuildNotThere:            {http.StatusConflict, "The view is not being rebuilt"},
@@ -94,6 +107,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeInvalid:             {http.StatusUnprocessableEntity, "Invalid value"},
 		domain.CodeIdempotencyMismatch: {http.StatusUnprocessableEntity, "Idempotency-Key used before"},
 		domain.CodeUsernameNeeded:      {http.StatusUnprocessableEntity, "Username missing"},
+		domain.CodeProviderNotOffered:  {http.StatusUnprocessableEntity, "Provider not available"},
 		domain.CodeRoleUnknown:         {http.StatusUnprocessableEntity, "Unknown role"},
 		domain.CodeRoleCount:           {http.StatusUnprocessableEntity, "Wrong number of roles"},
 		domain.CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many attempts"},
@@ -102,6 +116,7 @@ func meanings() map[domain.Code]meaning {
 		codeViewBehind:                 {http.StatusServiceUnavailable, "View behind"},
 		codeLogUnavailable:             {http.StatusServiceUnavailable, "Log unavailable"},
 		codeViewsUnavailable:           {http.StatusServiceUnavailable, "Views unavailable"},
+		codeProviderUnavailable:        {http.StatusServiceUnavailable, "Provider unavailable"},
 		codeBusy:                       {http.StatusServiceUnavailable, "Busy"},
 		codeNotReady:                   {http.StatusServiceUnavailable, "Not ready"},
 	}

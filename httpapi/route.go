@@ -38,6 +38,7 @@ type route struct {
 	hidden      bool          // pages and their files: not in the OpenAPI document
 	always      bool          // served also when the node is busy
 	authzen     bool          // the body is read as AuthZEN wants it; see authzen.go
+	page        bool          // browsers navigate here: they are shown problems as pages
 
 	words []string // the names in the path that are no ids
 

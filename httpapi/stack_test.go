@@ -127,7 +127,8 @@ func (s *stack) serve() {
 		DialContext:         func(context.Context, string, string) (net.Conn, error) { return listener.Dial() },
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
 	}
-	s.client, s.url = &http.Client{Transport: transport}, "http://tenure.example"
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s.client, s.url = &http.Client{Transport: transport, CheckRedirect: stay}, "http://tenure.example"
 	s.Cleanup(func() {
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

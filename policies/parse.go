@@ -61,9 +61,10 @@ type ownership struct {
 }
 
 type invitations struct {
-	Lifetime                string `json:"lifetime"`
-	UsernameRequired        bool   `json:"username_required"`
-	RevokeWhenInviterLeaves *bool  `json:"revoke_when_inviter_leaves"`
+	Lifetime                string   `json:"lifetime"`
+	UsernameRequired        bool     `json:"username_required"`
+	RevokeWhenInviterLeaves *bool    `json:"revoke_when_inviter_leaves"`
+	Providers               []string `json:"providers"`
 }
 
 // decode fills in what has the right form. What has not is a problem that the
@@ -97,6 +98,7 @@ func (d document) policy() *policy.Policy {
 	p.Invitations = policy.Invitations{
 		Lifetime: lifetime, UsernameRequired: d.Invitations.UsernameRequired,
 		RevokeWhenInviterLeaves: d.Invitations.RevokeWhenInviterLeaves == nil || *d.Invitations.RevokeWhenInviterLeaves,
+		Providers:               d.Invitations.Providers,
 	}
 	return p
 }

@@ -1,6 +1,7 @@
 package processes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -135,7 +136,11 @@ func (m *Mailer) composeInvitation(ctx context.Context, d projections.Deadline) 
 		return nil, err
 	}
 	inv := link.Invitation
-	return &mail.Message{To: string(inv.Email), Language: inv.Language, Content: mail.Invitation{
+	address := cmp.Or(inv.Notify, inv.Email)
+	if address == "" { // the link is passed on by hand
+		return nil, nil
+	}
+	return &mail.Message{To: string(address), Language: inv.Language, Content: mail.Invitation{
 		Organization: string(link.Organization.Name),
 		Inviter:      person(link.Inviter),
 		Roles:        names(inv.Roles),

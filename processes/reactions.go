@@ -60,8 +60,9 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 			},
 		},
 		{
-			// The reservations of names and addresses that are in use last.
-			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "account.registered."}, grace: requestGrace,
+			// The reservations of names, addresses and identities that are in use
+			// last, and those of identities that are not are given back.
+			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "account.registered.", "account.identity_"}, grace: requestGrace,
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
 				case organization.Activated:
@@ -70,6 +71,10 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 					return c.FinishRenaming(ctx, r, e)
 				case account.Registered:
 					return c.FinishRegistration(ctx, r, e.AccountID, e.Email)
+				case account.IdentityLinked:
+					return c.FinishLinking(ctx, r, e.AccountID, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
+				case account.IdentityUnlinked:
+					return c.FinishUnlinking(ctx, r, e.AccountID, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
 				}
 				return nil
 			},

@@ -14,7 +14,7 @@ import (
 // Invitation is the document of an invitation of an organization.
 type Invitation struct {
 	InvitationID domain.InvitationID `json:"invitation_id"`
-	Email        domain.Email        `json:"email"`
+	Email        domain.Email        `json:"email,omitempty"`
 	Username     domain.Username     `json:"username,omitempty"`
 	Roles        []domain.Role       `json:"roles"`
 	Status       invitation.Status   `json:"status"`
@@ -26,6 +26,9 @@ type Invitation struct {
 	ExpiresAt    time.Time           `json:"expires_at"`
 	ClosedAt     *time.Time          `json:"closed_at,omitempty"` // when it stopped pending
 	AcceptedBy   domain.AccountID    `json:"accepted_by,omitempty"`
+	Provider     string              `json:"provider,omitempty"` // that the invitee has to sign in with
+	Tenant       string              `json:"tenant,omitempty"`
+	Notify       domain.Email        `json:"notify,omitempty"` // where the mail goes instead
 }
 
 // InvitationsQuery asks for a page of an organization's invitations.
@@ -113,6 +116,7 @@ func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 		return &Invitation{
 			InvitationID: x.InvitationID, Email: x.Email, Username: x.Username, Roles: roles(x.Roles), Status: invitation.StatusPending,
 			Generation: 1, InvitedBy: x.InvitedBy, Language: x.Language, IssuedAt: at, ExpiresAt: x.ExpiresAt.UTC(),
+			Provider: x.Provider, Tenant: x.Tenant, Notify: x.Notify,
 		}
 	}
 	if i == nil {

@@ -27,6 +27,7 @@ import (
 	"tenure/leases"
 	leaseredis "tenure/leases/redis"
 	"tenure/mail"
+	"tenure/oidc"
 	"tenure/policies"
 	"tenure/processes"
 	"tenure/projections"
@@ -42,6 +43,12 @@ const (
 	shutdownTimeout = 15 * time.Second
 	openTimeout     = 30 * time.Second // that the log and the views may take to answer at the start
 	haltedAfter     = 5 * time.Second  // that a consumer may fail before /readyz says no
+)
+
+// What one node at a time does.
+const (
+	leaseViews     = "views"
+	leaseProcesses = "processes"
 )
 
 // server is one node: the whole system, or one of several that share a log and
@@ -188,6 +195,8 @@ func (x *server) openViews(ctx context.Context) error {
 		return advice(err)
 	}
 	x.views, x.leases = storage, leases.Alone{}
+	x.metrics.onLease(leaseViews, true)
+	x.metrics.onLease(leaseProcesses, true)
 	x.onClose(storage.Close)
 	return nil
 }
@@ -277,6 +286,7 @@ func (x *server) wire() error {
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
+		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
 	})
 	return err
@@ -311,8 +321,8 @@ func (x *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	work := newGroup(cancel)
 	// Of several nodes one at a time applies the log, and one runs the processes.
-	work.start("projector", func() error { return x.leases.Hold(ctx, "views", x.projector.Run) })
-	work.start("processes", func() error { return x.leases.Hold(ctx, "processes", x.processes.Run) })
+	work.start("projector", func() error { return x.leases.Hold(ctx, leaseViews, x.projector.Run) })
+	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"tenure/mail"
+	"tenure/oidc"
 )
 
 // settings are those of the server. Each is a flag and an environment variable:
@@ -43,6 +45,8 @@ type settings struct {
 	SMTPPassFile  string `help:"File that holds the password at the mail server." name:"smtp-password-file" type:"path"`
 	SMTPCAFile    string `help:"PEM file of the authorities to trust instead of the system's." name:"smtp-ca-file" type:"path"`
 
+	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
+
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
 	CORSOrigins    []string      `help:"Origins whose pages may call the API from a browser." name:"cors-origins"`
@@ -58,6 +62,8 @@ type settings struct {
 	LogFormat    string     `help:"Form of the log on standard error: json or text." default:"json" enum:"json,text"`
 	OTLPEndpoint string     `help:"OpenTelemetry collector for traces over HTTP, for example http://localhost:4318. Empty: no traces." name:"otlp-endpoint"`
 	TraceSample  float64    `help:"Share of requests that are traced, 0 to 1." default:"1"`
+
+	providers []oidc.Config // those in OIDCFile
 }
 
 // check refuses what cannot work, and fills in what follows from the rest. The
@@ -137,7 +143,17 @@ func (s *settings) check() error {
 			return bad("cors-origins", origin, "give an origin such as https://app.example.com")
 		}
 	}
-	return s.readPassword()
+	return errors.Join(s.readPassword(), s.readProviders())
+}
+
+func (s *settings) readProviders() (err error) {
+	if s.OIDCFile == "" {
+		return nil
+	}
+	if s.providers, err = oidc.Load(s.OIDCFile); err != nil {
+		err = fmt.Errorf("setting oidc-file: %s: %w", s.OIDCFile, err)
+	}
+	return err
 }
 
 func (s *settings) readPassword() error {

@@ -7,6 +7,7 @@
 package token
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -52,6 +53,7 @@ const MinKeyBytes = 32
 // concurrent use.
 type Keys struct {
 	tokens, names, requests []byte
+	sealing                 cipher.AEAD
 }
 
 // NewKeys derives the keys from the server's secret.
@@ -59,15 +61,16 @@ func NewKeys(secret []byte) (*Keys, error) {
 	if len(secret) < MinKeyBytes {
 		return nil, fmt.Errorf("token: the secret has %d bytes; it needs %d", len(secret), MinKeyBytes)
 	}
-	var derived [3][]byte
-	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1"} {
+	var derived [4][]byte
+	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1", "tenure sealing v1"} {
 		key, err := hkdf.Key(sha256.New, secret, nil, purpose, sha256.Size)
 		if err != nil {
 			return nil, err
 		}
 		derived[i] = key
 	}
-	return &Keys{tokens: derived[0], names: derived[1], requests: derived[2]}, nil
+	sealing, err := newSealing(derived[3])
+	return &Keys{tokens: derived[0], names: derived[1], requests: derived[2], sealing: sealing}, err
 }
 
 const (

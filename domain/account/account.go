@@ -1,5 +1,6 @@
 // Package account is the aggregate of a person's account: the e-mail address
-// and the proof of it, the password, the signed-in sessions. Links are named by
+// and the proof of it, the password, the identities at OpenID providers that may
+// sign in instead of it, the signed-in sessions. Links in mails are named by
 // a generation; only the newest of a kind works, and only once.
 package account
 
@@ -14,11 +15,12 @@ import (
 // ends the oldest.
 const MaxSessions = 20
 
-// The kinds of links that prove an e-mail address.
+// The kinds of links that prove an e-mail address, and the word of a provider.
 const (
 	ByVerification  = "verification"
 	ByInvitation    = "invitation"
 	ByPasswordReset = "password_reset"
+	ByProvider      = "provider"
 )
 
 // State is what the decisions need to know of an account. The zero State is an
@@ -33,7 +35,8 @@ type State struct {
 
 	verification link
 	reset        link
-	sessions     []Session // oldest first
+	sessions     []Session  // oldest first
+	identities   []Identity // in the order of linking
 }
 
 // Session is one signed-in session.
@@ -204,6 +207,10 @@ func Evolve(s State, e domain.Event) State {
 	case SessionStarted:
 		// Sessions that ran out leave no event; the oldest make room for new ones.
 		s.sessions = append(slices.Clone(s.sessions[max(0, len(s.sessions)-MaxSessions+1):]), Session{e.SessionID, e.ExpiresAt})
+	case IdentityLinked:
+		s.identities = append(s.Identities(), Identity{e.Provider, e.Issuer, e.Subject})
+	case IdentityUnlinked:
+		s.identities = slices.DeleteFunc(s.Identities(), Identity{e.Provider, e.Issuer, e.Subject}.same)
 	case SessionEnded:
 		s.sessions = keep(s.sessions, func(x Session) bool { return x.ID != e.SessionID })
 	}

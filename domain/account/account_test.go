@@ -42,6 +42,21 @@ func registerInvited(r Registration) decision {
 	return func(s State) ([]domain.Event, error) { return RegisterInvited(s, r) }
 }
 
+const issuer = "https://issuer.example"
+
+var (
+	identity = Identity{Provider: "google", Issuer: issuer, Subject: "1"}
+	linked   = IdentityLinked{AccountID: ada, Provider: "google", Issuer: issuer, Subject: "1"}
+)
+
+func identified(r Registration, by string) decision {
+	return func(s State) ([]domain.Event, error) { return RegisterIdentified(s, r, identity, by) }
+}
+
+func unlink(i Identity) decision {
+	return domaintest.Always(func(s State) []domain.Event { return Unlink(s, i) })
+}
+
 func verify(generation int, at time.Time) decision {
 	return func(s State) ([]domain.Event, error) { return Verify(s, generation, at) }
 }
@@ -101,6 +116,15 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("CheckResetLink", domain.CodeLinkInvalid, "replaced", resetTwice, checkReset(1, noon))
 	r.Refused("CheckResetLink", domain.CodeLinkExpired, "at its end", with(known, resettable), checkReset(1, link))
 
+	other := IdentityLinked{AccountID: ada, Provider: "google", Issuer: issuer, Subject: "other"}
+	var many []domain.Event
+	for i := range MaxIdentities {
+		many = append(many, IdentityLinked{AccountID: ada, Provider: "p", Issuer: fmt.Sprint("https://", i), Subject: "s"})
+	}
+	r.Refused("RegisterIdentified", domain.CodeNotSignedIn, "proven, and the provider does not vouch", known, identified(registration(), ByInvitation))
+	r.Refused("RegisterIdentified", domain.CodeIdentityConflict, "another of the issuer", with(known, other), identified(registration(), ByProvider))
+	r.Refused("RegisterIdentified", domain.CodeIdentityConflict, "too many", with(known, many...), identified(registration(), ByProvider))
+
 	r.Refused("ChangePassword", domain.CodeNotFound, "no account", nil, changePassword(""))
 
 	r.Refused("StartSession", domain.CodeEmailUnverified, "not proven", fresh, start("s", noon))
@@ -148,6 +172,48 @@ func TestComingByAnInvitationProvesTheAddress(t *testing.T) {
 	mine.PasswordHash = "mine"
 	domaintest.Given(t, Evolve, fresh...).When(registerInvited(mine)).Then(PasswordSet{AccountID: ada, Hash: "mine"}, byInvitation).
 		When(verify(1, noon)).Refused(domain.CodeAlreadyVerified)
+}
+
+func TestAnIdentityMakesAnAccountWithoutAPassword(t *testing.T) {
+	is := is.New(t)
+	byProvider := EmailVerified{AccountID: ada, By: ByProvider}
+	fromNothing := registration()
+	fromNothing.PasswordHash = ""
+	in := domaintest.Given(t, Evolve).When(identified(fromNothing, ByProvider)).Then(registered, byProvider, linked)
+	is.True(in.State.Verified)
+	is.Equal(in.State.PasswordHash, "")
+	is.Equal(in.State.Identities(), []Identity{identity})
+	in.When(identified(fromNothing, ByProvider)).Then() // linked already
+	in.When(requestReset).Then(resettable)              // a password may follow
+	in.When(start("s", noon)).Then(SessionStarted{AccountID: ada, SessionID: "s", ExpiresAt: noon.Add(time.Hour)})
+	domaintest.Given(t, Evolve).When(identified(fromNothing, ByInvitation)).Then(registered, EmailVerified{AccountID: ada, By: ByInvitation}, linked)
+}
+
+func TestAnIdentityIsLinkedWithTheAccountOfTheAddress(t *testing.T) {
+	is := is.New(t)
+	mine := registration()
+	mine.PasswordHash = ""
+	in := domaintest.Given(t, Evolve, known...).When(identified(mine, ByProvider)).Then(linked)
+	is.Equal(in.State.PasswordHash, "hash") // which its owner has chosen
+
+	// A stranger may have chosen the password of an account that is not proven.
+	over := domaintest.Given(t, Evolve, fresh...).When(identified(mine, ByProvider)).Then(
+		PasswordSet{AccountID: ada}, EmailVerified{AccountID: ada, By: ByProvider}, linked)
+	is.Equal(over.State.PasswordHash, "")
+	over.When(verify(1, noon)).Refused(domain.CodeAlreadyVerified)
+}
+
+func TestUnlinkingAnIdentity(t *testing.T) {
+	is := is.New(t)
+	unlinked := IdentityUnlinked{AccountID: ada, Provider: "google", Issuer: issuer, Subject: "1"}
+	given := domaintest.Given(t, Evolve, with(known, linked)...)
+	given.When(unlink(Identity{Issuer: issuer, Subject: "2"})).Then()
+	given.When(unlink(Identity{Issuer: "https://other.example", Subject: "1"})).Then()
+	out := given.When(unlink(Identity{Issuer: issuer, Subject: "1"})).Then(unlinked)
+	is.True(!out.State.Linked(identity))
+	out.When(unlink(identity)).Then()
+	out.When(identified(registration(), ByProvider)).Then(linked)
+	is.True(identity.Key() != Identity{Issuer: issuer + "1", Subject: ""}.Key())
 }
 
 func TestResettingThePassword(t *testing.T) {

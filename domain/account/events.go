@@ -33,10 +33,29 @@ type (
 	// EmailVerified records that the owner can read the mailbox.
 	EmailVerified struct {
 		AccountID domain.AccountID `json:"account_id"`
-		By        string           `json:"by"` // verification, invitation or password_reset: the kind of link
+		By        string           `json:"by"` // verification, invitation or password_reset: the kind of link; or provider
 	}
 
-	// PasswordSet replaces the password. All sessions but KeptSession end.
+	// IdentityLinked lets the holder of an identity at a provider sign in to the
+	// account. Issuer and Subject are what tells identities apart; Provider is
+	// what the server's settings called the provider.
+	IdentityLinked struct {
+		AccountID domain.AccountID `json:"account_id"`
+		Provider  string           `json:"provider"`
+		Issuer    string           `json:"issuer"`
+		Subject   string           `json:"subject" personal:"account_id"`
+	}
+
+	// IdentityUnlinked takes that back.
+	IdentityUnlinked struct {
+		AccountID domain.AccountID `json:"account_id"`
+		Provider  string           `json:"provider"`
+		Issuer    string           `json:"issuer"`
+		Subject   string           `json:"subject" personal:"account_id"`
+	}
+
+	// PasswordSet replaces the password; an empty hash leaves none. All sessions
+	// but KeptSession end.
 	PasswordSet struct {
 		AccountID   domain.AccountID `json:"account_id"`
 		Hash        string           `json:"hash" personal:"account_id" secret:"true"` // argon2id, PHC string
@@ -87,6 +106,12 @@ func (VerificationRequested) EventType() string { return "account.verification_r
 
 // EventType implements domain.Event.
 func (EmailVerified) EventType() string { return "account.email_verified.v1" }
+
+// EventType implements domain.Event.
+func (IdentityLinked) EventType() string { return "account.identity_linked.v1" }
+
+// EventType implements domain.Event.
+func (IdentityUnlinked) EventType() string { return "account.identity_unlinked.v1" }
 
 // EventType implements domain.Event.
 func (PasswordSet) EventType() string { return "account.password_set.v1" }

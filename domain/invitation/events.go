@@ -18,6 +18,9 @@ type (
 		Language       string                `json:"language"`
 		InvitedBy      domain.AccountID      `json:"invited_by"`
 		ExpiresAt      time.Time             `json:"expires_at"`
+		Provider       string                `json:"provider,omitempty"`                        // S2: who accepts signs in with it; empty: in any way
+		Tenant         string                `json:"tenant,omitempty"`                          // S2: of the provider; empty: any
+		Notify         domain.Email          `json:"notify,omitempty" personal:"invitation_id"` // S2: where the mail goes instead
 	}
 
 	// Resent makes a fresh link; those of lower generations are dead (O6).

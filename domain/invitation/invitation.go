@@ -26,6 +26,9 @@ type State struct {
 	ExpiresAt    time.Time
 	Status       Status
 	AcceptedBy   domain.AccountID
+	Provider     string       // that who accepts has to sign in with; empty: in any way
+	Tenant       string       // of the provider; empty: any
+	Notify       domain.Email // where the mail goes; empty: to Email
 }
 
 // Status is where an invitation stands.
@@ -65,6 +68,9 @@ type Details struct {
 	Language       string
 	InvitedBy      domain.AccountID
 	ExpiresAt      time.Time
+	Provider       string
+	Tenant         string
+	Notify         domain.Email
 }
 
 // Issue makes the first link; an invitation that was issued already stays as it is.
@@ -158,6 +164,7 @@ func Evolve(s State, e domain.Event) State {
 		return State{
 			ID: e.InvitationID, Organization: e.OrganizationID, Email: e.Email, Username: e.Username, Roles: e.Roles,
 			Language: e.Language, InvitedBy: e.InvitedBy, Generation: 1, ExpiresAt: e.ExpiresAt, Status: StatusPending,
+			Provider: e.Provider, Tenant: e.Tenant, Notify: e.Notify,
 		}
 	case Resent:
 		s.Generation, s.InvitedBy, s.ExpiresAt, s.Status = e.Generation, e.InvitedBy, e.ExpiresAt, StatusPending

@@ -25,6 +25,10 @@ var (
 		InvitationID: id, OrganizationID: org, Email: "ada@example.com", Username: "ada", Roles: []domain.Role{"USER"},
 		Language: "en", InvitedBy: "admin", ExpiresAt: end,
 	}
+	bound = Issued{
+		InvitationID: id, OrganizationID: org, Email: "ada@example.com", Username: "ada", Roles: []domain.Role{"USER"},
+		Language: "en", InvitedBy: "admin", ExpiresAt: end, Provider: "microsoft", Tenant: "t", Notify: "post@example.com",
+	}
 	resent   = Resent{InvitationID: id, OrganizationID: org, Generation: 2, InvitedBy: "resender", ExpiresAt: end.Add(time.Hour)}
 	accepted = Accepted{InvitationID: id, OrganizationID: org, AccountID: ada}
 	declined = Declined{InvitationID: id, OrganizationID: org}
@@ -82,6 +86,17 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 			r.Refused(name, code, "over", []domain.Event{issued, event}, when(1, noon))
 		}
 	}
+	check := func(who Presented) decision {
+		return func(s State) ([]domain.Event, error) { return nil, CheckPresented(s, who) }
+	}
+	named := Presented{Provider: "microsoft", Tenant: "t", Names: []string{"ada"}}
+	elsewhere, outside, other := named, named, named
+	elsewhere.Provider, outside.Tenant, other.Names = "google", "", []string{"", "ada@example.com"}
+	r.Refused("CheckPresented", domain.CodeProviderRequired, "by a password", []domain.Event{bound}, check(Presented{}))
+	r.Refused("CheckPresented", domain.CodeWrongProvider, "another", []domain.Event{bound}, check(elsewhere))
+	r.Refused("CheckPresented", domain.CodeWrongTenant, "a personal account", []domain.Event{bound}, check(outside))
+	r.Refused("CheckPresented", domain.CodeWrongAccount, "the address is not the username", []domain.Event{bound}, check(other))
+
 	r.Refused("Revoke", domain.CodeNotFound, "never issued", nil, revoke)
 	r.Refused("Revoke", domain.CodeInvitationAccepted, "accepted", []domain.Event{issued, accepted}, revoke)
 	r.Complete()
@@ -95,6 +110,24 @@ func TestIssueOnce(t *testing.T) {
 		InvitedBy: "admin", Generation: 1, ExpiresAt: end, Status: StatusPending,
 	})
 	first.When(domaintest.Always(issue)).Then()
+}
+
+func TestAnInvitationAsksForAnAccountAtAProvider(t *testing.T) {
+	is := is.New(t)
+	s := domaintest.Given(t, Evolve, bound).State
+	is.Equal(s.Notify, domain.Email("post@example.com"))
+	is.NoErr(CheckPresented(s, Presented{Provider: "microsoft", Tenant: "T", Names: []string{"x@example.com", "ADA"}}))
+
+	s.Tenant = "" // then any will do, and a personal account, which has none
+	is.NoErr(CheckPresented(s, Presented{Provider: "microsoft", Tenant: "other", Names: []string{"ada"}}))
+	is.NoErr(CheckPresented(s, Presented{Provider: "microsoft", Names: []string{"ada"}}))
+	s.Username = "" // then it is the address
+	is.NoErr(CheckPresented(s, Presented{Provider: "microsoft", Names: []string{"Ada@Example.com"}}))
+	is.True(CheckPresented(s, Presented{Provider: "microsoft", Names: []string{""}}) != nil)
+
+	open := domaintest.Given(t, Evolve, issued).State
+	is.NoErr(CheckPresented(open, Presented{}))
+	is.NoErr(CheckPresented(open, Presented{Provider: "google"}))
 }
 
 func TestALinkIsUsedOnce(t *testing.T) {

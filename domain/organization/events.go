@@ -42,6 +42,9 @@ type (
 		Language       string                `json:"language"`
 		InvitedBy      domain.AccountID      `json:"invited_by"`
 		ExpiresAt      time.Time             `json:"expires_at"`
+		Provider       string                `json:"provider,omitempty"`
+		Tenant         string                `json:"tenant,omitempty"`
+		Notify         domain.Email          `json:"notify,omitempty" personal:"invitation_id"`
 	}
 
 	// InvitationClosed gives the invitee's e-mail and username back, for every

@@ -15,10 +15,14 @@ type Invitee struct {
 	Username     domain.Username
 	Roles        []domain.Role
 	Language     string
+
+	Provider string       // that the invitee has to sign in with (S2); empty: in any way
+	Tenant   string       // of the provider; empty: any
+	Notify   domain.Email // where the mail goes instead of to Email
 }
 
 // Invite opens an invitation (O3). It fails with CodeNotFound,
-// CodePermissionDenied, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown,
+// CodePermissionDenied, CodeProviderNotOffered, CodeInvalid, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown,
 // CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken.
 func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time) ([]domain.Event, error) {
 	return s.openInvitation(p, by, in, 1, at)
@@ -110,13 +114,16 @@ func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, gen
 	if err != nil {
 		return nil, err
 	}
+	if err := checkProvider(p, in); err != nil {
+		return nil, err
+	}
 	if err := checkUsername(p, in.Username); err != nil {
 		return nil, err
 	}
 	if err := checkRoles(p, actor, in.Roles); err != nil {
 		return nil, err
 	}
-	if holder, taken := get(s.emails, in.Email.Key()); taken && holder != string(in.InvitationID) {
+	if holder, taken := get(s.emails, in.Email.Key()); taken && in.Email != "" && holder != string(in.InvitationID) {
 		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
 		e.Field = "email"
 		return nil, e
@@ -131,5 +138,6 @@ func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, gen
 		OrganizationID: s.ID, InvitationID: in.InvitationID, Generation: generation,
 		Email: in.Email, Username: in.Username, Roles: slices.Clone(in.Roles), Language: in.Language,
 		InvitedBy: inviter, ExpiresAt: at.Add(p.Invitations.Lifetime),
+		Provider: in.Provider, Tenant: in.Tenant, Notify: in.Notify,
 	}}, nil
 }

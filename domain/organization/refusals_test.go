@@ -57,6 +57,18 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("Invite", domain.CodeUsernameTaken, "by a member", staffed(), invite(ownership, admin, Invitee{InvitationID: invited, Email: "n@example.com", Username: "User", Roles: []domain.Role{"USER"}}))
 	r.Refused("Invite", domain.CodeUsernameTaken, "by an open invitation", staffed(opened("other", 1, "USER")), invite(ownership, admin, Invitee{InvitationID: invited, Email: "n@example.com", Username: "NEWCOMER", Roles: []domain.Role{"USER"}}))
 
+	bound := newcomer("USER")
+	bound.Provider = "google"
+	nameless := newcomer("USER")
+	nameless.Email = ""
+	r.Refused("Invite", domain.CodeProviderNotOffered, "none is", staffed(), invite(ownership, admin, bound))
+	r.Refused("Invite", domain.CodeProviderNotOffered, "not this one", staffed(), invite(offering("microsoft", "any"), admin, bound))
+	r.Refused("Invite", domain.CodeProviderNotOffered, "one is needed", staffed(), invite(offering("google"), admin, newcomer("USER")))
+	r.Refused("Invite", domain.CodeInvalid, "no address", staffed(), invite(ownership, admin, nameless))
+	r.Refused("Invite", domain.CodeInvalid, "neither address nor username", staffed(), invite(offering("google"), admin, Invitee{InvitationID: invited, Provider: "google", Roles: []domain.Role{"USER"}}))
+	r.Refused("Resend", domain.CodeProviderNotOffered, "not any more", staffed(opened(invited, 1, "USER")), resend(ownership, admin, bound, 1))
+	r.Refused("Resend", domain.CodeInvalid, "no address", staffed(opened(invited, 1, "USER")), resend(ownership, admin, nameless, 1))
+
 	r.Refused("Resend", domain.CodeNotFound, "no member", staffed(opened(invited, 1, "USER")), resend(ownership, nobody, newcomer("USER"), 1))
 	r.Refused("Resend", domain.CodePermissionDenied, "user", staffed(opened(invited, 1, "USER")), resend(ownership, user, newcomer("USER"), 1))
 	r.Refused("Resend", domain.CodeUsernameNeeded, "none given", staffed(), resend(ownership, admin, Invitee{InvitationID: invited, Email: "n@example.com", Roles: []domain.Role{"USER"}}, 1))

@@ -196,7 +196,9 @@ func (s State) close(id domain.InvitationID) State {
 }
 
 func (s State) take(holder, email, username string) State {
-	s.emails = set(s.emails, email, holder)
+	if email != "" {
+		s.emails = set(s.emails, email, holder)
+	}
 	if username != "" {
 		s.usernames = set(s.usernames, username, holder)
 	}
@@ -204,7 +206,7 @@ func (s State) take(holder, email, username string) State {
 }
 
 func (s State) give(holder, email, username string) State {
-	if held, _ := get(s.emails, email); held == holder {
+	if held, _ := get(s.emails, email); email != "" && held == holder {
 		s.emails = s.emails.Delete(email)
 	}
 	if held, _ := get(s.usernames, username); username != "" && held == holder {

@@ -57,6 +57,7 @@ type Invitations struct {
 	Lifetime                time.Duration // O3
 	UsernameRequired        bool          // O3
 	RevokeWhenInviterLeaves bool          // X14
+	Providers               []string      // S2: that invitations may ask for, AnyProvider among them; empty: they ask for none
 }
 
 // Refusal is how a policy words a refusal; an empty field keeps the default.

@@ -91,7 +91,7 @@ func TestPersonalFields(t *testing.T) {
 	c := codec.New()
 	is.Equal(c.PersonalFields(account.PasswordSet{}.EventType()), []codec.Field{{Name: "hash", Subject: "account_id", Secret: true}})
 	is.Equal(c.PersonalFields(organization.InvitationOpened{}.EventType()), []codec.Field{
-		{Name: "email", Subject: "invitation_id"}, {Name: "username", Subject: "invitation_id"},
+		{Name: "email", Subject: "invitation_id"}, {Name: "username", Subject: "invitation_id"}, {Name: "notify", Subject: "invitation_id"},
 	})
 	is.Equal(len(c.PersonalFields(apikey.Created{}.EventType())), 0)
 	is.Equal(len(c.PersonalFields("test.unknown.v1")), 0)

@@ -15,6 +15,8 @@ import (
 func registry() []entry {
 	return []entry{
 		event[account.EmailVerified](),
+		event[account.IdentityLinked](),
+		event[account.IdentityUnlinked](),
 		event[account.PasswordResetRequested](),
 		event[account.PasswordSet](),
 		event[account.ProfileChanged](),

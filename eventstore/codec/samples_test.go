@@ -39,11 +39,32 @@ func aMetadata() codec.Metadata {
 
 func anEventID() eventstore.ID { return eventstore.ID{1, 2, 3, 4} }
 
-// samples holds one event of each type, with a value in every field.
+// additions holds, by the name of its file, an event of each type that has got
+// fields since its file was made, with a value in every field.
+func additions() map[string]domain.Event {
+	later, admin := aTime(), []domain.Role{"ADMIN", "BILLING"}
+	return map[string]domain.Event{
+		"invitation.issued.v1+provider": invitation.Issued{
+			InvitationID: anInvitation, OrganizationID: anOrganization, Email: "grace@example.com", Username: "grace",
+			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
+			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
+		},
+		"organization.invitation_opened.v1+provider": organization.InvitationOpened{
+			OrganizationID: anOrganization, InvitationID: anInvitation, Generation: 1, Email: "grace@example.com", Username: "grace",
+			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
+			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
+		},
+	}
+}
+
+// samples holds one event of each type, with a value in every field but those
+// of additions.
 func samples() []domain.Event {
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
+		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.PasswordResetRequested{AccountID: anAccount, Generation: 2, ExpiresAt: later},
 		account.PasswordSet{AccountID: anAccount, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA", KeptSession: aSession},
 		account.ProfileChanged{AccountID: anAccount, DisplayNameBefore: "Ada", DisplayNameAfter: "Ada Lovelace", LanguageBefore: "en", LanguageAfter: "de"},

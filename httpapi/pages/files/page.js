@@ -21,7 +21,7 @@
       "sign-in": "Sign in",
       "sign-in.intro": "See the organizations that you are a member of.",
       "sign-in.submit": "Sign in",
-      "sign-in.done": "Your password is right",
+      "sign-in.done": "You are signed in",
       "sign-in.done.detail": "You are a member of these organizations. You may close this page.",
       "sign-in.none": "You are a member of no organization yet. You may close this page.",
       "accept-invitation": "Accept an invitation",
@@ -29,6 +29,7 @@
       "accept-invitation.new": "Choose your name and a password for your new account.",
       "accept-invitation.submit": "Accept",
       "accept-invitation.decline": "Decline",
+      "accept-invitation.at": "This invitation is for an account at a provider: sign in there to accept.",
       "accept-invitation.done": "Welcome!",
       "accept-invitation.done.detail": "You are a member now. You may close this page.",
       "accept-invitation.declined": "You have declined",
@@ -38,6 +39,7 @@
       "confirm-transfer.submit": "Transfer the ownership",
       "confirm-transfer.done": "The ownership is transferred",
       "confirm-transfer.done.detail": "You may close this page.",
+      "provider.with": "Continue with", "provider.gone": "This provider is not set up any more", "provider.gone.detail": "Ask the organization for another invitation.",
       "organization": "Organization", "role": "Role", "email": "E-mail", "until": "Valid until",
       "password": "Password", "new_password": "New password", "display_name": "Your name", "hint": "At least 10 characters.",
       "link.title": "This link is incomplete", "link.detail": "Open the link in the mail again, or copy the whole of it.",
@@ -61,7 +63,7 @@
       "sign-in": "Se connecter",
       "sign-in.intro": "Voyez les organisations dont vous êtes membre.",
       "sign-in.submit": "Se connecter",
-      "sign-in.done": "Votre mot de passe est correct",
+      "sign-in.done": "Vous êtes connecté",
       "sign-in.done.detail": "Vous êtes membre de ces organisations. Vous pouvez fermer cette page.",
       "sign-in.none": "Vous n’êtes encore membre d’aucune organisation. Vous pouvez fermer cette page.",
       "accept-invitation": "Accepter une invitation",
@@ -69,6 +71,7 @@
       "accept-invitation.new": "Choisissez votre nom et un mot de passe pour votre nouveau compte.",
       "accept-invitation.submit": "Accepter",
       "accept-invitation.decline": "Refuser",
+      "accept-invitation.at": "Cette invitation est destinée à un compte chez un fournisseur : connectez-vous chez lui pour accepter.",
       "accept-invitation.done": "Bienvenue !",
       "accept-invitation.done.detail": "Vous êtes maintenant membre. Vous pouvez fermer cette page.",
       "accept-invitation.declined": "Vous avez refusé",
@@ -78,6 +81,7 @@
       "confirm-transfer.submit": "Transférer la propriété",
       "confirm-transfer.done": "La propriété est transférée",
       "confirm-transfer.done.detail": "Vous pouvez fermer cette page.",
+      "provider.with": "Continuer avec", "provider.gone": "Ce fournisseur n’est plus configuré", "provider.gone.detail": "Demandez une autre invitation à l’organisation.",
       "organization": "Organisation", "role": "Rôle", "email": "E-mail", "until": "Valable jusqu’au",
       "password": "Mot de passe", "new_password": "Nouveau mot de passe", "display_name": "Votre nom", "hint": "Au moins 10 caractères.",
       "link.title": "Ce lien est incomplet", "link.detail": "Ouvrez à nouveau le lien du message, ou copiez-le en entier.",
@@ -88,7 +92,14 @@
   const say = (key) => texts[language][key];
   const page = document.body.dataset.page;
   const main = document.querySelector("main");
-  const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  // A sign-in with a provider leaves the page and comes back to it with a code:
+  // what it has to know then stays in this tab meanwhile.
+  const code = fragment.get("code") || "";
+  const kept = JSON.parse((code && sessionStorage.getItem("login")) || "{}");
+  sessionStorage.removeItem("login");
+  const token = fragment.get("token") || kept.token || "";
+  if (code) history.replaceState(null, "", location.pathname + (token ? `#token=${token}` : ""));
 
   const make = (name, attributes = {}, ...children) => {
     const e = document.createElement(name);
@@ -169,6 +180,38 @@
     return f;
   };
 
+  const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+  // leave goes to the provider, which sends the browser back to this page.
+  const leave = async (provider) => {
+    const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+    const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+    sessionStorage.setItem("login", JSON.stringify({ verifier, token }));
+    const query = new URLSearchParams({ return_to: location.origin + location.pathname, challenge });
+    location.assign(`v1/oidc/${provider.name}/login?${query}`);
+  };
+
+  // providers are buttons, one for each; only the named one where there is a name.
+  const providers = async (name) => {
+    const all = (await call("v1/oidc/providers")).items;
+    const shown = crypto.subtle ? all.filter((p) => !name || p.name === name) : []; // browsers hash on https and this machine only
+    return shown.map((p) => {
+      const button = make("button", { type: "button", class: "second" }, `${say("provider.with")} ${p.label}`);
+      button.addEventListener("click", () => leave(p));
+      return make("p", {}, button);
+    });
+  };
+
+  const exchange = (invitation) => call("v1/sessions/exchange", { code, verifier: kept.verifier || "", language, ...(invitation && { invitation }) });
+
+  // welcome shows where the person who has just signed in is a member, and ends
+  // the session.
+  const welcome = async (session) => {
+    const mine = await call("v1/me/organizations", undefined, session.token).finally(() => end(session));
+    const names = mine.items.map((o) => make("li", {}, `${o.name} (${o.roles.join(", ")})`));
+    show(note("done", say("sign-in.done"), say(names.length ? "sign-in.done.detail" : "sign-in.none")), make("ul", {}, ...names));
+  };
+
   const steps = {
     "verify": () => show(make("p", {}, say("verify.intro")), form([field("password", "password", "current-password")], async ({ password }) => {
       await end(await call("v1/accounts/verify", { token, password }));
@@ -190,12 +233,18 @@
       }));
     },
 
-    "sign-in": () => show(make("p", {}, say("sign-in.intro")), form([field("email", "email", "username"), field("password", "password", "current-password")], async ({ email, password }) => {
-      const session = await call("v1/sessions", { email, password });
-      const mine = await call("v1/me/organizations", undefined, session.token).finally(() => end(session));
-      const names = mine.items.map((o) => make("li", {}, `${o.name} (${o.roles.join(", ")})`));
-      show(note("done", say("sign-in.done"), say(names.length ? "sign-in.done.detail" : "sign-in.none")), make("ul", {}, ...names));
-    })),
+    "sign-in": async () => {
+      const others = await providers();
+      const ask = (...before) => show(...before, make("p", {}, say("sign-in.intro")), form([field("email", "email", "username"), field("password", "password", "current-password")], async ({ email, password }) => {
+        await welcome(await call("v1/sessions", { email, password }));
+      }), ...others);
+      if (!code) return ask();
+      try {
+        await welcome((await exchange()).session);
+      } catch (p) {
+        ask(problem(p));
+      }
+    },
 
     "confirm-transfer": () => show(make("p", {}, say("confirm-transfer.intro")), form([], async () => {
       await call("v1/ownership-transfers/confirm", { token });
@@ -203,11 +252,22 @@
     })),
 
     "accept-invitation": async () => {
+      let refused;
+      if (code) {
+        try {
+          await end((await exchange(token)).session);
+          return done("accept-invitation.done");
+        } catch (p) {
+          refused = problem(p);
+        }
+      }
       const invitation = await call("v1/invitations/lookup", { token });
       const row = (label, value) => [make("dt", {}, say(label)), make("dd", {}, value)];
       const until = new Date(invitation.expires_at).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
-      const facts = make("dl", {}, ...row("organization", invitation.organization_name), ...row("role", invitation.roles.join(", ")), ...row("email", invitation.email), ...row("until", until));
+      const facts = make("dl", {}, ...row("organization", invitation.organization_name), ...row("role", invitation.roles.join(", ")), ...(invitation.email ? row("email", invitation.email) : []), ...row("until", until));
       const known = invitation.has_account;
+      const others = await providers(invitation.provider);
+      const before = refused ? [refused, facts] : [facts];
       const fields = known
         ? [field("password", "password", "current-password")]
         : [field("display_name", "display_name", "name"), field("password", "password", "new-password", say("hint"))];
@@ -226,7 +286,11 @@
         done("accept-invitation.declined");
       };
       const button = make("button", { type: "button", class: "second" }, say("accept-invitation.decline"));
-      show(facts, make("p", {}, say(known ? "accept-invitation.known" : "accept-invitation.new")), form(fields, accept, { button, run: decline }));
+      if (!invitation.provider) {
+        return show(...before, make("p", {}, say(known ? "accept-invitation.known" : "accept-invitation.new")), form(fields, accept, { button, run: decline }), ...others);
+      }
+      if (!others.length) return show(...before, note("problem", say("provider.gone"), say("provider.gone.detail")));
+      show(...before, make("p", {}, say("accept-invitation.at")), ...others);
     },
   };
 

@@ -1,0 +1,304 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+
+	"tenure/commands/token"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/invitation"
+	"tenure/domain/reservation"
+)
+
+// Identified is somebody as an OpenID provider says who they are. The caller has
+// verified that.
+type Identified struct {
+	account.Identity
+
+	SignIn        string // names this sign-in at the provider, which gives one session
+	Tenant        string // the identity's organization at the provider, or empty
+	Email         domain.Email
+	EmailVerified bool   // the provider vouches for Email
+	Username      string // or empty
+	DisplayName   string // of a new account
+	Language      string // of mails to a new account
+}
+
+// WithProvider is a session that was started at a provider's word.
+type WithProvider struct {
+	SignedIn
+	Joined *Joined // by the invitation's link that was presented; nil for none
+}
+
+// Joined is what an accepted invitation has made of its accepter.
+type Joined struct {
+	InvitationID   domain.InvitationID
+	OrganizationID domain.OrganizationID
+	Roles          []domain.Role
+
+	account domain.AccountID
+}
+
+// SignInWithProvider starts a session of the account that the identity is linked
+// with. An identity that is new is linked with the account that has the same
+// address, or with a new one that has no password; it fails with
+// CodeEmailUnverified unless the provider vouches for the address, and as
+// account.RegisterIdentified does.
+//
+// With the link of an invitation the account accepts it besides; the link then
+// also proves the address of the invitation to a new account, where the
+// invitation asks for an account at this provider. It fails as
+// invitation.CheckPresented and invitation.Accept do, and with CodeWrongAccount
+// when an invitation that asks for no provider is for another address. Nothing
+// has happened then.
+//
+// A sign-in at the provider gives one session: it fails with CodeLinkInvalid the
+// second time, unless that is the same request with its Idempotency-Key. Killed
+// at any point, it is finished by sending it again, by signing in again, or by
+// the processes that finish reservations and acceptances.
+func (c *Commands) SignInWithProvider(ctx context.Context, r Request, who Identified, link string) (WithProvider, error) {
+	r.part, r.Fingerprint = c.Keys.Request("sign in with provider", who.SignIn), cmp.Or(r.IdempotencyKey, rand.Text())
+	r.IdempotencyKey = ""
+	mine, err := c.accountByIdentity(ctx, who.Identity)
+	if err != nil {
+		return WithProvider{}, err
+	}
+	if err := c.checkUnused(ctx, r, mine.ID); err != nil {
+		return WithProvider{}, err
+	}
+	var done WithProvider
+	var before Receipt
+	if link == "" {
+		before, err = c.identify(ctx, r, who, &mine, who.Email, account.ByProvider)
+	} else {
+		before, done.Joined, err = c.acceptIdentified(ctx, r, who, mine, link)
+		if err == nil {
+			mine.ID = done.Joined.account
+		}
+	}
+	if err != nil {
+		return WithProvider{}, err
+	}
+	session := c.sessionPart(r)
+	session.Actor = domain.ByAccount(mine.ID)
+	done.SignedIn, err = c.startSession(ctx, session, mine.ID)
+	done.Receipt = before.and(done.Receipt)
+	return done, usedUp(err)
+}
+
+// acceptIdentified accepts an invitation for the account of the identity, which
+// it makes if there is none.
+func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identified, mine account.State, link string) (Receipt, *Joined, error) {
+	t, err := c.readToken(token.Invitation, link)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	accepting := c.part(r, "accept")
+	receipt, replayed, err := c.invitations.replayed(ctx, t.Subject, accepting)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	inv, _, err := c.invitations.load(ctx, t.Subject)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	for _, e := range receipt.Events { // of the first time
+		if accepted, ok := e.(invitation.Accepted); ok {
+			mine.ID = accepted.AccountID
+		}
+	}
+	if !replayed {
+		registered, err := c.accountToAccept(ctx, r, who, &mine, inv, t.Generation)
+		if err != nil {
+			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
+		}
+		accepting.decidedBy = domain.ByAccount(mine.ID)
+		receipt, err = c.invitations.execute(ctx, t.Subject, accepting, func(s invitation.State) ([]domain.Event, error) {
+			return invitation.Accept(s, t.Generation, mine.ID, c.Now())
+		})
+		if err != nil {
+			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
+		}
+		receipt.Events = slices.Concat(registered.Events, receipt.Events)
+	}
+	c.Step(StepInvitationAccepted)
+	settled, err := c.SettleInvitation(ctx, r, inv.ID)
+	return receipt.and(settled), &Joined{inv.ID, inv.Organization, inv.Roles, mine.ID}, err
+}
+
+// accountToAccept checks that the identity may accept the invitation, and links
+// it with an account if it is new.
+func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identified, mine *account.State, inv invitation.State, generation int) (Receipt, error) {
+	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
+		return Receipt{}, err
+	}
+	if err := invitation.CheckPresented(inv, who.presented()); err != nil {
+		return Receipt{}, err
+	}
+	email, by := who.Email, account.ByProvider
+	switch {
+	case mine.Exists():
+		email = mine.Email
+	case !who.EmailVerified && inv.Provider != "" && inv.Email != "" && inv.Notify == "":
+		email, by = inv.Email, account.ByInvitation // its link was sent there
+	case !who.EmailVerified:
+		return Receipt{}, emailUnverified()
+	}
+	if inv.Provider == "" && email.Key() != inv.Email.Key() {
+		return Receipt{}, wrongAccount()
+	}
+	return c.identify(ctx, r, who, mine, email, by)
+}
+
+// presented is what the identity shows to an invitation.
+func (who Identified) presented() invitation.Presented {
+	p := invitation.Presented{Provider: who.Provider, Tenant: who.Tenant, Names: []string{who.Username}}
+	if who.EmailVerified {
+		p.Names = append(p.Names, string(who.Email))
+	}
+	return p
+}
+
+// identify links the identity with the account of the address, unless mine has
+// it already, and makes that mine.
+//
+// The address and the identity are reserved before the account is written, and
+// confirmed after. Killed in between, whoever signs in next goes on with the
+// account that the reservations name, or a process gives them back.
+func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine *account.State, email domain.Email, by string) (Receipt, error) {
+	switch {
+	case mine.Linked(who.Identity):
+		return Receipt{}, nil
+	case by == account.ByProvider && !who.EmailVerified:
+		return Receipt{}, emailUnverified()
+	}
+	r = c.part(r, "register")
+	fresh := c.newID(r, "account", email.Key())
+	for range 3 {
+		holder, err := c.reserve(ctx, r, reservation.KindEmail, email.Key(), holderAccount+fresh)
+		if err != nil {
+			return Receipt{}, err
+		}
+		c.Step(StepEmailReserved)
+		owner, err := c.reserve(ctx, r, reservation.KindIdentity, who.Key(), holder)
+		if err != nil {
+			return Receipt{}, err
+		}
+		if owner != holder { // unlinked there, and not given back yet
+			if err := c.releaseIdentity(ctx, r, c.Keys.Name(reservation.KindIdentity, who.Key()), owner); err != nil {
+				return Receipt{}, err
+			}
+			continue
+		}
+		c.Step(StepIdentityReserved)
+		id := accountOf(holder)
+		receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+			in := account.Registration{AccountID: id, Email: email, DisplayName: who.DisplayName, Language: who.Language}
+			return account.RegisterIdentified(s, in, who.Identity, by)
+		})
+		if err != nil {
+			return Receipt{}, err
+		}
+		c.Step(StepIdentityLinked)
+		if held, err := c.confirm(ctx, r, reservation.KindEmail, email.Key(), holder); !held || err != nil {
+			if err != nil {
+				return Receipt{}, err
+			}
+			continue
+		}
+		if err := c.FinishLinking(ctx, r, id, who.Identity); err != nil {
+			return Receipt{}, err
+		}
+		*mine, _, err = c.accounts.load(ctx, string(id))
+		return receipt, err
+	}
+	return Receipt{}, ErrBusy
+}
+
+// UnlinkIdentity takes an identity's right to sign in away; which one, chosen
+// picks. It does nothing when there is none.
+func (c *Commands) UnlinkIdentity(ctx context.Context, r Request, id domain.AccountID, chosen func(account.Identity) bool) (Receipt, error) {
+	var gone account.Identity
+	receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		for _, i := range s.Identities() {
+			if chosen(i) {
+				gone = i
+				return account.Unlink(s, i), nil
+			}
+		}
+		return nil, nil
+	})
+	if err != nil || gone == (account.Identity{}) {
+		return receipt, err
+	}
+	c.Step(StepIdentityUnlinked)
+	return receipt, c.FinishUnlinking(ctx, r, id, gone)
+}
+
+// FinishLinking makes the reservation of an account's identity last.
+func (c *Commands) FinishLinking(ctx context.Context, r Request, id domain.AccountID, i account.Identity) error {
+	_, err := c.confirm(ctx, r, reservation.KindIdentity, i.Key(), holderAccount+string(id))
+	return err
+}
+
+// FinishUnlinking gives an identity back that its account no longer has.
+func (c *Commands) FinishUnlinking(ctx context.Context, r Request, id domain.AccountID, i account.Identity) error {
+	return c.releaseIdentity(ctx, r, c.Keys.Name(reservation.KindIdentity, i.Key()), holderAccount+string(id))
+}
+
+func (c *Commands) releaseIdentity(ctx context.Context, r Request, key, holder string) error {
+	return c.release(ctx, r, reservation.KindIdentity, key, holder, func(ctx context.Context) (bool, error) {
+		s, _, err := c.reservations.load(ctx, reservation.KindIdentity+"-"+key)
+		if err != nil || (s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now())) {
+			return true, err // somebody is about to link it
+		}
+		return c.goesBy(ctx, reservation.KindIdentity, key, holder)
+	})
+}
+
+// accountByIdentity finds the account that an identity is linked with; the zero
+// State where there is none.
+func (c *Commands) accountByIdentity(ctx context.Context, i account.Identity) (account.State, error) {
+	holder, err := c.holder(ctx, reservation.KindIdentity, i.Key())
+	if err != nil || holder == "" {
+		return account.State{}, err
+	}
+	s, _, err := c.accounts.load(ctx, string(accountOf(holder)))
+	if !s.Linked(i) {
+		return account.State{}, err
+	}
+	return s, err
+}
+
+// checkUnused refuses a sign-in at the provider that has given its session,
+// before anything else happens.
+func (c *Commands) checkUnused(ctx context.Context, r Request, id domain.AccountID) error {
+	if id == "" {
+		return nil
+	}
+	_, _, err := c.accounts.replayed(ctx, string(id), c.sessionPart(r))
+	return usedUp(err)
+}
+
+// sessionPart is the part of the request that starts the session. Unlike others
+// it tells requests apart, so that only the one that was first gets the session.
+func (c *Commands) sessionPart(r Request) Request {
+	part := c.part(r, "sign in")
+	part.Fingerprint = r.Fingerprint
+	return part
+}
+
+func usedUp(err error) error {
+	if errors.Is(err, &domain.Error{Code: domain.CodeIdempotencyMismatch}) {
+		return domain.Refuse(domain.CodeLinkInvalid, "Code used", "Sign in again; the code works once.")
+	}
+	return err
+}
+
+func emailUnverified() error {
+	return domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified", "The provider does not say that the e-mail address is yours. Verify it there, or sign in another way.")
+}
