@@ -92,15 +92,16 @@ func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecis
 	if err != nil {
 		return AccessDecision{}, err
 	}
-	d, err := v.decide(subject, q.Permission)
+	d, belongs, err := v.decide(subject, q.Permission)
 	if err != nil {
 		return AccessDecision{}, err
 	}
-	if _, active := v.state.ActiveMember(subject); self && !active {
+	if self && !belongs {
 		// To who does not belong, the organization does not exist.
 		return AccessDecision{Reason: AccessNotMember, Message: notMember}, nil
 	}
-	if k.explain && v.state.Exists() {
+	_, active := v.state.ActiveMember(subject)
+	if k.explain && v.state.Exists() && (active || !self) {
 		d.Explanation, err = k.explanation(ctx, v, subject, q.Permission, self)
 	}
 	return d, err
@@ -161,28 +162,31 @@ func (k *AccessCheck) admit(v *accessView, subject domain.AccountID) (self bool,
 
 const notMember = "Check both ids, or invite the person."
 
-// decide says whether the subject may, and if not why.
-func (v *accessView) decide(subject domain.AccountID, permission domain.Permission) (AccessDecision, error) {
-	d := AccessDecision{Reason: AccessAllowed, Position: v.position}
-	_, err := organization.Authorize(v.state, v.policy, domain.ByAccount(subject), permission)
+// decide says whether the subject may, and if not why; belongs is false for
+// whom the organization does not exist.
+func (v *accessView) decide(subject domain.AccountID, permission domain.Permission) (d AccessDecision, belongs bool, err error) {
+	_, err = organization.Authorize(v.state, v.policy, domain.ByAccount(subject), permission)
 	if err == nil {
-		d.Allowed = true
-		return d, nil
+		return AccessDecision{Allowed: true, Reason: AccessAllowed, Position: v.position}, true, nil
 	}
 	var refusal *domain.Error
 	if !errors.As(err, &refusal) {
-		return AccessDecision{}, err
+		return AccessDecision{}, false, err
 	}
 	member, known := v.state.Member(subject)
 	_, active := v.state.ActiveMember(subject)
-	d.Message = refusal.Message
+	belongs = refusal.Code != domain.CodeNotFound
+	d = AccessDecision{Message: refusal.Message, Position: v.position}
 	switch {
 	case !v.state.Exists():
 		d.Reason, d.Message = AccessOrganizationUnknown, "Check the organization's id."
 	case !known:
 		d.Reason, d.Message = AccessNotMember, notMember
 	case !active:
-		d.Reason, d.Message = AccessReason("member_"+member.Status), "The membership is "+string(member.Status)+"; ask an administrator of the organization."
+		d.Reason = AccessReason("member_" + member.Status)
+		if !belongs {
+			d.Message = "The membership is " + string(member.Status) + "; invite the person again."
+		}
 	case refusal.Code != domain.CodePermissionDenied:
 		d.Reason = AccessReason(refusal.Code)
 	case len(v.granting(permission)) == 0:
@@ -190,7 +194,7 @@ func (v *accessView) decide(subject domain.AccountID, permission domain.Permissi
 	default:
 		d.Reason = AccessPermissionMissing
 	}
-	return d, nil
+	return d, belongs, nil
 }
 
 // granting lists the roles of the policy that have the permission.
