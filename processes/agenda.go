@@ -84,17 +84,22 @@ func (p *Processes) agenda(kind projections.DeadlineKind, workers int, settle fu
 func (a *agenda) name() string { return "deadlines." + string(a.kind) }
 
 func (a *agenda) run(ctx context.Context) {
-	pause := lookEvery
+	pause, unread := lookEvery, false
 	for ctx.Err() == nil {
 		list, err := a.due.Due(ctx, a.kind, a.now(), lookAhead)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
+			unread = true
 			a.health.failed(a.name(), err)
 			a.logger.Error("process cannot read its deadlines", "process", a.name(), "error", err)
 			pause = min(2*pause, longestPause)
 		} else {
+			if unread { // also where nothing is due: for days, maybe
+				unread = false
+				a.health.recovered(a.name())
+			}
 			pause = lookEvery
 			a.forgetOthers(list)
 			a.settleAll(ctx, list)

@@ -70,6 +70,11 @@ func (h *Health) done(name string) {
 	h.update(name, func(s *Status) { s.Done++; s.Failing, s.Err = false, nil })
 }
 
+// recovered ends a failure of what a process needs before its steps.
+func (h *Health) recovered(name string) {
+	h.update(name, func(s *Status) { s.Failing, s.Err = false, nil })
+}
+
 func (h *Health) failed(name string, err error) {
 	h.update(name, func(s *Status) {
 		if !s.Failing {
