@@ -71,6 +71,9 @@ func CheckAdmission(s State, p *policy.Policy, id domain.InvitationID) error {
 	if !ok {
 		return domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
 	}
+	if s.Deleted {
+		return domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
+	}
 	if _, active := s.ActiveMember(open.InvitedBy); !active && p.Invitations.RevokeWhenInviterLeaves {
 		return domain.Refuse(domain.CodeInvitationRevoked, "Invitation revoked", "Ask the organization for a new invitation.")
 	}
@@ -93,16 +96,27 @@ type Joiner struct {
 // invitation admits once: it does not bring back a member who was removed since.
 func Admit(s State, j Joiner) []domain.Event {
 	m, known := s.Member(j.AccountID)
-	if known && (m.Status == Active || m.invitation == j.InvitationID) {
+	if known && (m.Present() || m.invitation == j.InvitationID) {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
-	if _, open := s.Invitation(j.InvitationID); !open {
+	if _, open := s.Invitation(j.InvitationID); !open || s.Deleted {
 		return nil
 	}
 	return []domain.Event{MemberJoined{
 		OrganizationID: s.ID, AccountID: j.AccountID, Email: j.Email, Username: j.Username, DisplayName: j.DisplayName,
 		Roles: j.Roles, InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
 	}}
+}
+
+// checkEmailFree refuses an address that a member has, or an open invitation
+// besides this one.
+func (s State) checkEmailFree(p *policy.Policy, email domain.Email, besides domain.InvitationID) error {
+	if holder, taken := get(s.emails, email.Key()); taken && (besides == "" || holder != string(besides)) {
+		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
+		e.Field = "email"
+		return e
+	}
+	return nil
 }
 
 func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
@@ -116,10 +130,8 @@ func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, gen
 	if err := checkRoles(p, actor, in.Roles); err != nil {
 		return nil, err
 	}
-	if holder, taken := get(s.emails, in.Email.Key()); taken && holder != string(in.InvitationID) {
-		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
-		e.Field = "email"
-		return nil, e
+	if err := s.checkEmailFree(p, in.Email, in.InvitationID); err != nil {
+		return nil, err
 	}
 	if holder, taken := get(s.usernames, in.Username.Key()); taken && holder != string(in.InvitationID) {
 		e := p.Refuse(domain.CodeUsernameTaken, "Invite conflict", "This username belongs to a member or an open invitation; choose another.")
