@@ -22,5 +22,6 @@ const (
 	StepTransferConfirmed   = "transfer: confirmed"
 	StepProfileChanged      = "profile: account changed"
 	StepVerified            = "verify: address verified"
+	StepOrganizationDeleted = "delete: organization deleted"
 	StepReservationReleased = "reservation: released"
 )

@@ -41,6 +41,7 @@ func newScene(s *stack) *scene {
 	var reader, operator string
 	reader, _ = s.key("organizations.read")
 	operator, c.key = s.key("operator")
+	worker, _ := s.key("work.manage")
 	last := s.want(201, "POST", "/v1/organizations/"+c.org+"/ownership-transfer", c.owner.token, map[string]any{"to": c.target.id})
 	s.want(200, "GET", "/v1/me/organizations", c.owner.token, nil, "Tenure-Min-Position", last.header.Get("Tenure-Position"))
 	c.callers = []caller{
@@ -49,6 +50,7 @@ func newScene(s *stack) *scene {
 		{name: "user", token: user.token, role: "USER"}, {name: "viewer", token: viewer.token, role: "VIEWER"},
 		{name: "operator key", token: operator, scopes: []apikey.Scope{apikey.ScopeOperator}},
 		{name: "reader key", token: reader, scopes: []apikey.Scope{apikey.ScopeReadOrganizations}},
+		{name: "worker key", token: worker, scopes: []apikey.Scope{apikey.ScopeManageWork}},
 	}
 	return c
 }
@@ -61,7 +63,8 @@ func (s *stack) key(scope string) (text, id string) {
 
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
-	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline").Replace(op.Path)
+	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline",
+		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711").Replace(op.Path)
 	if op.Method != "GET" {
 		path += "?dry_run=true"
 	}
@@ -144,13 +147,13 @@ func decision(op httpapi.Operation, who caller, holds bool) string {
 		}
 		return "in"
 	case key:
-		if read && slices.Contains(who.scopes, apikey.ScopeReadOrganizations) {
+		if (read || op.Access.Keys) && slices.Contains(who.scopes, op.Access.Scope) {
 			return "in"
 		}
 		return "permission_denied"
 	case who.role == "":
 		return "not_found"
-	case !holds:
+	case !holds && !op.Access.Own:
 		return "permission_denied"
 	}
 	return "in"

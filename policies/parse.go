@@ -93,7 +93,6 @@ type spaces struct {
 }
 
 type work struct {
-	ReleasedOnRemoval    bool `json:"released_on_removal"`
 	ReleasedOnSuspension bool `json:"released_on_suspension"`
 }
 

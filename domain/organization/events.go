@@ -51,12 +51,21 @@ type (
 		ExpiresAt      time.Time             `json:"expires_at"`
 	}
 
+	// InvitationSpacesChanged replaces the spaces that the invitee may enter once
+	// they are a member.
+	InvitationSpacesChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		Before         []domain.SpaceID      `json:"before"`
+		After          []domain.SpaceID      `json:"after"`
+	}
+
 	// InvitationClosed gives the invitee's e-mail and username back, for every
 	// outcome but acceptance, which MemberJoined records.
 	InvitationClosed struct {
 		OrganizationID domain.OrganizationID `json:"organization_id"`
 		InvitationID   domain.InvitationID   `json:"invitation_id"`
-		Outcome        string                `json:"outcome"` // declined, revoked, expired or accepted (by an account that is a member already)
+		Outcome        string                `json:"outcome"` // declined, revoked, expired or accepted (by an account that is a member already, or in an organization that was deleted)
 	}
 
 	// MemberJoined admits an account; an open invitation with InvitationID is
@@ -70,7 +79,8 @@ type (
 		Roles          []domain.Role         `json:"roles"`
 		InvitationID   domain.InvitationID   `json:"invitation_id,omitempty"`
 		InvitedBy      domain.AccountID      `json:"invited_by,omitempty"`
-		Via            string                `json:"via,omitempty"` // request or addition; empty by an invitation
+		Via            string                `json:"via,omitempty"`    // request or addition; empty by an invitation
+		Spaces         []domain.SpaceID      `json:"spaces,omitempty"` // assigned with the invitation
 	}
 
 	// MemberRenamed follows a change of the member's display name in the account.
@@ -252,6 +262,11 @@ func (Renamed) EventType() string { return "organization.renamed.v1" }
 
 // EventType implements domain.Event.
 func (InvitationOpened) EventType() string { return "organization.invitation_opened.v1" }
+
+// EventType implements domain.Event.
+func (InvitationSpacesChanged) EventType() string {
+	return "organization.invitation_spaces_changed.v1"
+}
 
 // EventType implements domain.Event.
 func (InvitationClosed) EventType() string { return "organization.invitation_closed.v1" }

@@ -15,23 +15,44 @@ type Invitee struct {
 	Username     domain.Username
 	Roles        []domain.Role
 	Language     string
+	Spaces       []domain.SpaceID // that they may enter once they are a member (D6)
 }
 
 // Invite opens an invitation (O3). It fails with CodeNotFound,
 // CodePermissionDenied, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown,
-// CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken.
+// CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken; with spaces as
+// AssignInvitationSpaces does.
 func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time) ([]domain.Event, error) {
-	return s.openInvitation(p, by, in, 1, at)
+	events, err := s.openInvitation(p, by, in, 1, at)
+	if err != nil || len(in.Spaces) == 0 {
+		return events, err
+	}
+	assigned, err := AssignInvitationSpaces(Evolve(s, events[0]), p, by, in.InvitationID, in.Spaces)
+	if err != nil {
+		return nil, err
+	}
+	return append(events, assigned...), nil
 }
 
 // Resend opens the invitation's next generation, also when it has expired and
 // its names were given back (O6); generation is the one that the link has now.
-// It fails as Invite does.
+// The invitee's spaces stay. It fails with CodeNotFound, CodePermissionDenied,
+// CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
+// CodeEmailTaken and CodeUsernameTaken.
 func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
 	if open, ok := s.Invitation(in.InvitationID); ok {
 		generation = max(generation, open.Generation)
 	}
-	return s.openInvitation(p, by, in, generation+1, at)
+	events, err := s.openInvitation(p, by, in, generation+1, at)
+	if err != nil {
+		return nil, err
+	}
+	if lapsed, _ := get(s.lapsed, in.InvitationID); len(s.existing(lapsed)) > 0 {
+		events = append(events, InvitationSpacesChanged{
+			OrganizationID: s.ID, InvitationID: in.InvitationID, Before: []domain.SpaceID{}, After: s.existing(lapsed),
+		})
+	}
+	return events, nil
 }
 
 // AuthorizeRevocation checks that the actor may withdraw an invitation to these
@@ -91,7 +112,7 @@ type Joiner struct {
 	InvitedBy    domain.AccountID
 }
 
-// Admit makes the joiner a member with the roles of the invitation. An account
+// Admit makes the joiner a member with the roles and spaces of the invitation. An account
 // that is a member already keeps its roles, and the invitation is closed. An
 // invitation admits once: it does not bring back a member who was removed since.
 func Admit(s State, j Joiner) []domain.Event {
@@ -99,13 +120,18 @@ func Admit(s State, j Joiner) []domain.Event {
 	if known && (m.Present() || m.invitation == j.InvitationID) {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
-	if _, open := s.Invitation(j.InvitationID); !open || s.Deleted {
-		return nil
+	open, ok := s.Invitation(j.InvitationID)
+	if !ok || s.Deleted {
+		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
-	return []domain.Event{MemberJoined{
+	joined := MemberJoined{
 		OrganizationID: s.ID, AccountID: j.AccountID, Email: j.Email, Username: j.Username, DisplayName: j.DisplayName,
 		Roles: j.Roles, InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
-	}}
+	}
+	if spaces := s.existing(open.spaces); len(spaces) > 0 {
+		joined.Spaces = spaces
+	}
+	return []domain.Event{joined}
 }
 
 // checkEmailFree refuses an address that a member has, or an open invitation

@@ -82,7 +82,14 @@ func AuthorizeMember(s State, by domain.Actor) (Member, error) {
 // CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeRoleCount,
 // CodeRoleUnknown, CodeRoleNotGranted, CodeMemberProtected, CodeOwnRolesFixed and
 // CodeLastAdmin.
+//
+// Work in spaces that the member may not enter any more is released.
 func ChangeRoles(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role) ([]domain.Event, error) {
+	events, err := s.changedRoles(p, by, account, roles)
+	return s.releaseLost(p, account, events), err
+}
+
+func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role) ([]domain.Event, error) {
 	actor, err := Authorize(s, p, by, domain.ChangeRoles)
 	if err != nil {
 		return nil, err
@@ -129,10 +136,7 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 		return nil, lastAdmin(p)
 	}
 	// The work goes first: it is the member's until then.
-	var events []domain.Event
-	if p.Work.ReleasedOnRemoval {
-		events = s.releaseAll(account, member, "removed")
-	}
+	events := s.releaseAll(account, member, "removed")
 	removed := MemberRemoved{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}
 	if spaces := s.SpacesOf(member); len(spaces) > 0 {
 		removed.Spaces = spaces
@@ -143,7 +147,7 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 // RenameMember follows the account's display name; it never fails.
 func RenameMember(s State, account domain.AccountID, name string) []domain.Event {
 	m, _ := s.Member(account)
-	if !m.Present() || m.DisplayName == name {
+	if !m.Present() || m.DisplayName == name || s.Deleted {
 		return nil
 	}
 	return []domain.Event{MemberRenamed{OrganizationID: s.ID, AccountID: account, Before: m.DisplayName, After: name}}

@@ -2,7 +2,9 @@ package organization
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"tenure/domain"
 	"tenure/domain/policy"
@@ -35,14 +37,24 @@ func Sections() map[Section]SectionAccess {
 	}
 }
 
+// Bounds of the settings of a section.
+const (
+	MaxSettings        = 200
+	MaxSettingNameSize = 100    // characters of a name: ASCII letters, digits, "_", "-" and "."
+	MaxSettingsSize    = 48_000 // bytes of all names and values together
+)
+
 // ChangeSettings makes the settings of a section these, and no others. It fails
-// with CodeNotFound and CodePermissionDenied.
+// with CodeNotFound, CodePermissionDenied and CodeInvalid.
 func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section, settings map[string]string) ([]domain.Event, error) {
 	access, ok := Sections()[section]
 	if !ok {
 		return nil, domain.Refuse(domain.CodeNotFound, "No such settings", "Use one of the sections that the documentation lists.")
 	}
 	if _, err := Authorize(s, p, by, access.Change); err != nil {
+		return nil, err
+	}
+	if err := checkSettings(settings); err != nil {
 		return nil, err
 	}
 	before := s.Settings(section)
@@ -66,6 +78,25 @@ func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section,
 	}
 	slices.SortFunc(changes, func(a, b SettingChange) int { return cmp.Compare(a.Name, b.Name) })
 	return []domain.Event{SettingsChanged{OrganizationID: s.ID, Section: section, Changes: changes}}, nil
+}
+
+func checkSettings(settings map[string]string) error {
+	if len(settings) > MaxSettings {
+		return domain.Invalid("settings", fmt.Sprintf("Give at most %d settings.", MaxSettings))
+	}
+	size := 0
+	for name, value := range settings {
+		if name == "" || len(name) > MaxSettingNameSize || strings.ContainsFunc(name, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-.", r)
+		}) {
+			return domain.Invalid("settings", fmt.Sprintf("Name each setting with 1 to %d letters, digits, _, - and . of ASCII.", MaxSettingNameSize))
+		}
+		size += len(name) + len(value)
+	}
+	if size > MaxSettingsSize {
+		return domain.Invalid("settings", fmt.Sprintf("Give at most %d bytes of names and values together.", MaxSettingsSize))
+	}
+	return nil
 }
 
 // Settings are those of a section. Do not change the result.

@@ -8,18 +8,18 @@ import (
 	"tenure/domain/policy"
 )
 
-// MaxSpaces is how many spaces an organization may have.
-const MaxSpaces = 10_000
+// Bounds of spaces.
+const (
+	MaxSpaces         = 10_000 // of an organization
+	MaxSpacesOfMember = 1_000  // that are assigned to a member
+)
 
 // Space finds the name of a space.
 func (s State) Space(id domain.SpaceID) (name string, ok bool) { return get(s.spaces, id) }
 
 // SpacesOf lists the spaces that are assigned to a member and not deleted.
 func (s State) SpacesOf(m Member) []domain.SpaceID {
-	return slices.DeleteFunc(slices.Clone(m.spaces), func(id domain.SpaceID) bool {
-		_, there := s.Space(id)
-		return !there
-	})
+	return s.existing(m.spaces)
 }
 
 // CreateSpace makes a space. Its name is unique in the organization, whatever
@@ -33,7 +33,7 @@ func CreateSpace(s State, p *policy.Policy, by domain.Actor, id domain.SpaceID, 
 		return nil, err
 	}
 	if s.spaces != nil && s.spaces.Len() >= MaxSpaces {
-		return nil, p.Refuse(domain.CodeTooManySpaces, "Too many spaces", fmt.Sprintf("Delete one first; an organization has at most %d.", MaxSpaces))
+		return nil, domain.Refuse(domain.CodeTooManySpaces, "Too many spaces", fmt.Sprintf("Delete one first; an organization has at most %d.", MaxSpaces))
 	}
 	return []domain.Event{SpaceCreated{OrganizationID: s.ID, SpaceID: id, Name: name}}, nil
 }
@@ -76,21 +76,107 @@ func DeleteSpace(s State, p *policy.Policy, by domain.Actor, id domain.SpaceID) 
 	return events, nil
 }
 
-// AssignSpaces says which spaces a member may enter (D3, D6, M5). It fails with
-// CodeNotFound, CodePermissionDenied, CodeNotOffered, CodeMemberRemoved and
-// CodeTooManySpaces.
+// AssignSpaces says which spaces a member may enter (D3, D6, M5). Work in others
+// is released. It fails with CodeNotFound, CodePermissionDenied, CodeNotOffered,
+// CodeMemberRemoved and CodeTooManySpaces.
 func AssignSpaces(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, spaces []domain.SpaceID) ([]domain.Event, error) {
-	if _, err := Authorize(s, p, by, domain.AssignSpaces); err != nil {
+	events, err := s.assignedSpaces(p, by, account, spaces)
+	return s.releaseLost(p, account, events), err
+}
+
+func (s State) assignedSpaces(p *policy.Policy, by domain.Actor, account domain.AccountID, spaces []domain.SpaceID) ([]domain.Event, error) {
+	if err := s.mayAssignSpaces(p, by); err != nil {
 		return nil, err
-	}
-	if p.Spaces == nil {
-		return nil, noSpaces(p)
 	}
 	member, err := s.presentMember(p, account)
 	if err != nil {
 		return nil, err
 	}
-	before, after := s.SpacesOf(member), slices.Compact(slices.Sorted(slices.Values(spaces)))
+	before := s.SpacesOf(member)
+	after, err := s.checkAssignment(p, before, spaces)
+	if err != nil || slices.Equal(before, after) {
+		return nil, err
+	}
+	return []domain.Event{SpacesAssigned{OrganizationID: s.ID, AccountID: account, Before: before, After: after}}, nil
+}
+
+// AssignInvitationSpaces says which spaces the invitee may enter once they are a
+// member (D6); those that are deleted until then are left out. It fails with
+// CodeNotFound, CodePermissionDenied, CodeNotOffered and CodeTooManySpaces.
+func AssignInvitationSpaces(s State, p *policy.Policy, by domain.Actor, id domain.InvitationID, spaces []domain.SpaceID) ([]domain.Event, error) {
+	if err := s.mayAssignSpaces(p, by); err != nil {
+		return nil, err
+	}
+	open, ok := s.Invitation(id)
+	if !ok {
+		return nil, domain.Refuse(domain.CodeNotFound, "No such invitation", "Choose one that is pending; the spaces of a member are the member's.")
+	}
+	before := s.existing(open.spaces)
+	after, err := s.checkAssignment(p, before, spaces)
+	if err != nil || slices.Equal(before, after) {
+		return nil, err
+	}
+	return []domain.Event{InvitationSpacesChanged{OrganizationID: s.ID, InvitationID: id, Before: before, After: after}}, nil
+}
+
+// EditMember changes roles and spaces in one step (D7); nil leaves either as it
+// is, and with spaces, roles that are the same need no permission. It fails as
+// ChangeRoles does, and with CodeInvalid, CodeNotOffered and CodeTooManySpaces.
+func EditMember(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role, spaces []domain.SpaceID) ([]domain.Event, error) {
+	if roles == nil && spaces == nil {
+		return nil, domain.Invalid("roles", "Give roles, spaces or both.")
+	}
+	var events []domain.Event
+	member, _ := s.Member(account)
+	if roles != nil && (spaces == nil || !domain.SameRoles(member.Roles, roles)) {
+		changed, err := s.changedRoles(p, by, account, roles)
+		if err != nil {
+			return nil, err
+		}
+		events = changed
+	}
+	if spaces != nil {
+		// Decided on the state before: who takes their own role away may still
+		// finish what they are at.
+		assigned, err := s.assignedSpaces(p, by, account, spaces)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, assigned...)
+	}
+	return s.releaseLost(p, account, events), nil
+}
+
+// releaseLost adds to events the release of the member's work in spaces that
+// they may not enter after them.
+func (s State) releaseLost(p *policy.Policy, account domain.AccountID, events []domain.Event) []domain.Event {
+	for _, e := range events {
+		s = Evolve(s, e)
+	}
+	m, _ := s.Member(account)
+	if len(events) == 0 || len(m.work) == 0 || p.AllSpaces(m.Roles) {
+		return events
+	}
+	assigned := s.SpacesOf(m)
+	return append(events, s.release(account, m, "space_lost", func(w WorkItem) bool {
+		return w.Space != "" && !slices.Contains(assigned, w.Space)
+	})...)
+}
+
+// existing leaves out the spaces that were deleted.
+func (s State) existing(spaces []domain.SpaceID) []domain.SpaceID {
+	return slices.DeleteFunc(append([]domain.SpaceID{}, spaces...), func(id domain.SpaceID) bool {
+		_, there := s.Space(id)
+		return !there
+	})
+}
+
+// checkAssignment answers with the spaces sorted, each once.
+func (s State) checkAssignment(p *policy.Policy, before, spaces []domain.SpaceID) ([]domain.SpaceID, error) {
+	after := slices.Compact(slices.Sorted(slices.Values(spaces)))
+	if after == nil {
+		after = []domain.SpaceID{}
+	}
 	added := 0
 	for _, id := range after {
 		if _, there := s.Space(id); !there {
@@ -101,42 +187,20 @@ func AssignSpaces(s State, p *policy.Policy, by domain.Actor, account domain.Acc
 		}
 	}
 	if most := p.Spaces.PerAssignment; most > 0 && added > most {
-		e := p.Refuse(domain.CodeTooManySpaces, "Too many spaces at once", fmt.Sprintf("Assign at most %d spaces at a time; add the member to the others afterwards.", most))
+		return nil, tooManySpaces(p, fmt.Sprintf("Assign at most %d spaces at a time; add the member to the others afterwards.", most))
+	}
+	if len(after) > MaxSpacesOfMember {
+		e := domain.Refuse(domain.CodeTooManySpaces, "Too many spaces", fmt.Sprintf("Assign at most %d spaces to a member.", MaxSpacesOfMember))
 		e.Field = "spaces"
 		return nil, e
 	}
-	if slices.Equal(before, after) {
-		return nil, nil
-	}
-	events := []domain.Event{SpacesAssigned{OrganizationID: s.ID, AccountID: account, Before: before, After: after}}
-	if p.AllSpaces(member.Roles) {
-		return events, nil
-	}
-	return append(events, s.release(account, member, "space_lost", func(w WorkItem) bool {
-		return w.Space != "" && !slices.Contains(after, w.Space)
-	})...), nil
+	return after, nil
 }
 
-// EditMember changes roles and spaces in one step (D7); nil leaves either as it
-// is. It fails as ChangeRoles and AssignSpaces do.
-func EditMember(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role, spaces []domain.SpaceID) ([]domain.Event, error) {
-	var events []domain.Event
-	if roles != nil {
-		changed, err := ChangeRoles(s, p, by, account, roles)
-		if err != nil {
-			return nil, err
-		}
-		events = changed
-	}
-	if spaces == nil {
-		return events, nil
-	}
-	after := s
-	for _, e := range events {
-		after = Evolve(after, e)
-	}
-	assigned, err := AssignSpaces(after, p, by, account, spaces)
-	return append(events, assigned...), err
+func tooManySpaces(p *policy.Policy, message string) error {
+	e := p.Refuse(domain.CodeTooManySpaces, "Too many spaces at once", message)
+	e.Field = "spaces"
+	return e
 }
 
 // MayEnter reports whether a member may enter a space.
@@ -147,6 +211,16 @@ func (s State) MayEnter(p *policy.Policy, m Member, id domain.SpaceID) bool {
 
 func (s State) mayManageSpaces(p *policy.Policy, by domain.Actor) error {
 	if _, err := Authorize(s, p, by, domain.ManageSpaces); err != nil {
+		return err
+	}
+	if p.Spaces == nil {
+		return noSpaces(p)
+	}
+	return nil
+}
+
+func (s State) mayAssignSpaces(p *policy.Policy, by domain.Actor) error {
+	if _, err := Authorize(s, p, by, domain.AssignSpaces); err != nil {
 		return err
 	}
 	if p.Spaces == nil {

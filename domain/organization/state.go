@@ -34,7 +34,8 @@ type State struct {
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
-	emails      *immutable.Map[string, string] // Email.Key → holder, a member's or invitation's id
+	lapsed      *immutable.Map[domain.InvitationID, []domain.SpaceID] // of invitations that expired: a resend brings them back
+	emails      *immutable.Map[string, string]                        // Email.Key → holder, a member's or invitation's id
 	usernames   *immutable.Map[string, string] // Username.Key → holder
 	active      map[string]roleSet             // active members per set of roles: few, whatever the number of members
 	suspended   int                            // members who are
@@ -83,6 +84,7 @@ type OpenInvitation struct {
 	Claimed    bool // a seat is kept for it (S9)
 	email      string
 	username   string
+	spaces     []domain.SpaceID // for the member that it makes, sorted; some may be deleted
 }
 
 // Transfer is a pending request to transfer the ownership.
@@ -133,6 +135,19 @@ func (s State) InvitationsBy(inviter domain.AccountID) []domain.InvitationID {
 	return ids
 }
 
+// Invitations lists the open invitations, in no order.
+func (s State) Invitations() []domain.InvitationID {
+	var ids []domain.InvitationID
+	if s.invitations == nil {
+		return nil
+	}
+	for itr := s.invitations.Iterator(); !itr.Done(); {
+		id, _, _ := itr.Next()
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
@@ -143,11 +158,17 @@ func Evolve(s State, e domain.Event) State {
 		s.Name = e.After
 	case InvitationOpened:
 		return s.open(e)
+	case InvitationSpacesChanged:
+		return s.changeInvitationSpaces(e)
 	case InvitationClosed:
+		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" && len(open.spaces) > 0 {
+			s.lapsed = set(s.lapsed, e.InvitationID, open.spaces)
+		}
 		return s.close(e.InvitationID)
 	case MemberJoined:
 		return s.close(e.InvitationID).join(e.AccountID, Member{
 			Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key(), invitation: e.InvitationID,
+			spaces: slices.Sorted(slices.Values(e.Spaces)),
 		})
 	case MemberRenamed:
 		if m, known := s.Member(e.AccountID); known {
@@ -315,11 +336,22 @@ func without(work []WorkItem, w WorkItem) []WorkItem {
 func (s State) open(e InvitationOpened) State {
 	before, _ := s.Invitation(e.InvitationID)
 	s = s.close(e.InvitationID)
-	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key()}
+	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key(), spaces: before.spaces}
+	if _, lapsed := get(s.lapsed, e.InvitationID); lapsed {
+		s.lapsed = s.lapsed.Delete(e.InvitationID)
+	}
 	s.invitations = set(s.invitations, e.InvitationID, open)
 	s = s.take(string(e.InvitationID), open.email, open.username)
 	if before.Claimed {
 		s = s.claim(e.InvitationID)
+	}
+	return s
+}
+
+func (s State) changeInvitationSpaces(e InvitationSpacesChanged) State {
+	if open, ok := s.Invitation(e.InvitationID); ok {
+		open.spaces = slices.Sorted(slices.Values(e.After))
+		s.invitations = s.invitations.Set(e.InvitationID, open)
 	}
 	return s
 }

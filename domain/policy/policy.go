@@ -88,9 +88,9 @@ type Spaces struct {
 	PerAssignment int // spaces that one command may assign; 0 for any number (D6)
 }
 
-// Work says when the work that is assigned to a member is released.
+// Work says when the work that is assigned to a member is released, besides on
+// their removal (D8, M8).
 type Work struct {
-	ReleasedOnRemoval    bool // D8, M8
 	ReleasedOnSuspension bool
 }
 

@@ -14,12 +14,14 @@ import (
 // together with an upcast from its wire name.
 func registry() []entry {
 	return []entry{
+		event[account.AvatarChanged](),
 		event[account.EmailVerified](),
 		event[account.PasswordResetRequested](),
 		event[account.PasswordSet](),
 		event[account.ProfileChanged](),
 		event[account.Registered](),
 		event[account.RegistrationRepeated](),
+		event[account.Seen](),
 		event[account.SessionEnded](),
 		event[account.SessionStarted](),
 		event[account.VerificationRequested](),
@@ -45,6 +47,7 @@ func registry() []entry {
 		event[organization.Deleted](),
 		event[organization.InvitationClosed](),
 		event[organization.InvitationOpened](),
+		event[organization.InvitationSpacesChanged](),
 		event[organization.JoinRequestClosed](),
 		event[organization.JoinRequested](),
 		event[organization.MemberJoined](),

@@ -52,12 +52,14 @@ func samples() []domain.Event {
 		account.Registered{AccountID: anAccount, Email: "ada@example.com", DisplayName: "Ada Lovelace", Language: "en"},
 		account.RegistrationRepeated{AccountID: anAccount},
 		account.SessionEnded{AccountID: anAccount, SessionID: aSession, Cause: "signed_out"},
+		account.AvatarChanged{AccountID: anAccount, Before: "https://example.com/a.png", After: "https://example.com/b.png"},
+		account.Seen{AccountID: anAccount, At: later},
 		account.SessionStarted{AccountID: anAccount, SessionID: aSession, ExpiresAt: later},
 		account.VerificationRequested{AccountID: anAccount, Generation: 1, ExpiresAt: later},
 
 		domain.ChangedNothing{},
 
-		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: apikey.Scopes(), ExpiresAt: &later},
+		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: []apikey.Scope{apikey.ScopeOperator, apikey.ScopeReadOrganizations}, ExpiresAt: &later},
 		apikey.Revoked{APIKeyID: anAPIKey},
 
 		invitation.Accepted{InvitationID: anInvitation, OrganizationID: anOrganization, AccountID: anotherAccount},
@@ -78,6 +80,9 @@ func samples() []domain.Event {
 			OrganizationID: anOrganization, Name: "Analytical Engines & Söhne", Policy: "default", PolicyVersion: 4,
 			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: owner,
 		},
+		organization.InvitationSpacesChanged{
+			OrganizationID: anOrganization, InvitationID: anInvitation, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{},
+		},
 		organization.InvitationClosed{OrganizationID: anOrganization, InvitationID: anInvitation, Outcome: "declined"},
 		organization.InvitationOpened{
 			OrganizationID: anOrganization, InvitationID: anInvitation, Generation: 1, Email: "grace@example.com", Username: "grace",
@@ -85,7 +90,7 @@ func samples() []domain.Event {
 		},
 		organization.MemberJoined{
 			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", Username: "grace",
-			DisplayName: "Grace Hopper", Roles: admin, InvitationID: anInvitation, InvitedBy: anAccount, Via: "request",
+			DisplayName: "Grace Hopper", Roles: admin, InvitationID: anInvitation, InvitedBy: anAccount, Via: "request", Spaces: []domain.SpaceID{aSpace},
 		},
 		organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin, Spaces: []domain.SpaceID{aSpace}},
 		organization.MemberRenamed{OrganizationID: anOrganization, AccountID: anotherAccount, Before: "Grace", After: "Grace Hopper"},
