@@ -36,11 +36,11 @@ type State struct {
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
 	lapsed      *immutable.Map[domain.InvitationID, []domain.SpaceID] // of invitations that expired: a resend brings them back
 	emails      *immutable.Map[string, string]                        // Email.Key → holder, a member's or invitation's id
-	usernames   *immutable.Map[string, string] // Username.Key → holder
-	active      map[string]roleSet             // active members per set of roles: few, whatever the number of members
-	suspended   int                            // members who are
-	claims      int                            // open invitations that a seat is kept for
-	seats       int                            // as the operator says; 0 is what the policy says
+	usernames   *immutable.Map[string, string]                        // Username.Key → holder
+	active      map[string]roleSet                                    // active members per set of roles: few, whatever the number of members
+	suspended   int                                                   // members who are
+	claims      int                                                   // open invitations that a seat is kept for
+	seats       int                                                   // as the operator says; 0 is what the policy says
 
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was

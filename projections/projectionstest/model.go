@@ -30,6 +30,7 @@ type model struct {
 	timeline    []modelEvent
 	waiting     map[string]projections.Deadline
 	keys        []*projections.APIKey
+	active      map[domain.AccountID]time.Time // when a session was started last
 }
 
 type modelMember struct {
@@ -48,8 +49,11 @@ type modelEvent struct {
 }
 
 func newModel(events []codec.Envelope) *model {
-	m := &model{open: map[domain.InvitationID]domain.OrganizationID{}, waiting: map[string]projections.Deadline{}}
+	m := &model{open: map[domain.InvitationID]domain.OrganizationID{}, waiting: map[string]projections.Deadline{}, active: map[domain.AccountID]time.Time{}}
 	for _, e := range events {
+		if started, ok := e.Event.(account.SessionStarted); ok {
+			m.active[started.AccountID] = e.Metadata.OccurredAt.UTC()
+		}
 		m.foldMembers(e)
 		m.foldInvitations(e)
 		m.foldOrganizations(e)

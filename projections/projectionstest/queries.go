@@ -110,7 +110,11 @@ func (c checker) members(org domain.OrganizationID) {
 			c.is.NoErr(err)
 			var one projections.Member
 			c.is.NoErr(json.Unmarshal(body, &one))
-			same(c, "member", []projections.Member{one}, []projections.Member{m.Member})
+			shown := m.Member
+			if at, ok := c.m.active[m.AccountID]; ok {
+				shown.LastActiveAt = &at
+			}
+			same(c, "member", []projections.Member{one}, []projections.Member{shown})
 		}
 	}
 	sortBy(want, q.Sort, func(a, b projections.Member) int {
