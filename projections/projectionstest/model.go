@@ -31,6 +31,8 @@ type model struct {
 	waiting     map[string]projections.Deadline
 	keys        []*projections.APIKey
 	active      map[domain.AccountID]time.Time // when a session was started last
+	spaces      []*modelSpace
+	work        []*modelWork
 }
 
 type modelMember struct {
@@ -55,6 +57,8 @@ func newModel(events []codec.Envelope) *model {
 			m.active[started.AccountID] = e.Metadata.OccurredAt.UTC()
 		}
 		m.foldMembers(e)
+		m.foldInvited(e)
+		m.foldSpaces(e)
 		m.foldInvitations(e)
 		m.foldOrganizations(e)
 		m.foldTimeline(e)
@@ -99,7 +103,7 @@ func (m *model) foldMembers(e codec.Envelope) {
 		m.member(x.OrganizationID, x.AccountID).Roles = x.After
 	case organization.MemberRemoved:
 		member := m.member(x.OrganizationID, x.AccountID)
-		member.Status, member.RemovedAt = "removed", &at
+		member.Status, member.RemovedAt, member.Spaces = "removed", &at, nil
 	case organization.OwnershipTransferred:
 		m.member(x.OrganizationID, x.From).Roles = x.FromAfter
 		m.member(x.OrganizationID, x.To).Roles = x.ToAfter
