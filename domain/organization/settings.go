@@ -3,6 +3,7 @@ package organization
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -128,4 +129,24 @@ func (s State) checkOpen() error {
 
 func organizationDeleted() error {
 	return domain.Refuse(domain.CodeOrganizationClosed, "Organization deleted", "It is gone for everybody; its history stays with the operator.")
+}
+
+func (s State) changeSettings(e SettingsChanged) State {
+	section := maps.Clone(s.settings[e.Section])
+	if section == nil {
+		section = make(map[string]string)
+	}
+	for _, change := range e.Changes {
+		delete(section, change.Name)
+		if change.After != nil {
+			section[change.Name] = *change.After
+		}
+	}
+	settings := maps.Clone(s.settings)
+	if settings == nil {
+		settings = make(map[Section]map[string]string)
+	}
+	settings[e.Section] = section
+	s.settings = settings
+	return s
 }

@@ -245,3 +245,30 @@ func noSpace() error {
 func noSpaces(p *policy.Policy) error {
 	return notOffered(p, "Organizations of this policy have no spaces.")
 }
+
+func (s State) nameSpace(id domain.SpaceID, name string) State {
+	s = s.deleteSpace(id)
+	s.spaces = set(s.spaces, id, name)
+	s.spaceNames = set(s.spaceNames, domain.Fold(name), id)
+	return s
+}
+
+func (s State) deleteSpace(id domain.SpaceID) State {
+	name, there := s.Space(id)
+	if !there {
+		return s
+	}
+	s.spaces = s.spaces.Delete(id)
+	if holder, _ := get(s.spaceNames, domain.Fold(name)); holder == id {
+		s.spaceNames = s.spaceNames.Delete(domain.Fold(name))
+	}
+	return s
+}
+
+func (s State) changeInvitationSpaces(e InvitationSpacesChanged) State {
+	if open, ok := s.Invitation(e.InvitationID); ok {
+		open.spaces = slices.Sorted(slices.Values(e.After))
+		s.invitations = s.invitations.Set(e.InvitationID, open)
+	}
+	return s
+}

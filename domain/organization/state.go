@@ -289,45 +289,6 @@ func (s State) claim(id domain.InvitationID) State {
 	return s
 }
 
-func (s State) nameSpace(id domain.SpaceID, name string) State {
-	s = s.deleteSpace(id)
-	s.spaces = set(s.spaces, id, name)
-	s.spaceNames = set(s.spaceNames, domain.Fold(name), id)
-	return s
-}
-
-func (s State) deleteSpace(id domain.SpaceID) State {
-	name, there := s.Space(id)
-	if !there {
-		return s
-	}
-	s.spaces = s.spaces.Delete(id)
-	if holder, _ := get(s.spaceNames, domain.Fold(name)); holder == id {
-		s.spaceNames = s.spaceNames.Delete(domain.Fold(name))
-	}
-	return s
-}
-
-func (s State) changeSettings(e SettingsChanged) State {
-	section := maps.Clone(s.settings[e.Section])
-	if section == nil {
-		section = make(map[string]string)
-	}
-	for _, change := range e.Changes {
-		delete(section, change.Name)
-		if change.After != nil {
-			section[change.Name] = *change.After
-		}
-	}
-	settings := maps.Clone(s.settings)
-	if settings == nil {
-		settings = make(map[Section]map[string]string)
-	}
-	settings[e.Section] = section
-	s.settings = settings
-	return s
-}
-
 // without is a new list that lacks the piece of work.
 func without(work []WorkItem, w WorkItem) []WorkItem {
 	return slices.DeleteFunc(slices.Clone(work), w.same)
@@ -344,14 +305,6 @@ func (s State) open(e InvitationOpened) State {
 	s = s.take(string(e.InvitationID), open.email, open.username)
 	if before.Claimed {
 		s = s.claim(e.InvitationID)
-	}
-	return s
-}
-
-func (s State) changeInvitationSpaces(e InvitationSpacesChanged) State {
-	if open, ok := s.Invitation(e.InvitationID); ok {
-		open.spaces = slices.Sorted(slices.Values(e.After))
-		s.invitations = s.invitations.Set(e.InvitationID, open)
 	}
 	return s
 }
