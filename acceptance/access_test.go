@@ -67,6 +67,7 @@ func (c *cast) callers(t *testing.T) []caller {
 	ok(t, out.delete("/v1/sessions/current"))
 	reader := decoded[receipt](t, c.operator().createKey("reader", "organizations.read"))
 	checker := decoded[receipt](t, c.operator().createKey("checker", "access.check"))
+	worker := decoded[receipt](t, c.operator().createKey("worker", "work.manage"))
 	revoked := decoded[receipt](t, c.operator().createKey("revoked", "operator"))
 	ok(t, c.operator().delete("/v1/operator/api-keys/"+revoked.APIKeyID))
 	return []caller{
@@ -79,9 +80,10 @@ func (c *cast) callers(t *testing.T) []caller {
 		{name: "a removed member", client: c.removed.client},
 		{name: "a member of another organization", client: elsewhere.client},
 		{name: "a session that has ended", client: ended, gone: true},
-		{name: "an operator", client: c.operator(), key: "operator organizations.read access.check"},
+		{name: "an operator", client: c.operator(), key: "operator organizations.read access.check work.manage"},
 		{name: "a key for reading", client: client{server: c.server, token: reader.Key}, key: "organizations.read"},
 		{name: "a key for checks", client: client{server: c.server, token: checker.Key}, key: "access.check"},
+		{name: "a key for work", client: client{server: c.server, token: worker.Key}, key: "work.manage"},
 		{name: "a revoked key", client: client{server: c.server, token: revoked.Key}, gone: true},
 	}
 }
@@ -108,10 +110,10 @@ func (o operation) decision(who caller, user *person) string {
 	case o.access.Kind == "check":
 		return map[bool]string{true: "allowed", false: "denied"}[slices.Contains(strings.Fields(who.key), o.access.Scope)]
 	case who.key != "": // of the organization
-		return map[bool]string{true: "allowed", false: "denied"}[o.reads() && slices.Contains(strings.Fields(who.key), o.access.Scope)]
+		return map[bool]string{true: "allowed", false: "denied"}[(o.reads() || o.access.Keys) && slices.Contains(strings.Fields(who.key), o.access.Scope)]
 	case who.role == "":
 		return "not found"
-	case o.access.Self && who.client.token == user.token, slices.Contains(rolePermissions[who.role], o.access.Permission):
+	case o.access.Own, o.access.Self && who.client.token == user.token, slices.Contains(rolePermissions[who.role], o.access.Permission):
 		return "allowed"
 	}
 	return "denied"
@@ -121,7 +123,7 @@ func (o operation) decision(who caller, user *person) string {
 func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string) response {
 	t.Helper()
 	path, client := o.filled(ids), who.client
-	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org).Replace(path)
+	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org, "{space}", c.org, "{kind}", "contact", "{work}", "4711").Replace(path)
 	if o.reads() {
 		return client.get(path)
 	}

@@ -33,6 +33,7 @@ func fates() []fate {
 		{step: "expire: link expired", prepare: expiring, byProcess: true},
 		{step: "remove: member removed", prepare: removing},
 		{step: "transfer: confirmed", prepare: transferring},
+		{step: "delete: organization deleted", prepare: deleting},
 		{step: "profile: account changed", prepare: changingProfile},
 		{step: "mail: claimed", prepare: mailing, byProcess: true},
 		{step: "mail: handed over", prepare: mailing, byProcess: true},

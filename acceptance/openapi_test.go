@@ -22,7 +22,9 @@ type access struct {
 	Kind       string `json:"kind"`
 	Permission string `json:"permission"`
 	Self       bool   `json:"self"`
+	Own        bool   `json:"own"`
 	Ended      bool   `json:"ended"`
+	Keys       bool   `json:"keys"`
 	Scope      string `json:"scope"`
 }
 

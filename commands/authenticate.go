@@ -110,6 +110,15 @@ func (c *Commands) OrganizationExists(ctx context.Context, org domain.Organizati
 	return s.Exists(), err
 }
 
+// Rules is the policy that an organization is under.
+func (c *Commands) Rules(ctx context.Context, org domain.OrganizationID) (*policy.Policy, error) {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return nil, err
+	}
+	return c.rules(s)
+}
+
 func notSignedIn() error {
 	return domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Send a session token or an API key in the header Authorization: Bearer ….")
 }

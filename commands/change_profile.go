@@ -27,6 +27,26 @@ func (c *Commands) ChangeProfile(ctx context.Context, r Request, id domain.Accou
 	return receipt, err
 }
 
+// ChangeAvatar changes the picture that others see; empty is none.
+func (c *Commands) ChangeAvatar(ctx context.Context, r Request, id domain.AccountID, url string) (Receipt, error) {
+	return c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		return account.ChangeAvatar(s, url)
+	})
+}
+
+// NoteSeen records that a session of the account is in use, at most once a day.
+// It is for reads: a command is on record by its events.
+func (c *Commands) NoteSeen(ctx context.Context, id domain.AccountID) error {
+	s, _, err := c.accounts.load(ctx, string(id))
+	if err != nil || len(account.See(s, c.SessionLifetime, c.Now())) == 0 {
+		return err
+	}
+	_, err = c.accounts.execute(ctx, string(id), Request{Actor: domain.ByAccount(id)}, func(s account.State) ([]domain.Event, error) {
+		return account.See(s, c.SessionLifetime, c.Now().UTC()), nil
+	})
+	return err
+}
+
 // RenameMember gives a member of an organization the display name that the
 // account has now.
 func (c *Commands) RenameMember(ctx context.Context, r Request, org domain.OrganizationID, id domain.AccountID) (Receipt, error) {

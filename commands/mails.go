@@ -102,7 +102,7 @@ func (c *Commands) InvitationLink(ctx context.Context, id domain.InvitationID, g
 	}
 	text, err := c.Keys.Make(token.Token{Kind: token.Invitation, Subject: string(id), Generation: generation})
 	return InvitationLink{
-		Token: text, Works: invitation.CheckLink(s, generation, c.Now()) == nil,
+		Token: text, Works: invitation.CheckLink(s, generation, c.Now()) == nil && !org.Deleted,
 		Invitation: s, Organization: org, Inviter: inviter,
 	}, err
 }

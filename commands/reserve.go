@@ -136,5 +136,5 @@ func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, 
 	id := strings.TrimPrefix(holder, holderOrganization)
 	var s organization.State
 	s, _, err := c.organizations.load(ctx, id)
-	return s.Exists() && c.Keys.Name(kind, s.Name.Key()) == key, err
+	return s.Exists() && !s.Deleted && c.Keys.Name(kind, s.Name.Key()) == key, err
 }

@@ -49,7 +49,21 @@ func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domai
 	if _, active := s.ActiveMember(inviter); active || !p.Invitations.RevokeWhenInviterLeaves {
 		return nil
 	}
-	for _, id := range s.InvitationsBy(inviter) {
+	return c.revokeAll(ctx, r, s, s.InvitationsBy(inviter), invitation.CauseInviterLeft)
+}
+
+// RevokeInvitationsOfDeleted kills the links of an organization that was deleted
+// (D9). Until it has, they are refused for that.
+func (c *Commands) RevokeInvitationsOfDeleted(ctx context.Context, r Request, org domain.OrganizationID) error {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil || !s.Deleted {
+		return err
+	}
+	return c.revokeAll(ctx, r, s, s.Invitations(), invitation.CauseOrganizationDeleted)
+}
+
+func (c *Commands) revokeAll(ctx context.Context, r Request, s organization.State, ids []domain.InvitationID, cause string) error {
+	for _, id := range ids {
 		open, _ := s.Invitation(id)
 		link, _, err := c.invitations.load(ctx, string(id))
 		if err != nil {
@@ -58,7 +72,7 @@ func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domai
 		if link.Generation < open.Generation {
 			return ErrNotYet // its link would come to life after it was revoked
 		}
-		if _, err := c.revoke(ctx, r, id, invitation.CauseInviterLeft); err != nil && !isRefusal(err) { // accepted meanwhile
+		if _, err := c.revoke(ctx, r, id, cause); err != nil && !isRefusal(err) { // accepted meanwhile
 			return err
 		}
 	}

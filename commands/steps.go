@@ -25,5 +25,6 @@ const (
 	StepTransferConfirmed   = "transfer: confirmed"
 	StepProfileChanged      = "profile: account changed"
 	StepVerified            = "verify: address verified"
+	StepOrganizationDeleted = "delete: organization deleted"
 	StepReservationReleased = "reservation: released"
 )

@@ -23,10 +23,12 @@ import (
 var events = []domain.Event{
 	organization.Activated{}, organization.Renamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
 	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
+	organization.InvitationSpacesChanged{}, organization.SpaceCreated{}, organization.SpaceRenamed{}, organization.SpaceDeleted{},
+	organization.SpacesAssigned{}, organization.WorkAssigned{}, organization.WorkReleased{}, organization.SettingsChanged{}, organization.Deleted{},
 	organization.OwnershipTransferRequested{}, organization.OwnershipTransferEnded{}, organization.OwnershipTransferred{},
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
-	account.PasswordResetRequested{}, account.ProfileChanged{}, account.SessionStarted{}, account.SessionEnded{},
+	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{},
 }
@@ -102,6 +104,12 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 		v.Set(reflect.ValueOf(at))
 	case v.Type() == reflect.TypeFor[*time.Time]():
 		v.Set(reflect.ValueOf(&at))
+	case v.Type() == reflect.TypeFor[*string]():
+		v.Set(reflect.ValueOf(&name))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Type().Field(i).Name, v.Field(i))
+		}
 	default:
 		t.Fatalf("%s: no way to make a %s", name, v.Type())
 	}

@@ -16,6 +16,8 @@ type (
 	TransferID string
 	// APIKeyID names an operator's API key.
 	APIKeyID string
+	// SpaceID names a part of an organization that members are let into.
+	SpaceID string
 	// MailID names one mail that has to be sent once.
 	MailID string
 )

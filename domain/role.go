@@ -21,6 +21,28 @@ const (
 	ReadInvitations    Permission = "invitations.read"
 	TransferOwnership  Permission = "ownership.transfer"
 	ReadHistory        Permission = "history.read"
+
+	SuspendMembers     Permission = "members.suspend"        // suspend, reactivate (M7)
+	AddMembers         Permission = "members.add"            // without an invitation (M4)
+	ResetPasswords     Permission = "members.reset_password" // M6
+	ReadRequests       Permission = "requests.read"          // of those who ask to join
+	DecideRequests     Permission = "requests.decide"        // C7, M1; and whether they need deciding (M2)
+	DeleteOrganization Permission = "organization.delete"    // D9
+
+	ReadSpaces   Permission = "spaces.read"
+	ManageSpaces Permission = "spaces.manage" // create, rename, delete
+	AssignSpaces Permission = "spaces.assign" // which of them a member may enter
+	ManageWork   Permission = "work.manage"   // what is assigned to members
+
+	ReadSettings        Permission = "settings.read"
+	UpdateSettings      Permission = "settings.update"
+	ReadBilling         Permission = "billing.read"
+	ManageBilling       Permission = "billing.manage"
+	ReadSubscriptions   Permission = "subscriptions.read"
+	ManageSubscriptions Permission = "subscriptions.manage"
+	ReadPlatforms       Permission = "platforms.read"
+	ManagePlatforms     Permission = "platforms.manage"
+	StartTrials         Permission = "trials.start"
 )
 
 // SameRoles reports whether a and b hold the same roles, in whatever order.

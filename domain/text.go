@@ -2,6 +2,7 @@ package domain
 
 import (
 	"net/mail"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +18,9 @@ const (
 	MaxDisplayNameRunes = 100
 	MaxNameRunes        = 100
 	MaxReasonRunes      = 500
+	MaxWorkKindRunes    = 64
+	MaxWorkIDRunes      = 200
+	MaxAvatarURLBytes   = 1000
 )
 
 // Email is an e-mail address as its owner typed it (X15).
@@ -71,6 +75,34 @@ func ParseDisplayName(field, text string) (string, error) {
 	return line(field, text, MaxDisplayNameRunes)
 }
 
+// ParseSpaceName checks the length and that nothing invisible is inside.
+func ParseSpaceName(field, text string) (string, error) {
+	return line(field, text, MaxNameRunes)
+}
+
+// ParseWorkKind checks the host product's word for a kind of work.
+func ParseWorkKind(field, text string) (string, error) {
+	return word(field, text, MaxWorkKindRunes)
+}
+
+// ParseWorkID checks the host product's id of a piece of work.
+func ParseWorkID(field, text string) (string, error) {
+	return word(field, text, MaxWorkIDRunes)
+}
+
+// ParseAvatarURL checks the address of a picture; empty is none.
+func ParseAvatarURL(field, text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || len(text) > MaxAvatarURLBytes ||
+		!utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", Invalid(field, "Give an address that begins with https://, has no user and no fragment, and is at most 1000 ASCII characters long.")
+	}
+	return text, nil
+}
+
 // ParseReason checks the optional reason of a command; empty is none.
 func ParseReason(field, text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
@@ -81,6 +113,15 @@ func ParseReason(field, text string) (string, error) {
 
 // Fold is the key under which text is found whatever its case and Unicode form.
 func Fold(text string) string { return fold(text) }
+
+// word is text that is taken as it is, without spaces.
+func word(field, text string, limit int) (string, error) {
+	if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > limit ||
+		strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || unicode.IsSpace(r) }) {
+		return "", Invalid(field, "Give a short value without spaces and invisible characters.")
+	}
+	return text, nil
+}
 
 func line(field, text string, limit int) (string, error) {
 	if !utf8.ValidString(text) {

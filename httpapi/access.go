@@ -30,7 +30,9 @@ type Access struct {
 	Kind       AccessKind        `json:"kind"`
 	Permission domain.Permission `json:"permission,omitempty"` // of AccessMember
 	Self       bool              `json:"self,omitempty"`       // a member without the permission may read what is about themselves
+	Own        bool              `json:"own,omitempty"`        // a member without the permission gets what is theirs of the list
 	Ended      bool              `json:"ended,omitempty"`      // a session that has ended will do
+	Keys       bool              `json:"keys,omitempty"`       // a key with the scope may give the command
 	Scope      apikey.Scope      `json:"scope,omitempty"`      // of AccessOperator, AccessCheck, and of keys that may do the same as a member
 }
 
@@ -62,6 +64,20 @@ func MemberOrSelf(permission domain.Permission) Access {
 	return access
 }
 
+// MemberOrOwn is Member, and gives a member without the permission the part of
+// the list that is theirs.
+func MemberOrOwn(permission domain.Permission) Access {
+	access := Member(permission)
+	access.Own = true
+	return access
+}
+
+// MemberOrKey is for commands of members with the permission, and of the host
+// product: API keys with the scope.
+func MemberOrKey(permission domain.Permission, scope apikey.Scope) Access {
+	return Access{Kind: AccessMember, Permission: permission, Scope: scope, Keys: true}
+}
+
 // Operator lets in API keys with the scope.
 func Operator(scope apikey.Scope) Access { return Access{Kind: AccessOperator, Scope: scope} }
 
@@ -87,10 +103,17 @@ func (a *API) authenticate(ctx context.Context, c *call) error {
 		authenticate = a.config.Commands.AuthenticateEnded
 	}
 	caller, err := authenticate(ctx, secret)
-	if err == nil {
-		c.caller = caller
+	if err != nil {
+		return err
 	}
-	return err
+	c.caller = caller
+	if account, ok := caller.Actor.Account(); ok && c.route.read() {
+		// Seen or not, the request is served.
+		if err := a.config.Commands.NoteSeen(ctx, account); err != nil {
+			a.config.Logger.Warn("an account in use was not recorded as that", "error", err)
+		}
+	}
+	return nil
 }
 
 // secret is what the client presents: Bearer, or for an operator's browser
@@ -145,7 +168,7 @@ func (a *API) authorize(ctx context.Context, c *call) error {
 }
 
 func (a *API) authorizeKey(ctx context.Context, c *call) error {
-	if !c.route.read() {
+	if !c.route.read() && !c.route.access.Keys {
 		return denied("Sign in as a member; API keys read organizations and do not change them.")
 	}
 	if !c.caller.Key.Allows(c.route.access.Scope, a.config.Commands.Now()) {
@@ -164,6 +187,10 @@ func (a *API) authorizeMember(ctx context.Context, c *call) (err error) {
 	}
 	access := c.route.access
 	if access.Self && string(c.member()) == c.caller.Actor.ID {
+		c.membership, err = a.config.Commands.AuthorizeMember(ctx, c.caller.Actor, c.organization())
+		return err
+	}
+	if access.Own {
 		c.membership, err = a.config.Commands.AuthorizeMember(ctx, c.caller.Actor, c.organization())
 		return err
 	}

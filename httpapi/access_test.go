@@ -42,6 +42,7 @@ func newScene(s *stack) *scene {
 	reader, _ = s.key("organizations.read")
 	checker, _ := s.key("access.check")
 	operator, c.key = s.key("operator")
+	worker, _ := s.key("work.manage")
 	last := s.want(201, "POST", "/v1/organizations/"+c.org+"/ownership-transfer", c.owner.token, map[string]any{"to": c.target.id})
 	s.want(200, "GET", "/v1/me/organizations", c.owner.token, nil, "Tenure-Min-Position", last.header.Get("Tenure-Position"))
 	c.callers = []caller{
@@ -51,6 +52,7 @@ func newScene(s *stack) *scene {
 		{name: "operator key", token: operator, scopes: []apikey.Scope{apikey.ScopeOperator}},
 		{name: "reader key", token: reader, scopes: []apikey.Scope{apikey.ScopeReadOrganizations}},
 		{name: "checker key", token: checker, scopes: []apikey.Scope{apikey.ScopeCheckAccess}},
+		{name: "worker key", token: worker, scopes: []apikey.Scope{apikey.ScopeManageWork}},
 	}
 	return c
 }
@@ -63,7 +65,8 @@ func (s *stack) key(scope string) (text, id string) {
 
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
-	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key).Replace(op.Path)
+	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key,
+		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711").Replace(op.Path)
 	if op.Method != "GET" {
 		path += "?dry_run=true"
 	}
@@ -157,13 +160,13 @@ func decision(op httpapi.Operation, who caller, holds bool) string {
 		}
 		return "in"
 	case key:
-		if read && slices.Contains(who.scopes, apikey.ScopeReadOrganizations) {
+		if (read || op.Access.Keys) && slices.Contains(who.scopes, op.Access.Scope) {
 			return "in"
 		}
 		return "permission_denied"
 	case who.role == "":
 		return "not_found"
-	case !holds:
+	case !holds && !op.Access.Own:
 		return "permission_denied"
 	}
 	return "in"

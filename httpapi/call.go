@@ -57,6 +57,8 @@ func (c *call) organization() domain.OrganizationID { return domain.Organization
 func (c *call) member() domain.AccountID            { return domain.AccountID(c.param("user")) }
 func (c *call) invitation() domain.InvitationID     { return domain.InvitationID(c.param("invitation")) }
 
+func (c *call) space() domain.SpaceID { return domain.SpaceID(c.param("space")) }
+
 func (c *call) param(name string) string { return c.fiber.Params(name) }
 
 // challenge asks a client that is not signed in to do so. Chromium reads one

@@ -88,6 +88,24 @@ func (k *checks) id(field, text string) string {
 	return text
 }
 
+// spaces are ids; none for a list that is left out.
+func (k *checks) spaces(field string, ids []string) []domain.SpaceID {
+	if ids == nil {
+		return nil
+	}
+	all := make([]domain.SpaceID, len(ids))
+	for i, id := range ids {
+		all[i] = domain.SpaceID(k.id(field, id))
+	}
+	return all
+}
+
+func (k *checks) spaceName(field, text string) string {
+	v, err := domain.ParseSpaceName(field, text)
+	k.note(err)
+	return v
+}
+
 // roles takes roles, or the single role.
 func (k *checks) roles(roles []string, role string) []domain.Role {
 	if role != "" {

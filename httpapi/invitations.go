@@ -36,6 +36,7 @@ type inviteBody struct {
 	Roles    []string `json:"roles,omitempty" maxItems:"20" doc:"What the invitee becomes."`
 	Role     string   `json:"role,omitempty" maxLength:"100" doc:"Instead of roles, for a single one."`
 	Language string   `json:"language,omitempty" maxLength:"35" doc:"Of the mail, as a BCP 47 tag; default that of the inviter."`
+	Spaces   []string `json:"spaces,omitempty" maxItems:"1000" doc:"The spaces that the invitee may enter once they are a member. Takes the permission spaces.assign; the policy says how many at once."`
 	Reason   string   `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
@@ -77,7 +78,7 @@ func (a *API) addInvitations() {
 	add(a, route{
 		id: "invite-member", method: http.MethodPost, path: "/v1/organizations/{org}/invitations", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusCreated, created: true, etag: true,
 		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link.",
-		codes:    issue,
+		codes:    append([]domain.Code{domain.CodeNotOffered, domain.CodeTooManySpaces}, issue...),
 		request:  inviteBody{Email: "grace@example.com", Username: "grace", Roles: []string{"USER"}, Language: "en"},
 		response: invited{exampleInvitation, exampleReceipt(exampleOpened(1))},
 	}, a.inviteMember)
@@ -119,6 +120,7 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 	invitee := organization.Invitee{
 		Username: k.username("username", in.Body.Username), Roles: k.roles(in.Body.Roles, in.Body.Role),
 		Language: k.language("language", in.Body.Language, c.caller.Account.Language),
+		Spaces:   k.spaces("spaces", in.Body.Spaces),
 	}
 	a.invitedThrough(&k, &invitee, in.Body)
 	if err := k.err(); err != nil {

@@ -16,6 +16,7 @@ type meBody struct {
 	Email       domain.Email     `json:"email"`
 	DisplayName string           `json:"display_name"`
 	Language    string           `json:"language" doc:"Of mails, as a BCP 47 tag."`
+	AvatarURL   string           `json:"avatar_url,omitempty" doc:"The picture that others see."`
 	SessionID   domain.SessionID `json:"session_id" format:"uuid" doc:"The session whose token was sent."`
 }
 
@@ -23,6 +24,10 @@ type profileBody struct {
 	DisplayName *string `json:"display_name,omitempty" maxLength:"400" doc:"How others see the person; at most 100 characters."`
 	Language    *string `json:"language,omitempty" maxLength:"35" doc:"Of mails, as a BCP 47 tag."`
 	Reason      string  `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
+type avatarBody struct {
+	AvatarURL string `json:"avatar_url" maxLength:"1000" doc:"An https address; empty for no picture."`
 }
 
 type passwordBody struct {
@@ -65,13 +70,18 @@ func (a *API) addMe() {
 	add(a, route{
 		id: "get-me", method: http.MethodGet, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "One's own account", description: "The account that is signed in.",
-		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", exampleSession},
+		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", "https://example.com/ada.png", exampleSession},
 	}, a.getMe)
 	add(a, route{
 		id: "change-me", method: http.MethodPatch, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "Change one's own account", description: "What is left out stays as it is. The organizations of the account show the new name soon after.",
 		request: profileBody{DisplayName: &name, Language: &lang}, response: exampleReceipt(),
 	}, a.changeMe)
+	add(a, route{
+		id: "change-avatar", method: http.MethodPut, path: "/v1/me/avatar", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
+		summary: "Change one's own picture", description: "Members of the account's organizations see it soon after.",
+		request: avatarBody{"https://example.com/ada.png"}, response: exampleReceipt(),
+	}, a.changeAvatar)
 	add(a, route{
 		id: "change-password", method: http.MethodPut, path: "/v1/me/password", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "Change one's own password", description: "Ends every other session of the account.",
@@ -102,7 +112,7 @@ func (a *API) addMe() {
 
 func (a *API) getMe(_ context.Context, c *call, _ *struct{ ViewHeaders }) (answer, error) {
 	s := c.caller.Account
-	ans := answer{body: meBody{s.ID, s.Email, s.DisplayName, s.Language, c.caller.SessionID}}
+	ans := answer{body: meBody{s.ID, s.Email, s.DisplayName, s.Language, s.AvatarURL, c.caller.SessionID}}
 	if revision, ok := c.caller.Expected.Last(); ok {
 		ans.etag = etag(revision)
 	}
@@ -128,6 +138,23 @@ func (a *API) changeMe(ctx context.Context, c *call, in *struct {
 		return answer{}, err
 	}
 	return ownAccount(do.ChangeProfile(ctx, r, c.caller.Account.ID, in.Body.DisplayName, in.Body.Language))
+}
+
+func (a *API) changeAvatar(ctx context.Context, c *call, in *struct {
+	CommandHeaders
+	Body avatarBody
+}) (answer, error) {
+	var k checks
+	url, err := domain.ParseAvatarURL("avatar_url", in.Body.AvatarURL)
+	k.note(err)
+	if err := k.err(); err != nil {
+		return answer{}, err
+	}
+	do, r, err := a.request(c, "")
+	if err != nil {
+		return answer{}, err
+	}
+	return ownAccount(do.ChangeAvatar(ctx, r, c.caller.Account.ID, url))
 }
 
 func (a *API) changePassword(ctx context.Context, c *call, in *struct {

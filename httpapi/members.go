@@ -18,10 +18,11 @@ type MemberPath struct {
 type membersInput struct {
 	OrgPath
 	PageInput
-	Q      string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
-	Role   string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
-	Status string `query:"status" enum:"active,removed" doc:"Default active."`
-	Sort   string `query:"sort" enum:"display_name,-display_name,joined_at,-joined_at" doc:"Default display_name. Not together with q."`
+	Q       string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
+	Role    string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
+	Status  string `query:"status" enum:"active,suspended,invited,removed,present" doc:"Default active. invited: people whose invitation is open, as members in waiting. present: all but those who were removed."`
+	Include string `query:"include" enum:"profile" doc:"profile adds avatar_url, and last_active_at: when a session of the account was started, or found in use, which is recorded once a day."`
+	Sort    string `query:"sort" enum:"display_name,-display_name,joined_at,-joined_at" doc:"Default display_name. Not together with q."`
 }
 
 type rolesBody struct {
@@ -53,7 +54,7 @@ func (a *API) addMembers() {
 		summary: "Change a member's roles", description: "Takes effect at once.",
 		codes: []domain.Code{
 			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeRoleCount, domain.CodeRoleUnknown,
-			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin,
+			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin, domain.CodeOwnRolesFixed,
 		},
 		request:  rolesBody{Roles: []string{"ADMIN"}, Reason: "Takes over the office in Paris."},
 		response: exampleReceipt(exampleRolesChanged()),
@@ -70,8 +71,13 @@ func (a *API) addMembers() {
 }
 
 func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answer, error) {
+	allSpaces, err := a.allSpaces(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
 	return page(a.config.Reader.Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
+		AllSpaces: projections.RoleList(allSpaces), WithProfile: in.Include == "profile",
 	}))
 }
 
@@ -83,8 +89,33 @@ func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	document, err := a.config.Reader.Member(ctx, c.organization(), c.member())
+	allSpaces, err := a.allSpaces(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	document, err := a.config.Reader.Member(ctx, c.organization(), c.member(), allSpaces...)
 	return answer{raw: document, etag: tag}, err
+}
+
+// allSpaces are the roles whose holders may enter every space.
+func (a *API) allSpaces(ctx context.Context, c *call) ([]domain.Role, error) {
+	rules := c.membership.Policy
+	if rules == nil { // for an operator
+		var err error
+		if rules, err = a.config.Commands.Rules(ctx, c.organization()); err != nil {
+			return nil, err
+		}
+	}
+	if rules.Spaces == nil {
+		return nil, nil
+	}
+	var all []domain.Role
+	for _, role := range rules.Roles {
+		if rules.AllSpaces([]domain.Role{role.Name}) {
+			all = append(all, role.Name)
+		}
+	}
+	return all, nil
 }
 
 func (a *API) changeRoles(ctx context.Context, c *call, in *struct {

@@ -53,6 +53,8 @@ func (a *API) openAPI() *huma.OpenAPI {
 			{Name: "Organizations", Description: "Organizations and their history."},
 			{Name: "Members", Description: "Who belongs, with which roles."},
 			{Name: "Invitations", Description: "Inviting, and what the invitee does with the link."},
+			{Name: "Spaces", Description: "Parts of an organization that members are let into, and work that is assigned to members."},
+			{Name: "Settings", Description: "What an organization keeps about itself, in sections with permissions of their own."},
 			{Name: "Ownership", Description: "Transfer of the ownership, in two steps."},
 			{Name: "Permission checks", Description: "What somebody may do, by the OpenID AuthZEN Authorization API 1.0."},
 			{Name: "Operator", Description: "For those who run the server."},
@@ -103,7 +105,7 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 	case AccessSignedIn, AccessOperator, AccessCheck:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied)
 	case AccessMember:
-		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound)
+		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound, domain.CodeOrganizationClosed)
 	}
 	if strings.Contains(r.path, "{") {
 		all = append(all, domain.CodeNotFound)
@@ -208,7 +210,7 @@ func (a *API) shape(s *huma.Schema) *strictjson.Shape {
 	if s.Items != nil {
 		shape.Items = a.shape(s.Items)
 	}
-	if s.Type == huma.TypeObject {
+	if s.Type == huma.TypeObject && s.AdditionalProperties == nil || len(s.Properties) > 0 {
 		shape.Fields = make(map[string]*strictjson.Shape, len(s.Properties))
 		for name, property := range s.Properties {
 			shape.Fields[name] = a.shape(property)

@@ -94,6 +94,7 @@ const (
 	exampleInvitation   = "0190d5a1-a1b6-7d32-93e5-7f901b4c6d44"
 	exampleTransfer     = "0190d5a1-b2c8-7e43-84f6-8091ac5d7e55"
 	exampleKey          = "0190d5a1-c3da-7f54-9507-91a2bd6e8f66"
+	exampleSpace        = "0190d5a1-e5fd-7176-b729-b3c4df80a188"
 	exampleSession      = "0190d5a1-d4ec-7065-a618-a2b3ce7f9077"
 )
 

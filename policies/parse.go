@@ -34,6 +34,10 @@ type document struct {
 	Members     members                        `json:"members"`
 	Ownership   *ownership                     `json:"ownership"`
 	Invitations invitations                    `json:"invitations"`
+	Requests    *requests                      `json:"requests"`
+	Additions   *additions                     `json:"additions"`
+	Spaces      *spaces                        `json:"spaces"`
+	Work        work                           `json:"work"`
 	Refusals    map[domain.Code]policy.Refusal `json:"refusals"`
 }
 
@@ -44,13 +48,20 @@ type role struct {
 	Grants      []domain.Role       `json:"grants"`
 	Manages     []domain.Role       `json:"manages"`
 	AdminLike   bool                `json:"admin_like"`
+	Implies     []domain.Role       `json:"implies"`
+	AllSpaces   bool                `json:"all_spaces"`
+	Exclusive   bool                `json:"exclusive"`
 }
 
 type members struct {
-	FounderRoles     []domain.Role `json:"founder_roles"`
-	SeveralRoles     bool          `json:"several_roles"`
-	MinimumAdmins    int           `json:"minimum_admins"`
-	MayRemoveOneself bool          `json:"may_remove_oneself"`
+	FounderRoles     []domain.Role       `json:"founder_roles"`
+	SeveralRoles     bool                `json:"several_roles"`
+	MayHaveNoRole    bool                `json:"may_have_no_role"`
+	MinimumAdmins    int                 `json:"minimum_admins"`
+	MayRemoveOneself bool                `json:"may_remove_oneself"`
+	OwnRolesFixed    bool                `json:"own_roles_fixed"`
+	Permissions      []domain.Permission `json:"permissions"`
+	Seats            int                 `json:"seats"`
 }
 
 type ownership struct {
@@ -64,7 +75,26 @@ type invitations struct {
 	Lifetime                string   `json:"lifetime"`
 	UsernameRequired        bool     `json:"username_required"`
 	RevokeWhenInviterLeaves *bool    `json:"revoke_when_inviter_leaves"`
+	LinkInAnswer            bool     `json:"link_in_answer"`
 	Providers               []string `json:"providers"`
+}
+
+type requests struct {
+	Roles        []domain.Role `json:"roles"`
+	ByDomain     bool          `json:"by_domain"`
+	AutoActivate bool          `json:"auto_activate"`
+}
+
+type additions struct {
+	PasswordLength int `json:"password_length"`
+}
+
+type spaces struct {
+	PerAssignment int `json:"per_assignment"`
+}
+
+type work struct {
+	ReleasedOnSuspension bool `json:"released_on_suspension"`
 }
 
 // decode fills in what has the right form. What has not is a problem that the
@@ -99,6 +129,9 @@ func (d document) policy() *policy.Policy {
 		Lifetime: lifetime, UsernameRequired: d.Invitations.UsernameRequired,
 		RevokeWhenInviterLeaves: d.Invitations.RevokeWhenInviterLeaves == nil || *d.Invitations.RevokeWhenInviterLeaves,
 		Providers:               d.Invitations.Providers,
+		LinkInAnswer:            d.Invitations.LinkInAnswer,
 	}
+	p.Requests, p.Additions, p.Spaces = (*policy.Requests)(d.Requests), (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
+	p.Work = policy.Work(d.Work)
 	return p
 }

@@ -26,6 +26,25 @@ func (c *check) all() {
 		c.ownership(*c.document.Ownership)
 	}
 	c.duration(path{"invitations", "lifetime"}, c.document.Invitations.Lifetime)
+	if c.document.Requests != nil {
+		c.requests(*c.document.Requests)
+	}
+}
+
+func (c *check) requests(r requests) {
+	at := path{"requests", "roles"}
+	for i, name := range r.Roles {
+		c.exists(at.index(i), name)
+		if o := c.document.Ownership; o != nil && o.Role == name {
+			c.report(at.index(i), "Leave out %s; the owner's role changes hands by the ownership transfer alone.", name)
+		}
+	}
+	switch m := c.document.Members; {
+	case len(r.Roles) == 0 && !m.MayHaveNoRole:
+		c.report(at, "Give a role, or set members.may_have_no_role to true.")
+	case len(r.Roles) > 1 && !m.SeveralRoles:
+		c.report(at, "Give exactly one role, or set members.several_roles to true.")
+	}
 }
 
 func (c *check) role(i int) {
@@ -45,16 +64,23 @@ func (c *check) role(i int) {
 	for j, name := range r.Manages {
 		c.exists(at.down("manages").index(j), name)
 	}
+	for j, name := range r.Implies {
+		here := at.down("implies").index(j)
+		c.exists(here, name)
+		if o := c.document.Ownership; name == r.Name || o != nil && o.Role == name {
+			c.report(here, "Leave out %s: a role implies neither itself nor the owner's.", name)
+		}
+	}
 	c.powers(at, r)
 }
 
 // powers holds a role's permissions against the roles that they are about.
 func (c *check) powers(at path, r role) {
 	may := func(p domain.Permission) bool { return slices.Contains(r.Permissions, p) }
-	needsGrants := may(domain.InviteMembers) || may(domain.ChangeRoles)
-	needsManages := may(domain.ChangeRoles) || may(domain.RemoveMembers)
+	needsGrants := may(domain.InviteMembers) || may(domain.ChangeRoles) || may(domain.AddMembers)
+	needsManages := may(domain.ChangeRoles) || may(domain.RemoveMembers) || may(domain.SuspendMembers)
 	switch {
-	case needsGrants && len(r.Grants) == 0:
+	case needsGrants && len(r.Grants) == 0 && !c.document.Members.MayHaveNoRole:
 		c.report(at, "Add \"grants\": the roles that %s may give when it invites or changes members, or take %s and %s away.", r.Name, domain.InviteMembers, domain.ChangeRoles)
 	case !needsGrants && len(r.Grants) > 0:
 		c.report(at.down("grants"), "Leave this out, or give %s the permission %s or %s.", r.Name, domain.InviteMembers, domain.ChangeRoles)

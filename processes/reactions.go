@@ -53,22 +53,29 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 		},
 		{
 			// The open invitations of a member who left are revoked (X14).
-			name: "offboarding", types: []string{"organization.member_removed."},
+			// So are all when the organization is deleted (D9).
+			name: "offboarding", types: []string{"organization.member_removed.", "organization.deleted."},
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				if deleted, ok := e.Event.(organization.Deleted); ok {
+					return c.RevokeInvitationsOfDeleted(ctx, r, deleted.OrganizationID)
+				}
 				removed := e.Event.(organization.MemberRemoved)
 				return c.RevokeInvitationsOf(ctx, r, removed.OrganizationID, removed.AccountID)
 			},
 		},
 		{
 			// The reservations of names, addresses and identities that are in use
-			// last, and those of identities that are not are given back.
-			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "account.registered.", "account.identity_"}, grace: requestGrace,
+			// last, and those of identities that are not are given back; the
+			// name of an organization that was deleted is free.
+			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "organization.deleted.", "account.registered.", "account.identity_"}, grace: requestGrace,
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
 				case organization.Activated:
 					return c.FinishActivation(ctx, r, e)
 				case organization.Renamed:
 					return c.FinishRenaming(ctx, r, e)
+				case organization.Deleted:
+					return c.FinishDeletion(ctx, r, e)
 				case account.Registered:
 					return c.FinishRegistration(ctx, r, e.AccountID, e.Email)
 				case account.IdentityLinked:

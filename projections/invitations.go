@@ -9,6 +9,7 @@ import (
 
 	"tenure/domain"
 	"tenure/domain/invitation"
+	"tenure/domain/organization"
 )
 
 // Invitation is the document of an invitation of an organization.
@@ -29,6 +30,7 @@ type Invitation struct {
 	Provider     string              `json:"provider,omitempty"` // that the invitee has to sign in with
 	Tenant       string              `json:"tenant,omitempty"`
 	Notify       domain.Email        `json:"notify,omitempty"` // where the mail goes instead
+	Spaces       []domain.SpaceID    `json:"spaces,omitempty"` // for the member that it makes; those that are deleted by then are left out
 }
 
 // InvitationsQuery asks for a page of an organization's invitations.
@@ -98,8 +100,14 @@ func (q InvitationsQuery) scan() (scan, error) {
 func invitations() View[Invitation] {
 	return View[Invitation]{
 		Name:  invitationsView,
-		Types: []string{"invitation."},
+		Types: []string{"invitation.", "organization.invitation_spaces_changed."},
 		Touches: func(e Event) []Key {
+			if x, ok := e.Event.(organization.InvitationSpacesChanged); ok {
+				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, invitationSpacesKey(x.OrganizationID, x.InvitationID)}
+			}
+			if x, ok := e.Event.(invitation.Issued); ok {
+				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, invitationSpacesKey(x.OrganizationID, x.InvitationID)}
+			}
 			if org, id, ok := invitationOf(e.Event); ok {
 				return []Key{{Partition: string(org), ID: string(id)}}
 			}
@@ -112,8 +120,19 @@ func invitations() View[Invitation] {
 
 func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 	at := in.Metadata.OccurredAt.UTC()
+	if x, ok := in.Event.Event.(organization.InvitationSpacesChanged); ok {
+		return foldInvitationSpaces(i, in, x)
+	}
 	if x, ok := in.Event.Event.(invitation.Issued); ok {
+		if in.Key == invitationSpacesKey(x.OrganizationID, x.InvitationID) {
+			return nil
+		}
+		var spaces []domain.SpaceID
+		if mark := in.Other(invitationSpacesKey(x.OrganizationID, x.InvitationID)); mark != nil {
+			spaces = mark.Spaces
+		}
 		return &Invitation{
+			Spaces:       spaces,
 			InvitationID: x.InvitationID, Email: x.Email, Username: x.Username, Roles: roles(x.Roles), Status: invitation.StatusPending,
 			Generation: 1, InvitedBy: x.InvitedBy, Language: x.Language, IssuedAt: at, ExpiresAt: x.ExpiresAt.UTC(),
 			Provider: x.Provider, Tenant: x.Tenant, Notify: x.Notify,
@@ -140,7 +159,26 @@ func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 	return i
 }
 
+// foldInvitationSpaces keeps the spaces of an invitation that has no link yet
+// under a mark: the organization opens it, and then it is issued.
+func foldInvitationSpaces(i *Invitation, in In[Invitation], x organization.InvitationSpacesChanged) *Invitation {
+	mark := in.Key == invitationSpacesKey(x.OrganizationID, x.InvitationID)
+	switch {
+	case i == nil && !mark:
+		return nil
+	case mark && in.Other(Key{string(x.OrganizationID), string(x.InvitationID)}) != nil:
+		return nil
+	case mark:
+		return &Invitation{Spaces: x.After}
+	}
+	i.Spaces = x.After
+	return i
+}
+
 func (i *Invitation) entries() []Entry {
+	if i.InvitationID == "" { // a mark
+		return nil
+	}
 	issued, email := sortTime(i.IssuedAt), i.Email.Key()
 	var entries []Entry
 	for _, status := range []string{"", string(i.Status)} {
@@ -162,6 +200,10 @@ func (i *Invitation) words() []string { return findableWords(i.Email, string(i.U
 // a status and a role unless these are empty.
 func invitationIndex(status string, role domain.Role, field string) string {
 	return status + "." + field + "." + string(role)
+}
+
+func invitationSpacesKey(org domain.OrganizationID, id domain.InvitationID) Key {
+	return Key{Partition: string(org), ID: "spaces/" + string(id)}
 }
 
 // invitationOf says which invitation of which organization an event is about.

@@ -1,33 +1,45 @@
 package projections
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"tenure/domain"
 	"tenure/domain/organization"
 )
 
-// Member is the document of one who is, or was, a member of an organization.
+// Invited is the status of somebody in the list of members whose invitation is
+// open. Its display name is
+// their username, or else their address.
+const Invited organization.Status = "invited"
+
+// Member is the document of one who is, or was, a member of an organization, or
+// is invited to be.
 type Member struct {
-	AccountID    domain.AccountID    `json:"account_id"`
+	AccountID    domain.AccountID    `json:"account_id,omitempty"` // none while Invited
 	Email        domain.Email        `json:"email"`
 	Username     domain.Username     `json:"username,omitempty"`
 	DisplayName  string              `json:"display_name"`
 	Roles        []domain.Role       `json:"roles"` // of a removed member, those it had
 	Status       organization.Status `json:"status"`
-	JoinedAt     time.Time           `json:"joined_at"`
+	JoinedAt     time.Time           `json:"joined_at"` // while Invited, when the invitation was opened
 	InvitedBy    domain.AccountID    `json:"invited_by,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
 	RemovedAt    *time.Time          `json:"removed_at,omitempty"`
+	Spaces       []domain.SpaceID    `json:"spaces,omitempty"`     // assigned
+	AllSpaces    bool                `json:"all_spaces,omitempty"` // they may enter every space, whatever is assigned; see MembersQuery
+	Profile                          // see MembersQuery
 }
 
 // MembersQuery asks for a page of an organization's members.
 type MembersQuery struct {
 	Organization domain.OrganizationID
-	Status       string // active (default) or removed
+	Status       string // active (default), suspended, invited, removed; present for all but removed
 	Role         string // only holders of this role; empty for all
 	// Q finds members by the beginnings of words in display name, username and
 	// e-mail address; all words of Q must be found. Members come in the order
@@ -36,36 +48,120 @@ type MembersQuery struct {
 	Sort   string // display_name (default), joined_at; with "-" before it, descending; empty with Q
 	Cursor string
 	Limit  int // 1 to 200, default 50
+
+	AllSpaces   string // the roles that open every space, separated by spaces: their holders' documents say so
+	WithProfile bool   // adds the accounts' profiles
 }
 
 const membersView = "members.v1"
 
-// Member returns one member's document, of whatever status. It fails with
-// CodeNotFound.
-func (r *Reader) Member(ctx context.Context, org domain.OrganizationID, id domain.AccountID) ([]byte, error) {
-	return r.document(ctx, membersView, Key{string(org), string(id)}, "No such member", "Look the member up in the list of members.")
+// Member returns one member's document with the account's profile, of whatever
+// status. It fails with CodeNotFound. The holders of allSpaces may enter every
+// space; the document says so.
+func (r *Reader) Member(ctx context.Context, org domain.OrganizationID, id domain.AccountID, allSpaces ...domain.Role) ([]byte, error) {
+	body, err := r.document(ctx, membersView, memberKey(org, id), "No such member", "Look the member up in the list of members.")
+	if err != nil {
+		return nil, err
+	}
+	shown, err := r.shownMembers(ctx, MembersQuery{Organization: org, AllSpaces: RoleList(allSpaces), WithProfile: true}, [][]byte{body})
+	if err != nil {
+		return nil, err
+	}
+	return shown[0], nil
+}
+
+// RoleList is a list of roles as queries have it.
+func RoleList(list []domain.Role) string {
+	names := make([]string, len(list))
+	for i, role := range list {
+		names[i] = string(role)
+	}
+	return strings.Join(names, " ")
 }
 
 // Members returns a page. It fails with CodeInvalid. A page of a search with a
 // role, or for several words, can be short and still have a cursor.
 func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
-	return r.cached(ctx, membersView, string(q.Organization), q, func(storage Storage) (Page, error) {
+	fill := func(storage Storage) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
 		}
+		s.items = func(ctx context.Context, rows []Row) ([][]byte, error) {
+			bodies := make([][]byte, len(rows))
+			for i, row := range rows {
+				bodies[i] = row.Body
+			}
+			return r.shownMembers(ctx, q, bodies)
+		}
 		return s.page(ctx, storage)
-	})
+	}
+	if q.WithProfile { // which are not of the partition
+		return fill(r.storage)
+	}
+	return r.cached(ctx, membersView, string(q.Organization), q, fill)
+}
+
+// shownMembers are the documents of members as the query wants to see them:
+// without spaces that were deleted since, with what their roles open.
+func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, bodies [][]byte) ([][]byte, error) {
+	allSpaces := strings.Fields(q.AllSpaces)
+	for i, body := range bodies {
+		if len(allSpaces) == 0 && !bytes.Contains(body, []byte(`"spaces":`)) {
+			continue
+		}
+		var m Member
+		if err := json.Unmarshal(body, &m); err != nil {
+			return nil, err
+		}
+		var err error
+		if m.Spaces, err = r.notDeleted(ctx, q.Organization, m.Spaces); err != nil {
+			return nil, err
+		}
+		m.AllSpaces = m.Status != organization.Removed && slices.ContainsFunc(m.Roles, func(role domain.Role) bool { return slices.Contains(allSpaces, string(role)) })
+		if bodies[i], err = json.Marshal(m); err != nil {
+			return nil, err
+		}
+	}
+	if !q.WithProfile {
+		return bodies, nil
+	}
+	return r.withProfiles(ctx, bodies)
+}
+
+// notDeleted leaves out the spaces that were deleted. Their marks are documents
+// of the view itself, so that its pages can be kept as long as nothing changes.
+func (r *Reader) notDeleted(ctx context.Context, org domain.OrganizationID, spaces []domain.SpaceID) ([]domain.SpaceID, error) {
+	if len(spaces) == 0 {
+		return spaces, nil
+	}
+	keys := make([]Key, len(spaces))
+	for i, id := range spaces {
+		keys[i] = deletedSpaceKey(org, id)
+	}
+	marks, err := r.storage.Documents(ctx, membersView, keys)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]domain.SpaceID, 0, len(spaces))
+	for i, id := range spaces {
+		if marks[i] == nil {
+			kept = append(kept, id)
+		}
+	}
+	return kept, nil
 }
 
 func (q MembersQuery) scan() (scan, error) {
-	status := organization.Status(q.Status)
-	switch status {
+	statuses := []organization.Status{organization.Status(q.Status)}
+	switch statuses[0] {
 	case "":
-		status = organization.Active
-	case organization.Active, organization.Removed:
+		statuses[0] = organization.Active
+	case organization.Active, organization.Suspended, organization.Removed, Invited:
+	case "present":
+		statuses = []organization.Status{organization.Active, organization.Suspended, Invited}
 	default:
-		return scan{}, domain.Invalid("status", "Use active or removed.")
+		return scan{}, domain.Invalid("status", "Use active, suspended, invited, removed or present.")
 	}
 	if err := checkFilter("role", q.Role); err != nil {
 		return scan{}, err
@@ -79,7 +175,7 @@ func (q MembersQuery) scan() (scan, error) {
 		if q.Sort != "" {
 			return scan{}, errSortedSearch()
 		}
-		s.index = string(status) + ".word"
+		s.among(statuses, func(status organization.Status) string { return string(status) + ".word" })
 		return s.search(words, []string{q.Role}, func(body []byte) ([]string, bool, error) {
 			var m Member
 			err := json.Unmarshal(body, &m)
@@ -90,8 +186,16 @@ func (q MembersQuery) scan() (scan, error) {
 	if err != nil {
 		return scan{}, err
 	}
-	s.index, s.descending = memberIndex(status, domain.Role(q.Role), field), descending
+	s.descending = descending
+	s.among(statuses, func(status organization.Status) string { return memberIndex(status, domain.Role(q.Role), field) })
 	return s, nil
+}
+
+func (s *scan) among(statuses []organization.Status, index func(organization.Status) string) {
+	s.index = index(statuses[0])
+	for _, status := range statuses[1:] {
+		s.others = append(s.others, index(status))
+	}
 }
 
 func members() View[Member] {
@@ -99,13 +203,27 @@ func members() View[Member] {
 		Name: membersView,
 		Types: []string{
 			"organization.activated.", "organization.member_", "organization.roles_changed.", "organization.ownership_transferred.",
+			"organization.invitation_", "organization.spaces_assigned.", "organization.space_deleted.",
 		},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case organization.Activated:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.MemberJoined:
+				if x.InvitationID == "" {
+					return []Key{memberKey(x.OrganizationID, x.AccountID)}
+				}
+				return []Key{memberKey(x.OrganizationID, x.AccountID), invitedKey(x.OrganizationID, x.InvitationID)}
+			case organization.InvitationOpened:
+				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
+			case organization.InvitationSpacesChanged:
+				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
+			case organization.InvitationClosed:
+				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
+			case organization.SpacesAssigned:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.SpaceDeleted:
+				return []Key{deletedSpaceKey(x.OrganizationID, x.SpaceID)}
 			case organization.MemberRenamed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.RolesChanged:
@@ -130,9 +248,25 @@ func foldMember(m *Member, in In[Member]) *Member {
 			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
 			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at,
 		}
+	case organization.InvitationOpened:
+		invited := &Member{
+			Email: x.Email, Username: x.Username, DisplayName: cmp.Or(string(x.Username), string(x.Email)), Roles: roles(x.Roles),
+			Status: Invited, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
+		}
+		if m != nil { // a resend
+			invited.JoinedAt, invited.Spaces = m.JoinedAt, m.Spaces
+		}
+		return invited
+	case organization.InvitationClosed:
+		return nil
+	case organization.SpaceDeleted:
+		return &Member{} // a mark
 	case organization.MemberJoined:
+		if in.Key != memberKey(x.OrganizationID, x.AccountID) {
+			return nil // the invitation's
+		}
 		return &Member{
-			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
+			Spaces: x.Spaces, AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
 			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
 		}
 	}
@@ -144,8 +278,12 @@ func foldMember(m *Member, in In[Member]) *Member {
 		m.DisplayName = x.After
 	case organization.RolesChanged:
 		m.Roles = roles(x.After)
+	case organization.SpacesAssigned:
+		m.Spaces = x.After
+	case organization.InvitationSpacesChanged:
+		m.Spaces = x.After
 	case organization.MemberRemoved:
-		m.Status, m.RemovedAt = organization.Removed, &at
+		m.Status, m.RemovedAt, m.Spaces = organization.Removed, &at, nil
 	case organization.OwnershipTransferred:
 		if m.AccountID == x.From {
 			m.Roles = roles(x.FromAfter)
@@ -157,6 +295,9 @@ func foldMember(m *Member, in In[Member]) *Member {
 }
 
 func (m *Member) entries() []Entry {
+	if m.Status == "" { // a mark
+		return nil
+	}
 	name, joined := domain.Fold(m.DisplayName), sortTime(m.JoinedAt)
 	words := m.words()
 	entries := make([]Entry, 0, 2+2*len(m.Roles)+len(words))
@@ -190,6 +331,15 @@ func memberIndex(status organization.Status, role domain.Role, field string) str
 
 func memberKey(org domain.OrganizationID, id domain.AccountID) Key {
 	return Key{Partition: string(org), ID: string(id)}
+}
+
+// invitedKey and deletedSpaceKey name what no account's id can name.
+func invitedKey(org domain.OrganizationID, id domain.InvitationID) Key {
+	return Key{Partition: string(org), ID: "invited/" + string(id)}
+}
+
+func deletedSpaceKey(org domain.OrganizationID, id domain.SpaceID) Key {
+	return Key{Partition: string(org), ID: "deleted-space/" + string(id)}
 }
 
 // roles makes sure that a document says [] for no roles, not null.

@@ -28,7 +28,9 @@ type MembershipsQuery struct {
 const membershipsView = "memberships.v1"
 
 // Memberships returns a page of Membership documents, each with the
-// organization's "name" and "policy" besides. It fails with CodeInvalid.
+// organization's "name" and "policy" besides. It fails with CodeInvalid. Those of
+// an organization that was deleted are left out: a page can be short and still
+// have a cursor.
 func (r *Reader) Memberships(ctx context.Context, q MembershipsQuery) (Page, error) {
 	s := scan{view: membershipsView, partition: string(q.Account), index: "joined_at", cursor: q.Cursor, limit: q.Limit}
 	s.items = func(ctx context.Context, rows []Row) ([][]byte, error) {
@@ -42,7 +44,8 @@ func (r *Reader) Memberships(ctx context.Context, q MembershipsQuery) (Page, err
 }
 
 // withOrganization adds name and policy of the organizations to the documents
-// of the rows.
+// of the rows, and leaves out the rows of organizations that were deleted: the
+// event of that does not list the members.
 func (r *Reader) withOrganization(ctx context.Context, rows []Row, orgs []domain.OrganizationID) ([][]byte, error) {
 	keys := make([]Key, len(rows))
 	for i, id := range orgs {
@@ -52,26 +55,33 @@ func (r *Reader) withOrganization(ctx context.Context, rows []Row, orgs []domain
 	if err != nil {
 		return nil, err
 	}
-	items := make([][]byte, len(rows))
+	items := make([][]byte, 0, len(rows))
 	for i, row := range rows {
-		items[i] = row.Body
-		if documents[i] == nil {
-			continue // the two views can be an instant apart
+		if documents[i] == nil { // the two views can be an instant apart
+			items = append(items, row.Body)
+			continue
 		}
-		var added struct {
+		var found struct {
 			Name   string `json:"name"`
 			Policy string `json:"policy"`
+			Status string `json:"status"`
 		}
-		if err := json.Unmarshal(documents[i], &added); err != nil {
+		if err := json.Unmarshal(documents[i], &found); err != nil {
 			return nil, err
 		}
-		tail, err := json.Marshal(added)
+		if found.Status == "deleted" {
+			continue
+		}
+		tail, err := json.Marshal(struct {
+			Name   string `json:"name"`
+			Policy string `json:"policy"`
+		}{found.Name, found.Policy})
 		if err != nil {
 			return nil, err
 		}
 		// {…} and {…} make {…,…}
 		item := append(make([]byte, 0, len(row.Body)+len(tail)), row.Body[:len(row.Body)-1]...)
-		items[i] = append(append(item, ','), tail[1:]...)
+		items = append(items, append(append(item, ','), tail[1:]...))
 	}
 	return items, nil
 }

@@ -14,10 +14,11 @@ type Organization struct {
 	Name              domain.OrganizationName `json:"name"`
 	Policy            string                  `json:"policy"`
 	PolicyVersion     int                     `json:"policy_version"`
-	Status            string                  `json:"status"`           // active
+	Status            string                  `json:"status"`           // active or deleted
 	Members           int                     `json:"members"`          // who have access
 	OpenInvitations   int                     `json:"open_invitations"` // whose e-mail and username are held
 	CreatedAt         time.Time               `json:"created_at"`
+	DeletedAt         *time.Time              `json:"deleted_at,omitempty"`
 	OwnershipTransfer *PendingTransfer        `json:"ownership_transfer,omitempty"`
 }
 
@@ -78,6 +79,8 @@ func touchOrganization(e Event) []Key {
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Renamed:
 		return []Key{organizationKey(x.OrganizationID)}
+	case organization.Deleted:
+		return []Key{organizationKey(x.OrganizationID)}
 	case organization.MemberRemoved:
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.OwnershipTransferRequested:
@@ -108,6 +111,8 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 	switch x := in.Event.Event.(type) {
 	case organization.Renamed:
 		o.Name = x.After
+	case organization.Deleted:
+		o.Status, o.DeletedAt, o.Members = "deleted", &at, 0
 	case organization.InvitationOpened:
 		if !isOpen(x.InvitationID) {
 			o.OpenInvitations++

@@ -14,7 +14,7 @@ import (
 
 func (f *fixture) projector() *projections.Projector {
 	return projections.NewProjector(f.log, codec.New().Decode, f.views, projections.Views(), projections.Options{
-		Logger: slog.New(slog.DiscardHandler), RetryAfter: time.Millisecond, BatchEvents: 50, RetireAfter: 300 * time.Millisecond, Shared: true,
+		Logger: slog.New(slog.DiscardHandler), RetryAfter: time.Millisecond, BatchEvents: 50, RetireAfter: 3 * time.Second, Shared: true,
 	})
 }
 

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ const (
 type scan struct {
 	view, partition string
 	index, prefix   string
+	others          []string // further indexes; all are read as one
 	descending      bool
 	cursor          string
 	limit           int // 0 is the default
@@ -70,9 +72,7 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 	const most = 256  // rows at a time
 	want := limit + 1 // one more than needed tells whether there is more
 	for seen := 0; seen < scanRows; {
-		rows, _, err := storage.Range(ctx, s.view, RangeQuery{
-			Partition: s.partition, Index: s.index, Prefix: s.prefix, After: after, Descending: s.descending, Limit: want,
-		})
+		rows, err := s.read(ctx, storage, after, want)
 		if err != nil {
 			return nil, "", err
 		}
@@ -99,6 +99,34 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 		want = min(2*want, most)
 	}
 	return kept, makeCursor(query, after), nil
+}
+
+// read answers with the rows after a place: of several indexes the first of all
+// their first ones.
+func (s scan) read(ctx context.Context, storage Storage, after Place, limit int) ([]Row, error) {
+	q := RangeQuery{Partition: s.partition, Index: s.index, Prefix: s.prefix, After: after, Descending: s.descending, Limit: limit}
+	rows, _, err := storage.Range(ctx, s.view, q)
+	if err != nil || len(s.others) == 0 {
+		return rows, err
+	}
+	rows = slices.Clone(rows)
+	for _, q.Index = range s.others {
+		more, _, err := storage.Range(ctx, s.view, q)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	slices.SortFunc(rows, func(a, b Row) int { return s.order(a.Place, b.Place) })
+	return rows[:min(limit, len(rows))], nil
+}
+
+func (s scan) order(a, b Place) int {
+	order := cmp.Or(strings.Compare(a.Sort, b.Sort), strings.Compare(a.ID, b.ID))
+	if s.descending {
+		return -order
+	}
+	return order
 }
 
 func (s scan) decide(row Row) (keep, last bool, err error) {
@@ -138,7 +166,7 @@ func (s scan) fingerprint() string {
 	if s.descending {
 		direction = "descending"
 	}
-	return strings.Join(append([]string{s.view, s.partition, s.index, s.prefix, direction}, s.asks...), "\x00")
+	return strings.Join(slices.Concat([]string{s.view, s.partition, s.index, s.prefix, direction}, s.others, s.asks), "\x00")
 }
 
 func checkLimit(limit int) (int, error) {

@@ -32,6 +32,31 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 	case organization.OwnershipTransferred:
 		return x.OrganizationID
 	}
+	return organizationOfParts(e)
+}
+
+// organizationOfParts is organizationOf for what an organization has besides members.
+func organizationOfParts(e domain.Event) domain.OrganizationID {
+	switch x := e.(type) {
+	case organization.InvitationSpacesChanged:
+		return x.OrganizationID
+	case organization.SpaceCreated:
+		return x.OrganizationID
+	case organization.SpaceRenamed:
+		return x.OrganizationID
+	case organization.SpaceDeleted:
+		return x.OrganizationID
+	case organization.SpacesAssigned:
+		return x.OrganizationID
+	case organization.WorkAssigned:
+		return x.OrganizationID
+	case organization.WorkReleased:
+		return x.OrganizationID
+	case organization.SettingsChanged:
+		return x.OrganizationID
+	case organization.Deleted:
+		return x.OrganizationID
+	}
 	org, _, _ := invitationOf(e)
 	return org
 }
@@ -55,6 +80,12 @@ func accountsOf(e domain.Event) []domain.AccountID {
 		return []domain.AccountID{x.From, x.To}
 	case organization.OwnershipTransferred:
 		return []domain.AccountID{x.From, x.To}
+	case organization.SpacesAssigned:
+		return []domain.AccountID{x.AccountID}
+	case organization.WorkAssigned:
+		return []domain.AccountID{x.AccountID}
+	case organization.WorkReleased:
+		return []domain.AccountID{x.AccountID}
 	case invitation.Accepted:
 		return []domain.AccountID{x.AccountID}
 	}

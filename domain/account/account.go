@@ -15,6 +15,9 @@ import (
 // ends the oldest.
 const MaxSessions = 20
 
+// SeenEvery is how often an account in use is recorded as that.
+const SeenEvery = 24 * time.Hour
+
 // The kinds of links that prove an e-mail address, and the word of a provider.
 const (
 	ByVerification  = "verification"
@@ -30,6 +33,7 @@ type State struct {
 	Email        domain.Email
 	DisplayName  string
 	Language     string
+	AvatarURL    string // empty for none
 	Verified     bool
 	PasswordHash string // argon2id, PHC string
 
@@ -37,6 +41,7 @@ type State struct {
 	reset        link
 	sessions     []Session  // oldest first
 	identities   []Identity // in the order of linking
+	seen         time.Time  // by Seen
 }
 
 // Session is one signed-in session.
@@ -188,6 +193,34 @@ func ChangeProfile(s State, displayName, language string) ([]domain.Event, error
 	}}, nil
 }
 
+// ChangeAvatar changes the picture that others see, an https URL or empty. It
+// fails with CodeNotFound.
+func ChangeAvatar(s State, url string) ([]domain.Event, error) {
+	switch {
+	case !s.Exists():
+		return nil, notFound()
+	case s.AvatarURL == url:
+		return nil, nil
+	}
+	return []domain.Event{AvatarChanged{AccountID: s.ID, Before: s.AvatarURL, After: url}}, nil
+}
+
+// See records that the account is in use, unless that was recorded, or a session
+// was started, less than SeenEvery ago. Sessions live for sessionLifetime: their
+// end tells when they began.
+func See(s State, sessionLifetime time.Duration, at time.Time) []domain.Event {
+	last := s.seen
+	for _, x := range s.sessions {
+		if began := x.ExpiresAt.Add(-sessionLifetime); began.After(last) {
+			last = began
+		}
+	}
+	if !s.Exists() || at.Before(last.Add(SeenEvery)) {
+		return nil
+	}
+	return []domain.Event{Seen{AccountID: s.ID, At: at}}
+}
+
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
@@ -204,6 +237,10 @@ func Evolve(s State, e domain.Event) State {
 		s.reset = link{e.Generation, e.ExpiresAt, true}
 	case ProfileChanged:
 		s.DisplayName, s.Language = e.DisplayNameAfter, e.LanguageAfter
+	case AvatarChanged:
+		s.AvatarURL = e.After
+	case Seen:
+		s.seen = e.At
 	case SessionStarted:
 		// Sessions that ran out leave no event; the oldest make room for new ones.
 		s.sessions = append(slices.Clone(s.sessions[max(0, len(s.sessions)-MaxSessions+1):]), Session{e.SessionID, e.ExpiresAt})

@@ -87,6 +87,10 @@ func changeProfile(name, language string) decision {
 	return func(s State) ([]domain.Event, error) { return ChangeProfile(s, name, language) }
 }
 
+func changeAvatar(url string) decision {
+	return func(s State) ([]domain.Event, error) { return ChangeAvatar(s, url) }
+}
+
 func with(events []domain.Event, more ...domain.Event) []domain.Event {
 	return append(events[:len(events):len(events)], more...)
 }
@@ -130,6 +134,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("StartSession", domain.CodeEmailUnverified, "not proven", fresh, start("s", noon))
 	r.Refused("StartSession", domain.CodeEmailUnverified, "no account", nil, start("s", noon))
 
+	r.Refused("ChangeAvatar", domain.CodeNotFound, "no account", nil, changeAvatar("https://example.com/a.png"))
 	r.Refused("ChangeProfile", domain.CodeNotFound, "no account", nil, changeProfile("Ada", "en"))
 	r.Complete()
 }
@@ -291,4 +296,25 @@ func TestChangingTheProfile(t *testing.T) {
 	is.Equal(after.State.DisplayName, "Ada L.")
 	is.Equal(after.State.Language, "de")
 	after.When(changeProfile("Ada L.", "de")).Then()
+}
+
+func TestChangingTheAvatar(t *testing.T) {
+	const a, b = "https://example.com/a.png", "https://example.com/b.png"
+	first := domaintest.Given(t, Evolve, known...).When(changeAvatar(a)).Then(AvatarChanged{AccountID: ada, After: a})
+	first.When(changeAvatar(a)).Then()
+	first.When(changeAvatar(b)).Then(AvatarChanged{AccountID: ada, Before: a, After: b})
+	first.When(changeAvatar("")).Then(AvatarChanged{AccountID: ada, Before: a})
+}
+
+func TestBeingSeenIsRecordedOnceADay(t *testing.T) {
+	const lifetime = 30 * 24 * time.Hour
+	see := func(at time.Time) decision {
+		return domaintest.Always(func(s State) []domain.Event { return See(s, lifetime, at) })
+	}
+	domaintest.Given(t, Evolve).When(see(noon)).Then() // nobody
+	in := domaintest.Given(t, Evolve, with(known, SessionStarted{AccountID: ada, SessionID: "s", ExpiresAt: noon.Add(lifetime)})...)
+	in.When(see(noon.Add(SeenEvery - 1))).Then() // since signing in
+	seen := in.When(see(noon.Add(SeenEvery))).Then(Seen{AccountID: ada, At: noon.Add(SeenEvery)})
+	seen.When(see(noon.Add(2*SeenEvery - 1))).Then()
+	seen.When(see(noon.Add(2 * SeenEvery))).Then(Seen{AccountID: ada, At: noon.Add(2 * SeenEvery)})
 }

@@ -80,6 +80,20 @@ type (
 		LanguageAfter     string           `json:"language_after"`
 	}
 
+	// AvatarChanged changes the picture that others see; empty is none.
+	AvatarChanged struct {
+		AccountID domain.AccountID `json:"account_id"`
+		Before    string           `json:"before" personal:"account_id"`
+		After     string           `json:"after" personal:"account_id"`
+	}
+
+	// Seen records that a session of the account is in use, at most once in
+	// SeenEvery.
+	Seen struct {
+		AccountID domain.AccountID `json:"account_id"`
+		At        time.Time        `json:"at"`
+	}
+
 	// SessionStarted signs in; the session ends by itself at ExpiresAt.
 	SessionStarted struct {
 		AccountID domain.AccountID `json:"account_id"`
@@ -121,6 +135,12 @@ func (PasswordResetRequested) EventType() string { return "account.password_rese
 
 // EventType implements domain.Event.
 func (ProfileChanged) EventType() string { return "account.profile_changed.v1" }
+
+// EventType implements domain.Event.
+func (AvatarChanged) EventType() string { return "account.avatar_changed.v1" }
+
+// EventType implements domain.Event.
+func (Seen) EventType() string { return "account.seen.v1" }
 
 // EventType implements domain.Event.
 func (SessionStarted) EventType() string { return "account.session_started.v1" }

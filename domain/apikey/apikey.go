@@ -17,10 +17,13 @@ const (
 	ScopeOperator          Scope = "operator"           // every route below /v1/operator, and the outbox
 	ScopeReadOrganizations Scope = "organizations.read" // reads of every organization, no commands
 	ScopeCheckAccess       Scope = "access.check"       // permission checks about everybody
+	ScopeManageWork        Scope = "work.manage"        // assigns the host product's work to members, and releases it
 )
 
 // Scopes lists every scope.
-func Scopes() []Scope { return []Scope{ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess} }
+func Scopes() []Scope {
+	return []Scope{ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork}
+}
 
 // State is what is known of a key. The zero State is a key that was never made.
 type State struct {
@@ -52,7 +55,7 @@ func Create(s State, id domain.APIKeyID, name string, scopes []Scope, expiresAt 
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read and access.check.")
+			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check and work.manage.")
 		}
 	}
 	if expiresAt != nil && !at.Before(*expiresAt) {

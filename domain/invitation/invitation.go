@@ -45,8 +45,9 @@ const (
 
 // The causes of a revocation.
 const (
-	CauseRevoked     = "revoked"      // by a member
-	CauseInviterLeft = "inviter_left" // X14
+	CauseRevoked             = "revoked"              // by a member
+	CauseInviterLeft         = "inviter_left"         // X14
+	CauseOrganizationDeleted = "organization_deleted" // D9
 )
 
 // Exists reports whether the invitation was issued.

@@ -6,6 +6,13 @@ import (
 	"tenure/domain"
 )
 
+// SettingChange is one setting before and after; nil is none.
+type SettingChange struct {
+	Name   string  `json:"name"`
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+}
+
 // The events of an organization's stream, in the order in which they usually
 // happen. Before and after values stand in the event, so that a reader of the
 // history needs nothing else.
@@ -47,12 +54,21 @@ type (
 		Notify         domain.Email          `json:"notify,omitempty" personal:"invitation_id"`
 	}
 
+	// InvitationSpacesChanged replaces the spaces that the invitee may enter once
+	// they are a member.
+	InvitationSpacesChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+		Before         []domain.SpaceID      `json:"before"`
+		After          []domain.SpaceID      `json:"after"`
+	}
+
 	// InvitationClosed gives the invitee's e-mail and username back, for every
 	// outcome but acceptance, which MemberJoined records.
 	InvitationClosed struct {
 		OrganizationID domain.OrganizationID `json:"organization_id"`
 		InvitationID   domain.InvitationID   `json:"invitation_id"`
-		Outcome        string                `json:"outcome"` // declined, revoked, expired or accepted (by an account that is a member already)
+		Outcome        string                `json:"outcome"` // declined, revoked, expired or accepted (by an account that is a member already, or in an organization that was deleted)
 	}
 
 	// MemberJoined admits an account; an open invitation with InvitationID is
@@ -66,6 +82,8 @@ type (
 		Roles          []domain.Role         `json:"roles"`
 		InvitationID   domain.InvitationID   `json:"invitation_id,omitempty"`
 		InvitedBy      domain.AccountID      `json:"invited_by,omitempty"`
+		Via            string                `json:"via,omitempty"`    // request or addition; empty by an invitation
+		Spaces         []domain.SpaceID      `json:"spaces,omitempty"` // assigned with the invitation
 	}
 
 	// MemberRenamed follows a change of the member's display name in the account.
@@ -84,11 +102,127 @@ type (
 		After          []domain.Role         `json:"after"`
 	}
 
-	// MemberRemoved ends a membership; Roles are those it had.
+	// MemberRemoved ends a membership; Roles and Spaces are those it had.
 	MemberRemoved struct {
 		OrganizationID domain.OrganizationID `json:"organization_id"`
 		AccountID      domain.AccountID      `json:"account_id"`
 		Roles          []domain.Role         `json:"roles"`
+		Spaces         []domain.SpaceID      `json:"spaces,omitempty"`
+	}
+
+	// MemberSuspended keeps a member out until MemberReactivated (M7).
+	MemberSuspended struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Roles          []domain.Role         `json:"roles"`
+	}
+
+	// MemberReactivated lets a suspended member in again, with what it had.
+	MemberReactivated struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Roles          []domain.Role         `json:"roles"`
+	}
+
+	// JoinRequested asks the organization to let an account in (C6, M1).
+	JoinRequested struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Email          domain.Email          `json:"email" personal:"account_id"`
+		DisplayName    string                `json:"display_name" personal:"account_id"`
+	}
+
+	// JoinRequestClosed ends a request that was not granted; MemberJoined ends
+	// one that was.
+	JoinRequestClosed struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Outcome        string                `json:"outcome"` // rejected or withdrawn
+	}
+
+	// AutoActivationChanged says whether those who ask are let in at once (M2).
+	AutoActivationChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Before         bool                  `json:"before"`
+		After          bool                  `json:"after"`
+	}
+
+	// SeatClaimed keeps a seat for an invitee who is accepting, until the
+	// invitation is closed or has made a member (S9).
+	SeatClaimed struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		InvitationID   domain.InvitationID   `json:"invitation_id"`
+	}
+
+	// SeatsChanged says how many members there may be; 0 is what the policy says.
+	SeatsChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Before         int                   `json:"before"`
+		After          int                   `json:"after"`
+	}
+
+	// SpaceCreated makes a space.
+	SpaceCreated struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		SpaceID        domain.SpaceID        `json:"space_id"`
+		Name           string                `json:"name"`
+	}
+
+	// SpaceRenamed gives a space another name.
+	SpaceRenamed struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		SpaceID        domain.SpaceID        `json:"space_id"`
+		Before         string                `json:"before"`
+		After          string                `json:"after"`
+	}
+
+	// SpaceDeleted ends a space; nobody is assigned to it any more.
+	SpaceDeleted struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		SpaceID        domain.SpaceID        `json:"space_id"`
+		Name           string                `json:"name"`
+	}
+
+	// SpacesAssigned replaces the spaces that a member may enter.
+	SpacesAssigned struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Before         []domain.SpaceID      `json:"before"`
+		After          []domain.SpaceID      `json:"after"`
+	}
+
+	// WorkAssigned gives a piece of the host product's work to a member.
+	WorkAssigned struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Kind           string                `json:"kind"`
+		WorkID         string                `json:"work_id"`
+		SpaceID        domain.SpaceID        `json:"space_id,omitempty"`
+	}
+
+	// WorkReleased takes it back: the host product gives it to somebody else, or
+	// stops it.
+	WorkReleased struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+		Kind           string                `json:"kind"`
+		WorkID         string                `json:"work_id"`
+		SpaceID        domain.SpaceID        `json:"space_id,omitempty"`
+		Cause          string                `json:"cause"` // finished, removed, suspended or space_lost
+	}
+
+	// SettingsChanged changes settings of a section: what its holders need, and
+	// Tenure keeps for them.
+	SettingsChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Section        Section               `json:"section"`
+		Changes        []SettingChange       `json:"changes"`
+	}
+
+	// Deleted ends the organization. Its history stays (D9).
+	Deleted struct {
+		OrganizationID domain.OrganizationID   `json:"organization_id"`
+		Name           domain.OrganizationName `json:"name"`
 	}
 
 	// OwnershipTransferRequested waits for the owner's confirmation by mail (O5).
@@ -133,6 +267,11 @@ func (Renamed) EventType() string { return "organization.renamed.v1" }
 func (InvitationOpened) EventType() string { return "organization.invitation_opened.v1" }
 
 // EventType implements domain.Event.
+func (InvitationSpacesChanged) EventType() string {
+	return "organization.invitation_spaces_changed.v1"
+}
+
+// EventType implements domain.Event.
 func (InvitationClosed) EventType() string { return "organization.invitation_closed.v1" }
 
 // EventType implements domain.Event.
@@ -157,3 +296,48 @@ func (OwnershipTransferEnded) EventType() string { return "organization.ownershi
 
 // EventType implements domain.Event.
 func (OwnershipTransferred) EventType() string { return "organization.ownership_transferred.v1" }
+
+// EventType implements domain.Event.
+func (MemberSuspended) EventType() string { return "organization.member_suspended.v1" }
+
+// EventType implements domain.Event.
+func (MemberReactivated) EventType() string { return "organization.member_reactivated.v1" }
+
+// EventType implements domain.Event.
+func (JoinRequested) EventType() string { return "organization.join_requested.v1" }
+
+// EventType implements domain.Event.
+func (JoinRequestClosed) EventType() string { return "organization.join_request_closed.v1" }
+
+// EventType implements domain.Event.
+func (AutoActivationChanged) EventType() string { return "organization.auto_activation_changed.v1" }
+
+// EventType implements domain.Event.
+func (SeatClaimed) EventType() string { return "organization.seat_claimed.v1" }
+
+// EventType implements domain.Event.
+func (SeatsChanged) EventType() string { return "organization.seats_changed.v1" }
+
+// EventType implements domain.Event.
+func (SpaceCreated) EventType() string { return "organization.space_created.v1" }
+
+// EventType implements domain.Event.
+func (SpaceRenamed) EventType() string { return "organization.space_renamed.v1" }
+
+// EventType implements domain.Event.
+func (SpaceDeleted) EventType() string { return "organization.space_deleted.v1" }
+
+// EventType implements domain.Event.
+func (SpacesAssigned) EventType() string { return "organization.spaces_assigned.v1" }
+
+// EventType implements domain.Event.
+func (WorkAssigned) EventType() string { return "organization.work_assigned.v1" }
+
+// EventType implements domain.Event.
+func (WorkReleased) EventType() string { return "organization.work_released.v1" }
+
+// EventType implements domain.Event.
+func (SettingsChanged) EventType() string { return "organization.settings_changed.v1" }
+
+// EventType implements domain.Event.
+func (Deleted) EventType() string { return "organization.deleted.v1" }

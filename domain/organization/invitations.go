@@ -19,23 +19,45 @@ type Invitee struct {
 	Provider string       // that the invitee has to sign in with (S2); empty: in any way
 	Tenant   string       // of the provider; empty: any
 	Notify   domain.Email // where the mail goes instead of to Email
+
+	Spaces []domain.SpaceID // that they may enter once they are a member (D6)
 }
 
 // Invite opens an invitation (O3). It fails with CodeNotFound,
 // CodePermissionDenied, CodeProviderNotOffered, CodeInvalid, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown,
-// CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken.
+// CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken; with spaces as
+// AssignInvitationSpaces does.
 func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time) ([]domain.Event, error) {
-	return s.openInvitation(p, by, in, 1, at)
+	events, err := s.openInvitation(p, by, in, 1, at)
+	if err != nil || len(in.Spaces) == 0 {
+		return events, err
+	}
+	assigned, err := AssignInvitationSpaces(Evolve(s, events[0]), p, by, in.InvitationID, in.Spaces)
+	if err != nil {
+		return nil, err
+	}
+	return append(events, assigned...), nil
 }
 
 // Resend opens the invitation's next generation, also when it has expired and
 // its names were given back (O6); generation is the one that the link has now.
-// It fails as Invite does.
+// The invitee's spaces stay. It fails with CodeNotFound, CodePermissionDenied,
+// CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
+// CodeEmailTaken and CodeUsernameTaken.
 func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
 	if open, ok := s.Invitation(in.InvitationID); ok {
 		generation = max(generation, open.Generation)
 	}
-	return s.openInvitation(p, by, in, generation+1, at)
+	events, err := s.openInvitation(p, by, in, generation+1, at)
+	if err != nil {
+		return nil, err
+	}
+	if lapsed, _ := get(s.lapsed, in.InvitationID); len(s.existing(lapsed)) > 0 {
+		events = append(events, InvitationSpacesChanged{
+			OrganizationID: s.ID, InvitationID: in.InvitationID, Before: []domain.SpaceID{}, After: s.existing(lapsed),
+		})
+	}
+	return events, nil
 }
 
 // AuthorizeRevocation checks that the actor may withdraw an invitation to these
@@ -75,6 +97,9 @@ func CheckAdmission(s State, p *policy.Policy, id domain.InvitationID) error {
 	if !ok {
 		return domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
 	}
+	if s.Deleted {
+		return domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
+	}
 	if _, active := s.ActiveMember(open.InvitedBy); !active && p.Invitations.RevokeWhenInviterLeaves {
 		return domain.Refuse(domain.CodeInvitationRevoked, "Invitation revoked", "Ask the organization for a new invitation.")
 	}
@@ -92,21 +117,37 @@ type Joiner struct {
 	InvitedBy    domain.AccountID
 }
 
-// Admit makes the joiner a member with the roles of the invitation. An account
+// Admit makes the joiner a member with the roles and spaces of the invitation. An account
 // that is a member already keeps its roles, and the invitation is closed. An
 // invitation admits once: it does not bring back a member who was removed since.
 func Admit(s State, j Joiner) []domain.Event {
 	m, known := s.Member(j.AccountID)
-	if known && (m.Status == Active || m.invitation == j.InvitationID) {
+	if known && (m.Present() || m.invitation == j.InvitationID) {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
-	if _, open := s.Invitation(j.InvitationID); !open {
-		return nil
+	open, ok := s.Invitation(j.InvitationID)
+	if !ok || s.Deleted {
+		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
-	return []domain.Event{MemberJoined{
+	joined := MemberJoined{
 		OrganizationID: s.ID, AccountID: j.AccountID, Email: j.Email, Username: j.Username, DisplayName: j.DisplayName,
 		Roles: j.Roles, InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
-	}}
+	}
+	if spaces := s.existing(open.spaces); len(spaces) > 0 {
+		joined.Spaces = spaces
+	}
+	return []domain.Event{joined}
+}
+
+// checkEmailFree refuses an address that a member has, or an open invitation
+// besides this one.
+func (s State) checkEmailFree(p *policy.Policy, email domain.Email, besides domain.InvitationID) error {
+	if holder, taken := get(s.emails, email.Key()); taken && email != "" && (besides == "" || holder != string(besides)) {
+		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
+		e.Field = "email"
+		return e
+	}
+	return nil
 }
 
 func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
@@ -123,10 +164,8 @@ func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, gen
 	if err := checkRoles(p, actor, in.Roles); err != nil {
 		return nil, err
 	}
-	if holder, taken := get(s.emails, in.Email.Key()); taken && in.Email != "" && holder != string(in.InvitationID) {
-		e := p.Refuse(domain.CodeEmailTaken, "Invite conflict", "This e-mail address belongs to a member or an open invitation; use another.")
-		e.Field = "email"
-		return nil, e
+	if err := s.checkEmailFree(p, in.Email, in.InvitationID); err != nil {
+		return nil, err
 	}
 	if holder, taken := get(s.usernames, in.Username.Key()); taken && holder != string(in.InvitationID) {
 		e := p.Refuse(domain.CodeUsernameTaken, "Invite conflict", "This username belongs to a member or an open invitation; choose another.")

@@ -48,7 +48,8 @@ func Rename(s State, p *policy.Policy, by domain.Actor, name domain.Organization
 // Authorize answers with the actor's membership when the actor is an active
 // member with the permission. To anybody who is not a member the organization
 // does not exist (CodeNotFound); a member without the permission gets
-// CodePermissionDenied.
+// CodePermissionDenied, a suspended one CodeMemberSuspended, and one of an
+// organization that was deleted CodeOrganizationClosed.
 func Authorize(s State, p *policy.Policy, by domain.Actor, permission domain.Permission) (Member, error) {
 	m, err := AuthorizeMember(s, by)
 	if err != nil {
@@ -62,11 +63,16 @@ func Authorize(s State, p *policy.Policy, by domain.Actor, permission domain.Per
 }
 
 // AuthorizeMember answers with the actor's membership, whatever it allows. It
-// fails with CodeNotFound.
+// fails with CodeNotFound, CodeMemberSuspended and CodeOrganizationClosed.
 func AuthorizeMember(s State, by domain.Actor) (Member, error) {
 	account, ok := by.Account()
 	m, active := s.ActiveMember(account)
-	if !ok || !active || !s.Exists() {
+	switch {
+	case ok && s.Deleted && m.Present():
+		return Member{}, organizationDeleted()
+	case ok && m.Status == Suspended:
+		return Member{}, domain.Refuse(domain.CodeMemberSuspended, "Membership suspended", "Ask an administrator of the organization to reactivate it.")
+	case !ok || !active || !s.Exists():
 		return Member{}, domain.Refuse(domain.CodeNotFound, "No such organization", "Check the id; you see the organizations that you are a member of.")
 	}
 	return m, nil
@@ -74,8 +80,16 @@ func AuthorizeMember(s State, by domain.Actor) (Member, error) {
 
 // ChangeRoles gives a member other roles (O4). It fails with CodeNotFound,
 // CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeRoleCount,
-// CodeRoleUnknown, CodeRoleNotGranted, CodeMemberProtected and CodeLastAdmin.
+// CodeRoleUnknown, CodeRoleNotGranted, CodeMemberProtected, CodeOwnRolesFixed and
+// CodeLastAdmin.
+//
+// Work in spaces that the member may not enter any more is released.
 func ChangeRoles(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role) ([]domain.Event, error) {
+	events, err := s.changedRoles(p, by, account, roles)
+	return s.releaseLost(p, account, events), err
+}
+
+func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.AccountID, roles []domain.Role) ([]domain.Event, error) {
 	actor, err := Authorize(s, p, by, domain.ChangeRoles)
 	if err != nil {
 		return nil, err
@@ -84,13 +98,16 @@ func ChangeRoles(s State, p *policy.Policy, by domain.Actor, account domain.Acco
 	if err != nil {
 		return nil, err
 	}
+	if by == domain.ByAccount(account) && p.Members.OwnRolesFixed {
+		return nil, p.Refuse(domain.CodeOwnRolesFixed, "You cannot change your own roles", "Ask another administrator to change them.")
+	}
 	if err := checkRoles(p, actor, roles); err != nil {
 		return nil, err
 	}
 	if domain.SameRoles(member.Roles, roles) {
 		return nil, nil
 	}
-	if p.AdminLike(member.Roles) && !p.AdminLike(roles) && s.admins(p) <= p.Members.MinimumAdmins {
+	if member.Status == Active && p.AdminLike(member.Roles) && !p.AdminLike(roles) && s.admins(p) <= p.Members.MinimumAdmins {
 		return nil, lastAdmin(p)
 	}
 	events := []domain.Event{RolesChanged{OrganizationID: s.ID, AccountID: account, Before: member.Roles, After: slices.Clone(roles)}}
@@ -115,20 +132,22 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 	if by == domain.ByAccount(account) && !p.Members.MayRemoveOneself {
 		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
 	}
-	if p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
+	if member.Status == Active && p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
 		return nil, lastAdmin(p)
 	}
-	events := []domain.Event{MemberRemoved{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}
-	if s.Transfer != nil && (s.Transfer.To == account || s.Transfer.From == account) {
-		events = append(events, s.endTransfer("voided"))
+	// The work goes first: it is the member's until then.
+	events := s.releaseAll(account, member, "removed")
+	removed := MemberRemoved{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}
+	if spaces := s.SpacesOf(member); len(spaces) > 0 {
+		removed.Spaces = spaces
 	}
-	return events, nil
+	return append(append(events, removed), s.voidTransferOf(account)...), nil
 }
 
 // RenameMember follows the account's display name; it never fails.
 func RenameMember(s State, account domain.AccountID, name string) []domain.Event {
-	m, ok := s.ActiveMember(account)
-	if !ok || m.DisplayName == name {
+	m, _ := s.Member(account)
+	if !m.Present() || m.DisplayName == name || s.Deleted {
 		return nil
 	}
 	return []domain.Event{MemberRenamed{OrganizationID: s.ID, AccountID: account, Before: m.DisplayName, After: name}}
@@ -136,16 +155,26 @@ func RenameMember(s State, account domain.AccountID, name string) []domain.Event
 
 // manageable finds the member that an actor wants to change or remove.
 func (s State) manageable(p *policy.Policy, actor Member, account domain.AccountID, aboutOwner string) (Member, error) {
+	member, err := s.presentMember(p, account)
+	switch {
+	case err != nil:
+		return Member{}, err
+	case p.Owns(member.Roles):
+		return Member{}, p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
+	case !p.MayManage(actor.Roles, member.Roles):
+		return Member{}, p.Refuse(domain.CodeMemberProtected, "You cannot manage this member", "Ask somebody whose role manages the member's role.")
+	}
+	return member, nil
+}
+
+// presentMember finds one who is a member, suspended or not.
+func (s State) presentMember(p *policy.Policy, account domain.AccountID) (Member, error) {
 	member, ok := s.Member(account)
 	switch {
 	case !ok:
 		return Member{}, domain.Refuse(domain.CodeNotFound, "No such member", "Look the member up in the list of members.")
 	case member.Status == Removed:
 		return Member{}, p.Refuse(domain.CodeMemberRemoved, "Removed users cannot be modified", "Invite the person again.")
-	case p.Owns(member.Roles):
-		return Member{}, p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
-	case !p.MayManage(actor.Roles, member.Roles):
-		return Member{}, p.Refuse(domain.CodeMemberProtected, "You cannot manage this member", "Ask somebody whose role manages the member's role.")
 	}
 	return member, nil
 }
@@ -155,6 +184,8 @@ func (s State) admins(p *policy.Policy) int { return s.count(p.AdminLike) }
 // checkRoles refuses roles that the policy does not have or the actor may not give.
 func checkRoles(p *policy.Policy, actor Member, roles []domain.Role) error {
 	switch {
+	case len(roles) == 0 && p.Members.MayHaveNoRole:
+		return nil
 	case len(roles) == 0 && p.Members.SeveralRoles:
 		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: "Give at least one role."}
 	case len(roles) != 1 && !p.Members.SeveralRoles:

@@ -30,12 +30,25 @@ type State struct {
 	Policy        string // the name of the policy in force
 	PolicyVersion int
 	Transfer      *Transfer // the pending request, or nil
+	Deleted       bool
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
-	emails      *immutable.Map[string, string] // Email.Key → holder, a member's or invitation's id
-	usernames   *immutable.Map[string, string] // Username.Key → holder
-	active      map[string]roleSet             // members per set of roles: few, whatever the number of members
+	lapsed      *immutable.Map[domain.InvitationID, []domain.SpaceID] // of invitations that expired: a resend brings them back
+	emails      *immutable.Map[string, string]                        // Email.Key → holder, a member's or invitation's id
+	usernames   *immutable.Map[string, string]                        // Username.Key → holder
+	active      map[string]roleSet                                    // active members per set of roles: few, whatever the number of members
+	suspended   int                                                   // members who are
+	claims      int                                                   // open invitations that a seat is kept for
+	seats       int                                                   // as the operator says; 0 is what the policy says
+
+	requests      *immutable.Map[domain.AccountID, Request]
+	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
+	autoActivates bool
+
+	spaces     *immutable.Map[domain.SpaceID, string] // names
+	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
+	settings   map[Section]map[string]string
 }
 
 // Member is one who is, or was, a member.
@@ -46,15 +59,21 @@ type Member struct {
 	email       string // keys, to be given back on removal
 	username    string
 	invitation  domain.InvitationID // by which it joined last
+	spaces      []domain.SpaceID    // assigned, sorted; some may be deleted
+	work        []WorkItem
 }
+
+// Present reports whether it is a member, suspended or not.
+func (m Member) Present() bool { return m.Status == Active || m.Status == Suspended }
 
 // Status is where a membership stands.
 type Status string
 
 // The statuses of a membership.
 const (
-	Active  Status = "active"
-	Removed Status = "removed"
+	Active    Status = "active"
+	Suspended Status = "suspended" // M7: no access until it is active again
+	Removed   Status = "removed"
 )
 
 // OpenInvitation is an invitation whose e-mail and username are held.
@@ -62,8 +81,10 @@ type OpenInvitation struct {
 	Generation int
 	Roles      []domain.Role
 	InvitedBy  domain.AccountID
+	Claimed    bool // a seat is kept for it (S9)
 	email      string
 	username   string
+	spaces     []domain.SpaceID // for the member that it makes, sorted; some may be deleted
 }
 
 // Transfer is a pending request to transfer the ownership.
@@ -114,6 +135,19 @@ func (s State) InvitationsBy(inviter domain.AccountID) []domain.InvitationID {
 	return ids
 }
 
+// Invitations lists the open invitations, in no order.
+func (s State) Invitations() []domain.InvitationID {
+	var ids []domain.InvitationID
+	if s.invitations == nil {
+		return nil
+	}
+	for itr := s.invitations.Iterator(); !itr.Done(); {
+		id, _, _ := itr.Next()
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
@@ -124,11 +158,17 @@ func Evolve(s State, e domain.Event) State {
 		s.Name = e.After
 	case InvitationOpened:
 		return s.open(e)
+	case InvitationSpacesChanged:
+		return s.changeInvitationSpaces(e)
 	case InvitationClosed:
+		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" && len(open.spaces) > 0 {
+			s.lapsed = set(s.lapsed, e.InvitationID, open.spaces)
+		}
 		return s.close(e.InvitationID)
 	case MemberJoined:
 		return s.close(e.InvitationID).join(e.AccountID, Member{
 			Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key(), invitation: e.InvitationID,
+			spaces: slices.Sorted(slices.Values(e.Spaces)),
 		})
 	case MemberRenamed:
 		if m, known := s.Member(e.AccountID); known {
@@ -139,6 +179,40 @@ func Evolve(s State, e domain.Event) State {
 		return s.changeRoles(e.AccountID, e.After)
 	case MemberRemoved:
 		return s.remove(e.AccountID)
+	case MemberSuspended:
+		return s.setStatus(e.AccountID, Suspended)
+	case MemberReactivated:
+		return s.setStatus(e.AccountID, Active)
+	case SpacesAssigned:
+		return s.change(e.AccountID, func(m *Member) { m.spaces = slices.Sorted(slices.Values(e.After)) })
+	case WorkAssigned:
+		w := WorkItem{Kind: e.Kind, ID: e.WorkID, Space: e.SpaceID}
+		return s.change(e.AccountID, func(m *Member) { m.work = append(without(m.work, w), w) })
+	case WorkReleased:
+		return s.change(e.AccountID, func(m *Member) { m.work = without(m.work, WorkItem{Kind: e.Kind, ID: e.WorkID}) })
+	case JoinRequested:
+		s.requests = set(s.requests, e.AccountID, Request{Email: e.Email, DisplayName: e.DisplayName})
+	case JoinRequestClosed:
+		s = s.closeRequest(e.AccountID)
+		if e.Outcome == "rejected" {
+			s.rejected = set(s.rejected, e.AccountID, true)
+		}
+	case AutoActivationChanged:
+		s.autoActivates = e.After
+	case SeatClaimed:
+		return s.claim(e.InvitationID)
+	case SeatsChanged:
+		s.seats = e.After
+	case SpaceCreated:
+		return s.nameSpace(e.SpaceID, e.Name)
+	case SpaceRenamed:
+		return s.nameSpace(e.SpaceID, e.After)
+	case SpaceDeleted:
+		return s.deleteSpace(e.SpaceID)
+	case SettingsChanged:
+		return s.changeSettings(e)
+	case Deleted:
+		s.Deleted = true
 	case OwnershipTransferRequested:
 		s.Transfer = &Transfer{ID: e.TransferID, From: e.From, To: e.To, ExpiresAt: e.ExpiresAt}
 	case OwnershipTransferEnded:
@@ -151,7 +225,7 @@ func Evolve(s State, e domain.Event) State {
 }
 
 func (s State) join(id domain.AccountID, m Member) State {
-	s = s.remove(id)
+	s = s.remove(id).closeRequest(id)
 	m.Status = Active
 	s.members = set(s.members, id, m)
 	s.active = count(s.active, m.Roles, 1)
@@ -159,31 +233,80 @@ func (s State) join(id domain.AccountID, m Member) State {
 }
 
 func (s State) remove(id domain.AccountID) State {
-	m, active := s.ActiveMember(id)
-	if !active {
+	m, _ := s.Member(id)
+	if !m.Present() {
 		return s
 	}
-	s.active = count(s.active, m.Roles, -1)
+	s = s.tally(m, -1)
 	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation})
 	return s.give(string(id), m.email, m.username)
 }
 
 func (s State) changeRoles(id domain.AccountID, roles []domain.Role) State {
-	m, active := s.ActiveMember(id)
-	if !active {
+	return s.change(id, func(m *Member) { m.Roles = roles })
+}
+
+func (s State) setStatus(id domain.AccountID, status Status) State {
+	return s.change(id, func(m *Member) { m.Status = status })
+}
+
+// change changes one who is a member. The member before is not touched: what the
+// change puts in its lists has to be new.
+func (s State) change(id domain.AccountID, change func(*Member)) State {
+	m, _ := s.Member(id)
+	if !m.Present() {
 		return s
 	}
-	s.active = count(count(s.active, m.Roles, -1), roles, 1)
-	m.Roles = roles
+	s = s.tally(m, -1)
+	change(&m)
 	s.members = set(s.members, id, m)
+	return s.tally(m, 1)
+}
+
+// tally counts a member in or out.
+func (s State) tally(m Member, n int) State {
+	if m.Status == Suspended {
+		s.suspended += n
+		return s
+	}
+	s.active = count(s.active, m.Roles, n)
 	return s
 }
 
+func (s State) closeRequest(id domain.AccountID) State {
+	if _, open := s.Request(id); open {
+		s.requests = s.requests.Delete(id)
+	}
+	return s
+}
+
+func (s State) claim(id domain.InvitationID) State {
+	if open, ok := s.Invitation(id); ok && !open.Claimed {
+		open.Claimed = true
+		s.invitations = s.invitations.Set(id, open)
+		s.claims++
+	}
+	return s
+}
+
+// without is a new list that lacks the piece of work.
+func without(work []WorkItem, w WorkItem) []WorkItem {
+	return slices.DeleteFunc(slices.Clone(work), w.same)
+}
+
 func (s State) open(e InvitationOpened) State {
+	before, _ := s.Invitation(e.InvitationID)
 	s = s.close(e.InvitationID)
-	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key()}
+	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key(), spaces: before.spaces}
+	if _, lapsed := get(s.lapsed, e.InvitationID); lapsed {
+		s.lapsed = s.lapsed.Delete(e.InvitationID)
+	}
 	s.invitations = set(s.invitations, e.InvitationID, open)
-	return s.take(string(e.InvitationID), open.email, open.username)
+	s = s.take(string(e.InvitationID), open.email, open.username)
+	if before.Claimed {
+		s = s.claim(e.InvitationID)
+	}
+	return s
 }
 
 func (s State) close(id domain.InvitationID) State {
@@ -192,6 +315,9 @@ func (s State) close(id domain.InvitationID) State {
 		return s
 	}
 	s.invitations = s.invitations.Delete(id)
+	if open.Claimed {
+		s.claims--
+	}
 	return s.give(string(id), open.email, open.username)
 }
 

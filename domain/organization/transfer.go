@@ -87,6 +87,8 @@ func (s State) checkCandidate(p *policy.Policy, by domain.Actor, to domain.Accou
 		return notEligible(p, "Choose another member; you own the organization already.")
 	case member.Status == Removed:
 		return notEligible(p, "Choose an active member; this one was removed.")
+	case member.Status == Suspended:
+		return notEligible(p, "Choose an active member; this one is suspended.")
 	case !p.MayBecomeOwner(member.Roles):
 		return notEligible(p, "Give the member a role that may become the owner first.")
 	}

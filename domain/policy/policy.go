@@ -23,6 +23,10 @@ type Policy struct {
 	Members     Members
 	Ownership   *Ownership // nil: nobody owns the organization
 	Invitations Invitations
+	Requests    *Requests  // nil: nobody asks to join
+	Additions   *Additions // nil: nobody is added without an invitation
+	Spaces      *Spaces    // nil: the organization has no spaces
+	Work        Work
 	Refusals    map[domain.Code]Refusal // the policy's own words for refusals
 }
 
@@ -34,14 +38,21 @@ type Role struct {
 	Grants      []domain.Role       // the roles its holder may invite to and change members to
 	Manages     []domain.Role       // the roles whose holders it may change and remove
 	AdminLike   bool                // counts towards Members.MinimumAdmins
+	Implies     []domain.Role       // what these roles allow, it allows too (C2)
+	AllSpaces   bool                // its holder may enter every space, assigned or not
+	Exclusive   bool                // an account holds it, or another exclusive role, in one organization at most (M9)
 }
 
 // Members are the rules for members.
 type Members struct {
-	FounderRoles     []domain.Role // what the first member gets
-	SeveralRoles     bool          // a member may hold more than one role
-	MinimumAdmins    int           // active admin-like members that always remain (O4)
-	MayRemoveOneself bool          // O7
+	FounderRoles     []domain.Role       // what the first member gets
+	SeveralRoles     bool                // a member may hold more than one role
+	MayHaveNoRole    bool                // a member may hold none (C4)
+	MinimumAdmins    int                 // active admin-like members that always remain (O4)
+	MayRemoveOneself bool                // O7
+	OwnRolesFixed    bool                // nobody changes their own roles (C4)
+	Permissions      []domain.Permission // what every member may do, whatever their roles
+	Seats            int                 // members that an organization may have unless its operator says otherwise; 0 for any number (S9)
 }
 
 // Ownership are the rules of the one member who owns the organization.
@@ -58,6 +69,30 @@ type Invitations struct {
 	UsernameRequired        bool          // O3
 	RevokeWhenInviterLeaves bool          // X14
 	Providers               []string      // S2: that invitations may ask for, AnyProvider among them; empty: they ask for none
+	LinkInAnswer            bool          // the answer to the invite holds the link, to be passed on by hand (S3)
+}
+
+// Requests are the rules for people who ask to join.
+type Requests struct {
+	Roles        []domain.Role // what they get when they are approved, unless somebody says otherwise
+	ByDomain     bool          // whoever signs in with the organization's e-mail domain asks by that (C6); otherwise everybody may ask (M1)
+	AutoActivate bool          // how an organization begins: true lets everybody who asks in at once (M2)
+}
+
+// Additions are the rules for members who are added without an invitation (M4).
+type Additions struct {
+	PasswordLength int // characters of the password that a new account gets, at least
+}
+
+// Spaces are the rules for the parts of an organization that a member may enter.
+type Spaces struct {
+	PerAssignment int // spaces that one command may assign; 0 for any number (D6)
+}
+
+// Work says when the work that is assigned to a member is released, besides on
+// their removal (D8, M8).
+type Work struct {
+	ReleasedOnSuspension bool
 }
 
 // Refusal is how a policy words a refusal; an empty field keeps the default.
@@ -76,20 +111,53 @@ func (p *Policy) Role(name domain.Role) (Role, bool) {
 	return Role{}, false
 }
 
+// Effective lists the roles themselves and those that they imply, in the order of
+// the policy.
+func (p *Policy) Effective(roles []domain.Role) []domain.Role {
+	effective := slices.Clone(roles)
+	for i := 0; i < len(effective); i++ {
+		role, _ := p.Role(effective[i])
+		for _, implied := range role.Implies {
+			if !slices.Contains(effective, implied) {
+				effective = append(effective, implied)
+			}
+		}
+	}
+	order := func(name domain.Role) int {
+		return slices.IndexFunc(p.Roles, func(r Role) bool { return r.Name == name })
+	}
+	slices.SortStableFunc(effective, func(a, b domain.Role) int { return order(a) - order(b) })
+	return effective
+}
+
 // Allows reports whether a member with these roles has the permission.
 func (p *Policy) Allows(roles []domain.Role, permission domain.Permission) bool {
-	return p.any(roles, func(r Role) bool { return slices.Contains(r.Permissions, permission) })
+	return slices.Contains(p.Members.Permissions, permission) || p.any(roles, func(r Role) bool { return slices.Contains(r.Permissions, permission) })
 }
 
 // Permissions lists what a member with these roles may do, sorted.
 func (p *Policy) Permissions(roles []domain.Role) []domain.Permission {
-	var all []domain.Permission
-	for _, name := range roles {
+	all := slices.Clone(p.Members.Permissions)
+	for _, name := range p.Effective(roles) {
 		role, _ := p.Role(name)
 		all = append(all, role.Permissions...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// AllSpaces reports whether a member with these roles may enter every space.
+func (p *Policy) AllSpaces(roles []domain.Role) bool {
+	return p.any(roles, func(r Role) bool { return r.AllSpaces })
+}
+
+// Exclusive reports whether an account may hold these roles in one organization
+// only.
+func (p *Policy) Exclusive(roles []domain.Role) bool {
+	return slices.ContainsFunc(roles, func(name domain.Role) bool {
+		role, _ := p.Role(name)
+		return role.Exclusive
+	})
 }
 
 // MayGrant reports whether a member with these roles may give role to others.
@@ -136,11 +204,20 @@ func (p *Policy) Refuse(code domain.Code, title, message string) *domain.Error {
 	return domain.Refuse(code, title, message)
 }
 
+// any reports whether something holds of one of the roles, or of one that they
+// imply.
 func (p *Policy) any(roles []domain.Role, holds func(Role) bool) bool {
 	for i := range p.Roles {
-		if slices.Contains(roles, p.Roles[i].Name) && holds(p.Roles[i]) {
+		if slices.Contains(roles, p.Roles[i].Name) && (holds(p.Roles[i]) || len(p.Roles[i].Implies) > 0 && p.implied(p.Roles[i], holds)) {
 			return true
 		}
 	}
 	return false
+}
+
+func (p *Policy) implied(by Role, holds func(Role) bool) bool {
+	return slices.ContainsFunc(p.Effective([]domain.Role{by.Name}), func(name domain.Role) bool {
+		role, _ := p.Role(name)
+		return holds(role)
+	})
 }

@@ -23,6 +23,7 @@ const (
 	aTransfer      = domain.TransferID("0192d2a1-7f5e-7c3a-9a41-000000000005")
 	aSession       = domain.SessionID("0192d2a1-7f5e-7c3a-9a41-000000000006")
 	anAPIKey       = domain.APIKeyID("0192d2a1-7f5e-7c3a-9a41-000000000007")
+	aSpace         = domain.SpaceID("0192d2a1-7f5e-7c3a-9a41-000000000009")
 	aMail          = domain.MailID("0192d2a1-7f5e-7c3a-9a41-000000000008")
 )
 
@@ -60,6 +61,7 @@ func additions() map[string]domain.Event {
 // samples holds one event of each type, with a value in every field but those
 // of additions.
 func samples() []domain.Event {
+	before, after := "London", "Turin"
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
@@ -71,6 +73,8 @@ func samples() []domain.Event {
 		account.Registered{AccountID: anAccount, Email: "ada@example.com", DisplayName: "Ada Lovelace", Language: "en"},
 		account.RegistrationRepeated{AccountID: anAccount},
 		account.SessionEnded{AccountID: anAccount, SessionID: aSession, Cause: "signed_out"},
+		account.AvatarChanged{AccountID: anAccount, Before: "https://example.com/a.png", After: "https://example.com/b.png"},
+		account.Seen{AccountID: anAccount, At: later},
 		account.SessionStarted{AccountID: anAccount, SessionID: aSession, ExpiresAt: later},
 		account.VerificationRequested{AccountID: anAccount, Generation: 1, ExpiresAt: later},
 
@@ -97,6 +101,9 @@ func samples() []domain.Event {
 			OrganizationID: anOrganization, Name: "Analytical Engines & Söhne", Policy: "default", PolicyVersion: 4,
 			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: owner,
 		},
+		organization.InvitationSpacesChanged{
+			OrganizationID: anOrganization, InvitationID: anInvitation, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{},
+		},
 		organization.InvitationClosed{OrganizationID: anOrganization, InvitationID: anInvitation, Outcome: "declined"},
 		organization.InvitationOpened{
 			OrganizationID: anOrganization, InvitationID: anInvitation, Generation: 1, Email: "grace@example.com", Username: "grace",
@@ -104,9 +111,9 @@ func samples() []domain.Event {
 		},
 		organization.MemberJoined{
 			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", Username: "grace",
-			DisplayName: "Grace Hopper", Roles: admin, InvitationID: anInvitation, InvitedBy: anAccount,
+			DisplayName: "Grace Hopper", Roles: admin, InvitationID: anInvitation, InvitedBy: anAccount, Via: "request", Spaces: []domain.SpaceID{aSpace},
 		},
-		organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin},
+		organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin, Spaces: []domain.SpaceID{aSpace}},
 		organization.MemberRenamed{OrganizationID: anOrganization, AccountID: anotherAccount, Before: "Grace", After: "Grace Hopper"},
 		organization.OwnershipTransferEnded{OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, To: anotherAccount, Outcome: "expired"},
 		organization.OwnershipTransferRequested{OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, To: anotherAccount, ExpiresAt: later},
@@ -115,6 +122,23 @@ func samples() []domain.Event {
 			To: anotherAccount, ToBefore: admin, ToAfter: owner,
 		},
 		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
+		organization.AutoActivationChanged{OrganizationID: anOrganization, Before: true, After: true},
+		organization.Deleted{OrganizationID: anOrganization, Name: "Analytical Engines"},
+		organization.JoinRequestClosed{OrganizationID: anOrganization, AccountID: anotherAccount, Outcome: "rejected"},
+		organization.JoinRequested{OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", DisplayName: "Grace Hopper"},
+		organization.MemberReactivated{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin},
+		organization.MemberSuspended{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin},
+		organization.SeatClaimed{OrganizationID: anOrganization, InvitationID: anInvitation},
+		organization.SeatsChanged{OrganizationID: anOrganization, Before: 10, After: 25},
+		organization.SettingsChanged{OrganizationID: anOrganization, Section: organization.SectionBilling, Changes: []organization.SettingChange{
+			{Name: "city", Before: &before, After: &after},
+		}},
+		organization.SpaceCreated{OrganizationID: anOrganization, SpaceID: aSpace, Name: "Engine room"},
+		organization.SpaceDeleted{OrganizationID: anOrganization, SpaceID: aSpace, Name: "Engine room"},
+		organization.SpaceRenamed{OrganizationID: anOrganization, SpaceID: aSpace, Before: "Engine room", After: "Mill"},
+		organization.SpacesAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{aSpace}},
+		organization.WorkAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace},
+		organization.WorkReleased{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace, Cause: "removed"},
 		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
 
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},

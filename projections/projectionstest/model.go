@@ -30,6 +30,9 @@ type model struct {
 	timeline    []modelEvent
 	waiting     map[string]projections.Deadline
 	keys        []*projections.APIKey
+	active      map[domain.AccountID]time.Time // when a session was started last
+	spaces      []*modelSpace
+	work        []*modelWork
 }
 
 type modelMember struct {
@@ -48,9 +51,14 @@ type modelEvent struct {
 }
 
 func newModel(events []codec.Envelope) *model {
-	m := &model{open: map[domain.InvitationID]domain.OrganizationID{}, waiting: map[string]projections.Deadline{}}
+	m := &model{open: map[domain.InvitationID]domain.OrganizationID{}, waiting: map[string]projections.Deadline{}, active: map[domain.AccountID]time.Time{}}
 	for _, e := range events {
+		if started, ok := e.Event.(account.SessionStarted); ok {
+			m.active[started.AccountID] = e.Metadata.OccurredAt.UTC()
+		}
 		m.foldMembers(e)
+		m.foldInvited(e)
+		m.foldSpaces(e)
 		m.foldInvitations(e)
 		m.foldOrganizations(e)
 		m.foldTimeline(e)
@@ -95,7 +103,7 @@ func (m *model) foldMembers(e codec.Envelope) {
 		m.member(x.OrganizationID, x.AccountID).Roles = x.After
 	case organization.MemberRemoved:
 		member := m.member(x.OrganizationID, x.AccountID)
-		member.Status, member.RemovedAt = "removed", &at
+		member.Status, member.RemovedAt, member.Spaces = "removed", &at, nil
 	case organization.OwnershipTransferred:
 		m.member(x.OrganizationID, x.From).Roles = x.FromAfter
 		m.member(x.OrganizationID, x.To).Roles = x.ToAfter

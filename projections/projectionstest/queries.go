@@ -29,6 +29,7 @@ func check(t *rapid.T, r *projections.Reader, m *model) {
 			c.invitations(o.OrganizationID)
 			c.timeline(o.OrganizationID)
 		}
+		c.spaces(o.OrganizationID)
 	}
 	c.directory()
 	c.ofPeople()
@@ -94,7 +95,7 @@ var someRoles = []string{"", "", "USER", "ADMIN", "OWNER", "ROLE.with/dots", "NO
 func (c checker) members(org domain.OrganizationID) {
 	q := projections.MembersQuery{
 		Organization: org,
-		Status:       rapid.SampledFrom([]string{"", "active", "removed"}).Draw(c.t, "status"),
+		Status:       rapid.SampledFrom([]string{"", "active", "removed", "invited", "present"}).Draw(c.t, "status"),
 		Role:         rapid.SampledFrom(someRoles).Draw(c.t, "role"),
 		Sort:         rapid.SampledFrom([]string{"", "display_name", "-display_name", "joined_at", "-joined_at"}).Draw(c.t, "sort"),
 	}
@@ -104,13 +105,20 @@ func (c checker) members(org domain.OrganizationID) {
 	})
 	var want []projections.Member
 	for _, m := range c.m.members {
-		if m.org == org && string(m.Status) == cmp.Or(q.Status, "active") && hasRole(m.Roles, q.Role) {
-			want = append(want, m.Member)
+		if m.org == org && hasStatus(m.Member, q.Status) && hasRole(m.Roles, q.Role) {
+			want = append(want, c.m.shown(m.Member))
+			if m.Status == projections.Invited {
+				continue
+			}
 			body, err := c.r.Member(context.Background(), org, m.AccountID)
 			c.is.NoErr(err)
 			var one projections.Member
 			c.is.NoErr(json.Unmarshal(body, &one))
-			same(c, "member", []projections.Member{one}, []projections.Member{m.Member})
+			shown := c.m.shown(m.Member)
+			if at, ok := c.m.active[m.AccountID]; ok {
+				shown.LastActiveAt = &at
+			}
+			same(c, "member", []projections.Member{one}, []projections.Member{shown})
 		}
 	}
 	sortBy(want, q.Sort, func(a, b projections.Member) int {
@@ -118,7 +126,7 @@ func (c checker) members(org domain.OrganizationID) {
 		if strings.Contains(q.Sort, "joined_at") {
 			order = a.JoinedAt.Compare(b.JoinedAt)
 		}
-		return cmp.Or(order, cmp.Compare(a.AccountID, b.AccountID))
+		return cmp.Or(order, strings.Compare(documentID(a), documentID(b)))
 	})
 	same(c, q, got, want)
 }
@@ -142,7 +150,7 @@ var someSearches = []string{
 func (c checker) search(org domain.OrganizationID) {
 	q := projections.MembersQuery{
 		Organization: org, Q: rapid.SampledFrom(someSearches).Draw(c.t, "q"),
-		Status: rapid.SampledFrom([]string{"", "removed"}).Draw(c.t, "status"),
+		Status: rapid.SampledFrom([]string{"", "removed", "present"}).Draw(c.t, "status"),
 		Role:   rapid.SampledFrom(someRoles).Draw(c.t, "role"),
 	}
 	got := pages[projections.Member](c, func(cursor string, limit int) (projections.Page, error) {
@@ -156,12 +164,12 @@ func (c checker) search(org domain.OrganizationID) {
 	var all []found
 	for _, m := range c.m.members {
 		word, ok := match(q.Q, tokens(m.Email, m.DisplayName, string(m.Username)))
-		if ok && m.org == org && string(m.Status) == cmp.Or(q.Status, "active") && hasRole(m.Roles, q.Role) {
-			all = append(all, found{word, m.Member})
+		if ok && m.org == org && hasStatus(m.Member, q.Status) && hasRole(m.Roles, q.Role) {
+			all = append(all, found{word, c.m.shown(m.Member)})
 		}
 	}
 	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(strings.Compare(a.word, b.word), cmp.Compare(a.AccountID, b.AccountID))
+		return cmp.Or(strings.Compare(a.word, b.word), strings.Compare(documentID(a.Member), documentID(b.Member)))
 	})
 	var want []projections.Member
 	for _, f := range all {

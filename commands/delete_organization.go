@@ -1,0 +1,39 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+)
+
+// DeleteOrganization ends an organization: from this event on nobody has access
+// (D9). Its name is free again, here or by a process; a process kills the links
+// of open invitations, which until then are refused because it was deleted. It
+// fails as organization.Delete does.
+func (c *Commands) DeleteOrganization(ctx context.Context, r Request, org domain.OrganizationID) (Receipt, error) {
+	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.Delete(s, p, r.Actor)
+	})
+	if err != nil {
+		return receipt, err
+	}
+	c.Step(StepOrganizationDeleted)
+	for _, e := range receipt.Events {
+		if deleted, ok := e.(organization.Deleted); ok {
+			err = c.FinishDeletion(ctx, r, deleted)
+		}
+	}
+	return receipt, err
+}
+
+// FinishDeletion gives the name of an organization that was deleted back.
+func (c *Commands) FinishDeletion(ctx context.Context, r Request, deleted organization.Deleted) error {
+	holder := holderOrganization + string(deleted.OrganizationID)
+	key := c.Keys.Name(reservation.KindOrganizationName, deleted.Name.Key())
+	return c.release(ctx, r, reservation.KindOrganizationName, key, holder, func(ctx context.Context) (bool, error) {
+		return c.goesBy(ctx, reservation.KindOrganizationName, key, holder)
+	})
+}

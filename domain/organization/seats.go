@@ -1,0 +1,65 @@
+package organization
+
+import (
+	"fmt"
+
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// Seats is how many members the organization may have; 0 is any number (S9).
+func (s State) Seats(p *policy.Policy) int {
+	if s.seats > 0 {
+		return s.seats
+	}
+	return p.Members.Seats
+}
+
+// SeatsTaken counts members, suspended ones among them, and the seats that are
+// kept for invitees who are accepting.
+func (s State) SeatsTaken() int { return s.ActiveMembers() + s.suspended + s.claims }
+
+// ClaimSeat keeps a seat for an invitee who is about to accept, so that an
+// accepted invitation always finds one. The claim ends with the invitation. It
+// fails with CodeNotFound and CodeSeatsFull.
+func ClaimSeat(s State, p *policy.Policy, id domain.InvitationID) ([]domain.Event, error) {
+	open, ok := s.Invitation(id)
+	switch {
+	case !ok:
+		return nil, domain.Refuse(domain.CodeNotFound, "No such invitation", "Ask for a new invitation.")
+	case open.Claimed || s.Seats(p) == 0:
+		return nil, nil
+	}
+	if err := s.checkSeat(p); err != nil {
+		return nil, err
+	}
+	return []domain.Event{SeatClaimed{OrganizationID: s.ID, InvitationID: id}}, nil
+}
+
+// SetSeats says how many members there may be; 0 is what the policy says. It is
+// for operators. It fails with CodeNotFound and CodeSeatsTooFew.
+func SetSeats(s State, p *policy.Policy, seats int) ([]domain.Event, error) {
+	if err := s.checkOpen(); err != nil {
+		return nil, err
+	}
+	if s.seats == seats {
+		return nil, nil
+	}
+	after := s
+	after.seats = seats
+	if limit := after.Seats(p); limit > 0 && s.SeatsTaken() > limit {
+		return nil, &domain.Error{
+			Code: domain.CodeSeatsTooFew, Title: "Too few seats", Field: "seats",
+			Message: fmt.Sprintf("Give at least %d, or remove members first: so many seats are taken.", s.SeatsTaken()),
+		}
+	}
+	return []domain.Event{SeatsChanged{OrganizationID: s.ID, Before: s.seats, After: seats}}, nil
+}
+
+// checkSeat refuses one more member when all seats are taken.
+func (s State) checkSeat(p *policy.Policy) error {
+	if limit := s.Seats(p); limit > 0 && s.SeatsTaken() >= limit {
+		return p.Refuse(domain.CodeSeatsFull, "No seat left", "Remove a member, or have the number of seats raised.")
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package organization
+
+import (
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// Suspend keeps a member out, with everything that is theirs kept (M7). It fails
+// with CodeNotFound, CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected,
+// CodeSelfRemoval, CodeMemberProtected and CodeLastAdmin.
+func Suspend(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.SuspendMembers)
+	if err != nil {
+		return nil, err
+	}
+	member, err := s.manageable(p, actor, account, "Transfer the ownership first.")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case member.Status == Suspended:
+		return nil, nil
+	case by == domain.ByAccount(account):
+		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot suspend yourself", "Ask another administrator to suspend you.")
+	case p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins:
+		return nil, lastAdmin(p)
+	}
+	events := []domain.Event{MemberSuspended{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}
+	if p.Work.ReleasedOnSuspension {
+		events = append(events, s.releaseAll(account, member, "suspended")...)
+	}
+	return append(events, s.voidTransferOf(account)...), nil
+}
+
+// Reactivate lets a suspended member in again. It fails with CodeNotFound,
+// CodePermissionDenied, CodeMemberRemoved and CodeMemberProtected.
+func Reactivate(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.SuspendMembers)
+	if err != nil {
+		return nil, err
+	}
+	member, err := s.manageable(p, actor, account, "The owner is active.")
+	if err != nil || member.Status == Active {
+		return nil, err
+	}
+	return []domain.Event{MemberReactivated{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}, nil
+}
+
+// voidTransferOf ends a pending transfer that the member is a side of.
+func (s State) voidTransferOf(account domain.AccountID) []domain.Event {
+	if s.Transfer == nil || (s.Transfer.To != account && s.Transfer.From != account) {
+		return nil
+	}
+	return []domain.Event{s.endTransfer("voided")}
+}
