@@ -121,7 +121,7 @@ func TestAPersonalAccountIsMicrosoftWithoutATenant(t *testing.T) {
 // the address, proves it to a new account.
 func TestTheLinkProvesItsAddressToANewAccount(t *testing.T) {
 	h := newHost(t)
-	id, token := h.inviteWith(map[string]any{"email": "grace@example.com", "username": "grace@corp.example", "provider": "microsoft"})
+	_, token := h.inviteWith(map[string]any{"email": "grace@example.com", "username": "grace@corp.example", "provider": "microsoft"})
 	employee := oidctest.Claims{"sub": "m", "tid": tenantID, "preferred_username": "grace@corp.example", "email": "anything@example.com"}
 	h.microsoft.SignIn(employee)
 	session := h.redeems("microsoft", token)
@@ -130,9 +130,9 @@ func TestTheLinkProvesItsAddressToANewAccount(t *testing.T) {
 
 	// To an account that is there already it proves nothing.
 	h.person("ada@example.com")
-	id, token = h.inviteWith(map[string]any{"email": "ada@example.com", "username": "ada@corp.example", "provider": "microsoft"})
+	id, second := h.inviteWith(map[string]any{"email": "ada@example.com", "username": "ada@corp.example", "provider": "microsoft"})
 	employee["sub"], employee["preferred_username"] = "a", "ada@corp.example"
-	h.refusedExchange(401, "not_signed_in", "microsoft", token)
+	h.refusedExchange(401, "not_signed_in", "microsoft", second)
 	h.pending(id)
 }
 

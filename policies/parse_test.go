@@ -44,7 +44,7 @@ func TestParseReadsEverySetting(t *testing.T) {
 	is.Equal(*p.Ownership, policy.Ownership{
 		Role: "KING", Candidates: []domain.Role{"HAND"}, PreviousOwnerBecomes: "HAND", TransferLifetime: 36 * time.Hour,
 	})
-	is.Equal(p.Invitations, policy.Invitations{Lifetime: 30 * time.Minute, UsernameRequired: true})
+	is.Equal(p.Invitations, policy.Invitations{Lifetime: 30 * time.Minute, UsernameRequired: true, Providers: []string{"any", "google"}})
 	is.Equal(p.Refusals, map[domain.Code]policy.Refusal{
 		domain.CodeLastAdmin:  {Title: "Stop", Message: "Somebody has to stay."},
 		domain.CodeEmailTaken: {Title: "Taken"},
@@ -81,6 +81,8 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"unknown permission", small, "members.remove", "member.remove", `line 10, column 57: roles[0].permissions[2]: Give one of Tenure's permissions, or one of the host product's, which start with "app:", for example "app:endpoints.read". Did you mean "members.remove"?`},
 		{"permission of nothing", small, "app:work.do", "app:", `line 13, column 19: roles[1].permissions[0]: Give one of Tenure's permissions, or one of the host product's, which start with "app:", for example "app:endpoints.read".`},
 		{"permission twice", small, "members.remove", "members.invite", `line 10, column 57: roles[0].permissions[2]: Leave this out; it stands in the list already.`},
+		{"a provider that none can be", small, "  lifetime: 7 days\n", "  lifetime: 7 days\n  providers: [any, Google]\n", `line 19, column 20: invitations.providers[1]: Give the name of an identity provider in the server's settings, for example "google", or "any".`},
+		{"no providers", small, "  lifetime: 7 days\n", "  lifetime: 7 days\n  providers: []\n", `line 19, column 14: invitations.providers: Give the list of identity providers that invitations may ask for, "any" for those that ask for none; when absent, none may be asked for. This is empty.`},
 		{"unknown code", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrefusals: {lastadmin: {title: T}}\n", `line 19, column 12: refusals.lastadmin: Remove "lastadmin"; there is no such setting here. Did you mean "last_admin"?`},
 
 		{"role twice", small, "name: HAND", "name: Boss", `line 11, column 11: roles[1].name: Choose another name; the role BOSS stands above.`},
@@ -203,6 +205,7 @@ ownership:
   transfer_lifetime: 1 day 12 hours
 invitations:
   lifetime: 30 minutes
+  providers: [any, google]
   username_required: true
   revoke_when_inviter_leaves: false
 `
