@@ -59,6 +59,9 @@ const (
 
 	CodeCredentialsWrong   Code = "credentials_wrong"    // no such account, or another password
 	CodeEmailUnverified    Code = "email_unverified"     // the address has not been proven yet
+	CodeAccountExists      Code = "account_exists"       // M4: no password for somebody who has one
+	CodePasswordNeeded     Code = "password_required"    // M4: a new account needs one
+	CodeMemberElsewhere    Code = "member_elsewhere"     // M6: the account matters to other organizations too
 	CodeAlreadyVerified    Code = "already_verified"     // nothing left to prove
 	CodeTooManyAttempts    Code = "too_many_attempts"    // throttled
 	CodeOrganizationClosed Code = "organization_deleted" // D9

@@ -52,11 +52,16 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 			},
 		},
 		{
-			// The open invitations of a member who left are revoked (X14).
-			name: "offboarding", types: []string{"organization.member_removed."},
+			// The open invitations of a member who left, or is suspended, are revoked (X14).
+			name: "offboarding", types: []string{"organization.member_removed.", "organization.member_suspended."},
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
-				removed := e.Event.(organization.MemberRemoved)
-				return c.RevokeInvitationsOf(ctx, r, removed.OrganizationID, removed.AccountID)
+				switch e := e.Event.(type) {
+				case organization.MemberRemoved:
+					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
+				case organization.MemberSuspended:
+					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
+				}
+				return nil
 			},
 		},
 		{

@@ -10,7 +10,11 @@ import (
 	"tenure/domain/organization"
 )
 
-// Member is the document of one who is, or was, a member of an organization.
+// Pending is the status of one who asks to join and is no member yet.
+const Pending organization.Status = "pending"
+
+// Member is the document of one who is, or was, a member of an organization, or
+// asks to become one.
 type Member struct {
 	AccountID    domain.AccountID    `json:"account_id"`
 	Email        domain.Email        `json:"email"`
@@ -18,22 +22,24 @@ type Member struct {
 	DisplayName  string              `json:"display_name"`
 	Roles        []domain.Role       `json:"roles"` // of a removed member, those it had
 	Status       organization.Status `json:"status"`
-	JoinedAt     time.Time           `json:"joined_at"`
+	JoinedAt     time.Time           `json:"joined_at,omitzero"`
 	InvitedBy    domain.AccountID    `json:"invited_by,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
+	RequestedAt  *time.Time          `json:"requested_at,omitempty"` // of one who asks to join
+	SuspendedAt  *time.Time          `json:"suspended_at,omitempty"`
 	RemovedAt    *time.Time          `json:"removed_at,omitempty"`
 }
 
 // MembersQuery asks for a page of an organization's members.
 type MembersQuery struct {
 	Organization domain.OrganizationID
-	Status       string // active (default) or removed
+	Status       string // active (default), suspended, pending or removed
 	Role         string // only holders of this role; empty for all
 	// Q finds members by the beginnings of words in display name, username and
 	// e-mail address; all words of Q must be found. Members come in the order
 	// of the word that was found by the longest word of Q.
 	Q      string
-	Sort   string // display_name (default), joined_at; with "-" before it, descending; empty with Q
+	Sort   string // display_name (default), joined_at (of those who ask, when they did); with "-" before it, descending; empty with Q
 	Cursor string
 	Limit  int // 1 to 200, default 50
 }
@@ -63,9 +69,9 @@ func (q MembersQuery) scan() (scan, error) {
 	switch status {
 	case "":
 		status = organization.Active
-	case organization.Active, organization.Removed:
+	case organization.Active, organization.Suspended, Pending, organization.Removed:
 	default:
-		return scan{}, domain.Invalid("status", "Use active or removed.")
+		return scan{}, domain.Invalid("status", "Use active, suspended, pending or removed.")
 	}
 	if err := checkFilter("role", q.Role); err != nil {
 		return scan{}, err
@@ -98,7 +104,7 @@ func members() View[Member] {
 	return View[Member]{
 		Name: membersView,
 		Types: []string{
-			"organization.activated.", "organization.member_", "organization.roles_changed.", "organization.ownership_transferred.",
+			"organization.activated.", "organization.member_", "organization.join_request", "organization.roles_changed.", "organization.ownership_transferred.",
 		},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
@@ -111,6 +117,14 @@ func members() View[Member] {
 			case organization.RolesChanged:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.MemberRemoved:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberSuspended:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberReactivated:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.JoinRequested:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.JoinRequestClosed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.OwnershipTransferred:
 				return []Key{memberKey(x.OrganizationID, x.From), memberKey(x.OrganizationID, x.To)}
@@ -135,6 +149,12 @@ func foldMember(m *Member, in In[Member]) *Member {
 			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
 			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
 		}
+	case organization.JoinRequested:
+		return &Member{
+			AccountID: x.AccountID, Email: x.Email, DisplayName: x.DisplayName, Roles: roles(nil), Status: Pending, RequestedAt: &at,
+		}
+	case organization.JoinRequestClosed:
+		return nil
 	}
 	if m == nil {
 		return nil
@@ -145,7 +165,11 @@ func foldMember(m *Member, in In[Member]) *Member {
 	case organization.RolesChanged:
 		m.Roles = roles(x.After)
 	case organization.MemberRemoved:
-		m.Status, m.RemovedAt = organization.Removed, &at
+		m.Status, m.RemovedAt, m.SuspendedAt = organization.Removed, &at, nil
+	case organization.MemberSuspended:
+		m.Status, m.SuspendedAt = organization.Suspended, &at
+	case organization.MemberReactivated:
+		m.Status, m.SuspendedAt = organization.Active, nil
 	case organization.OwnershipTransferred:
 		if m.AccountID == x.From {
 			m.Roles = roles(x.FromAfter)
@@ -158,6 +182,9 @@ func foldMember(m *Member, in In[Member]) *Member {
 
 func (m *Member) entries() []Entry {
 	name, joined := domain.Fold(m.DisplayName), sortTime(m.JoinedAt)
+	if m.RequestedAt != nil {
+		joined = sortTime(*m.RequestedAt)
+	}
 	words := m.words()
 	entries := make([]Entry, 0, 2+2*len(m.Roles)+len(words))
 	entries = append(entries,

@@ -1,5 +1,6 @@
 // Package reservation is the aggregate of one text that may be held once in the
-// whole deployment: an account's e-mail address, an organization's name. It is
+// whole deployment: an account's e-mail address, an organization's name, the one
+// organization in which an account has exclusive roles. It is
 // made before its holder's stream is written and confirmed after. A holder that
 // never came to be gives it back through a process: until that has looked at
 // the holder, even an outdated reservation is not free.
@@ -15,6 +16,7 @@ import (
 const (
 	KindEmail            = "email"
 	KindOrganizationName = "organization-name"
+	KindExclusiveRole    = "exclusive-role" // of an account, which holds such roles in one organization only (M9)
 )
 
 // State is what the decisions need to know of a reservation. The zero State is

@@ -15,6 +15,7 @@ import (
 func registry() []entry {
 	return []entry{
 		event[account.EmailVerified](),
+		event[account.PasswordAssigned](),
 		event[account.PasswordResetRequested](),
 		event[account.PasswordSet](),
 		event[account.ProfileChanged](),
@@ -55,6 +56,7 @@ func registry() []entry {
 		event[organization.OwnershipTransferEnded](),
 		event[organization.OwnershipTransferRequested](),
 		event[organization.OwnershipTransferred](),
+		event[organization.PasswordReset](),
 		event[organization.Renamed](),
 		event[organization.RolesChanged](),
 		event[organization.SeatClaimed](),

@@ -46,6 +46,7 @@ func samples() []domain.Event {
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.PasswordAssigned{AccountID: anAccount, OrganizationID: anOrganization, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA"},
 		account.PasswordResetRequested{AccountID: anAccount, Generation: 2, ExpiresAt: later},
 		account.PasswordSet{AccountID: anAccount, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA", KeptSession: aSession},
 		account.ProfileChanged{AccountID: anAccount, DisplayNameBefore: "Ada", DisplayNameAfter: "Ada Lovelace", LanguageBefore: "en", LanguageAfter: "de"},
@@ -95,6 +96,7 @@ func samples() []domain.Event {
 			OrganizationID: anOrganization, TransferID: aTransfer, From: anAccount, FromBefore: owner, FromAfter: admin,
 			To: anotherAccount, ToBefore: admin, ToAfter: owner,
 		},
+		organization.PasswordReset{OrganizationID: anOrganization, AccountID: anotherAccount},
 		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
 		organization.AutoActivationChanged{OrganizationID: anOrganization, Before: true, After: true},
 		organization.Deleted{OrganizationID: anOrganization, Name: "Analytical Engines"},
