@@ -73,6 +73,8 @@ func (a *API) addRoutes() {
 	a.addMe()
 	a.addOrganizations()
 	a.addMembers()
+	a.addSuspension()
+	a.addRequests()
 	a.addInvitations()
 	a.addLinks()
 	a.addTransfers()

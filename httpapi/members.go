@@ -20,7 +20,7 @@ type membersInput struct {
 	PageInput
 	Q      string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
 	Role   string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
-	Status string `query:"status" enum:"active,removed" doc:"Default active."`
+	Status string `query:"status" enum:"active,suspended,pending,removed" doc:"Default active. Those who are pending ask to join; it takes requests.read to see them."`
 	Sort   string `query:"sort" enum:"display_name,-display_name,joined_at,-joined_at" doc:"Default display_name. Not together with q."`
 }
 
@@ -53,7 +53,7 @@ func (a *API) addMembers() {
 		summary: "Change a member's roles", description: "Takes effect at once.",
 		codes: []domain.Code{
 			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeRoleCount, domain.CodeRoleUnknown,
-			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin,
+			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin, domain.CodeOwnRolesFixed, domain.CodeRoleExclusive,
 		},
 		request:  rolesBody{Roles: []string{"ADMIN"}, Reason: "Takes over the office in Paris."},
 		response: exampleReceipt(exampleRolesChanged()),
@@ -70,6 +70,9 @@ func (a *API) addMembers() {
 }
 
 func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answer, error) {
+	if p := c.membership.Policy; in.Status == string(projections.Pending) && p != nil && !p.Allows(c.membership.Roles, domain.ReadRequests) {
+		return answer{}, denied("Ask an administrator of the organization for a role that allows " + string(domain.ReadRequests) + ".")
+	}
 	return page(a.config.Reader.Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
 	}))
