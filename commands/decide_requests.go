@@ -9,6 +9,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
+	"tenure/domain/reservation"
 )
 
 // MaxDecisions is how many requests to join one command decides at most: what
@@ -136,7 +137,20 @@ func (c *Commands) decidedBefore(ctx context.Context, r Request, org domain.Orga
 			done[e.AccountID] = RequestOutcome{AccountID: e.AccountID}
 		}
 	}
-	now, _ := decideEach(s, p, r.Actor, list(s), nil)
+	decisions, elsewhere := list(s), make(map[domain.AccountID]error)
+	for _, d := range decisions {
+		if !d.Approve || !p.Exclusive(d.Roles) {
+			continue
+		}
+		held, _, err := c.reservations.load(ctx, reservation.KindExclusiveRole+"-"+string(d.AccountID))
+		if err != nil {
+			return nil, err
+		}
+		if held.Holder != "" && held.Holder != holderOrganization+string(org) {
+			elsewhere[d.AccountID] = organization.RoleHeldElsewhere(p)
+		}
+	}
+	now, _ := decideEach(s, p, r.Actor, decisions, elsewhere)
 	for _, o := range now {
 		first, ok := done[o.AccountID]
 		switch {

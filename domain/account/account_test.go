@@ -107,6 +107,12 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("StartSession", domain.CodeEmailUnverified, "no account", nil, start("s", noon))
 
 	r.Refused("ChangeProfile", domain.CodeNotFound, "no account", nil, changeProfile("Ada", "en"))
+	added := with([]domain.Event{registered}, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"})
+	r.Refused("RegisterAdded", domain.CodeAccountExists, "verified", known, registerAdded(registration()))
+	r.Refused("RegisterAdded", domain.CodeAccountExists, "added before", added, registerAdded(registration()))
+	r.Refused("AssignPassword", domain.CodeNotFound, "no account", nil, assignPassword)
+	r.Refused("CheckProven", domain.CodeEmailUnverified, "added", added, checkProven)
+	r.Refused("CheckProven", domain.CodeEmailUnverified, "a password was assigned", with(known, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}), checkProven)
 	r.Complete()
 }
 

@@ -160,7 +160,9 @@ func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.Accoun
 }
 
 // CheckAddition refuses, before an account is made, what AddMember would refuse
-// after. It fails as that does.
+// after. It fails with CodeNotFound, CodePermissionDenied, CodeNotOffered,
+// CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted, CodeEmailTaken and
+// CodeSeatsFull.
 func CheckAddition(s State, p *policy.Policy, by domain.Actor, email domain.Email, roles []domain.Role) error {
 	actor, err := Authorize(s, p, by, domain.AddMembers)
 	switch {
