@@ -88,5 +88,5 @@ func (c *Commands) JoinRequests(ctx context.Context, org domain.OrganizationID) 
 func asked(p *policy.Policy) bool { return p.Requests != nil && !p.Requests.ByDomain }
 
 func notJoinable() error {
-	return domain.Refuse(domain.CodeNotFound, "No such organization", "Check the link, or ask an administrator of the organization for an invitation.")
+	return domain.Refuse(domain.CodeNotFound, "Nothing to join", "Check the link, or ask an administrator of the organization for an invitation.")
 }
