@@ -59,10 +59,10 @@ func (s *server) newDelegation(t *testing.T) *delegation {
 // found founds an organization under the policy delegated.
 func (p *person) found(t *testing.T, name string) string {
 	t.Helper()
-	return decoded[receipt](t, p.foundAs(name)).OrganizationID
+	return decoded[receipt](t, p.foundDelegated(name)).OrganizationID
 }
 
-func (c client) foundAs(name string, extras ...extra) response {
+func (c client) foundDelegated(name string, extras ...extra) response {
 	return c.post("/v1/organizations", map[string]any{"name": name, "policy": "delegated"}, extras...)
 }
 
@@ -152,7 +152,7 @@ func (s *story) delegated() []command {
 		return func(r response) { *into = of(decoded[receipt](s.t, r)) }
 	}
 	return []command{
-		{"found", func(x ...extra) response { return s.newcomer.foundAs(first, x...) }, id(&org, func(r receipt) string { return r.OrganizationID })},
+		{"found", func(x ...extra) response { return s.newcomer.foundDelegated(first, x...) }, id(&org, func(r receipt) string { return r.OrganizationID })},
 		{"create space", func(x ...extra) response { return s.newcomer.createSpace(org, "North", x...) }, func(r response) {
 			space = decoded[spaceDoc](s.t, r).SpaceID
 		}},

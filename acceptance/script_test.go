@@ -22,6 +22,7 @@ func (c *cast) script(t *testing.T) []command {
 	all = append(all, s.organization()...)
 	all = append(all, s.invitations()...)
 	all = append(all, s.members()...)
+	all = append(all, s.moderation()...)
 	all = append(all, s.operators()...)
 	all = append(all, s.delegated()...)
 	return append(all, s.leaving()...)

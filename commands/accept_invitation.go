@@ -55,9 +55,11 @@ type Accepted struct {
 // AcceptInvitation makes the signed-in account a member, or a new account for
 // somebody who is not signed in; the link proves the address of either. It
 // fails as invitation.Accept does, with CodeWrongAccount when the signed-in
-// account has another address, CodeNotSignedIn when an account with the address
+// account has another address, CodeEmailUnverified when an administrator has known
+// its password, CodeRoleExclusive, CodeNotSignedIn when an account with the address
 // exists, CodeProviderRequired when the invitation asks for a sign-in at a
-// provider (see SignInWithProvider), and CodeInvalid for a password that is too short or too long.
+// provider (see SignInWithProvider), and CodeInvalid for a password that is too
+// short or too long.
 func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
 	t, err := c.readToken(token.Invitation, link)
 	if err != nil {
@@ -138,10 +140,30 @@ func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, 
 		return Receipt{}, Receipt{}, err
 	}
 	r.decidedBy = domain.ByAccount(who)
-	accepted, err = c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
-		return invitation.Accept(s, generation, who, c.Now())
+	accepted, err = c.exclusively(ctx, r, inv.Organization, func(held holds) (Receipt, error) {
+		if err := c.checkHeld(ctx, held, inv, who); err != nil {
+			return Receipt{}, err
+		}
+		return c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
+			return invitation.Accept(s, generation, who, c.Now())
+		})
 	})
 	return registered, accepted, err
+}
+
+// checkHeld looks whether what admission will give the account needs a
+// reservation. While the invitation is open nothing else gives the account roles
+// in the organization, since the invitation has its address.
+func (c *Commands) checkHeld(ctx context.Context, held holds, inv invitation.State, who domain.AccountID) error {
+	s, _, err := c.organizations.load(ctx, string(inv.Organization))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return err
+	}
+	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, Roles: inv.Roles, InvitationID: inv.ID}))
 }
 
 // checkAcceptance refuses, before an account is made, what would be refused after.
@@ -167,6 +189,9 @@ func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State
 		s, _, err := c.accounts.load(ctx, string(id))
 		if err == nil && s.Email.Key() != inv.Email.Key() {
 			err = wrongAccount()
+		}
+		if err == nil {
+			err = account.CheckProven(s)
 		}
 		return id, Receipt{}, err
 	}

@@ -4,14 +4,16 @@ import (
 	"context"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 	"tenure/domain/reservation"
 )
 
 // ActivateOrganization founds an organization under the newest version of a
 // policy, with the signed-in account as its first member (O1). It answers with
 // the new organization's id. It fails with CodeInvalid for an unknown policy,
-// CodeUsernameNeeded and CodeNameTaken.
+// CodeUsernameNeeded, CodeEmailUnverified, CodeRoleExclusive and CodeNameTaken.
 func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyName string, name domain.OrganizationName, username domain.Username) (domain.OrganizationID, Receipt, error) {
 	p, ok := c.Policies.Latest(policyName)
 	if !ok {
@@ -30,28 +32,43 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 	if known, replayed, err := c.organizations.replayed(ctx, string(a.OrganizationID), r); replayed || err != nil {
 		return a.OrganizationID, known, err
 	}
-	// Refused before the name is reserved what would be refused after.
-	if _, err := organization.Activate(organization.State{}, p, a); err != nil {
+	if err := account.CheckProven(s); err != nil {
 		return "", Receipt{}, err
 	}
+	receipt, err := c.exclusively(ctx, r, a.OrganizationID, func(held holds) (Receipt, error) {
+		// Refused before the name is reserved what would be refused after.
+		events, err := organization.Activate(organization.State{}, p, a)
+		if err == nil {
+			err = held.lacking(organization.State{}, p, events)
+		}
+		if err != nil {
+			return Receipt{}, err
+		}
+		return c.activate(ctx, r, p, a)
+	})
+	return a.OrganizationID, receipt, err
+}
+
+// activate founds the organization once its name is reserved.
+func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) (Receipt, error) {
 	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
-	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
+	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
 	if err != nil {
-		return "", Receipt{}, err
+		return Receipt{}, err
 	}
 	if whose != holder {
-		return "", Receipt{}, nameTaken()
+		return Receipt{}, nameTaken()
 	}
 	c.Step(StepNameReserved)
 	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
 		return organization.Activate(s, p, a)
 	})
 	if err != nil {
-		return a.OrganizationID, receipt, err
+		return receipt, err
 	}
 	c.Step(StepActivated)
-	_, err = c.confirm(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
-	return a.OrganizationID, receipt, err
+	_, err = c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
+	return receipt, err
 }
 
 func nameTaken() error {

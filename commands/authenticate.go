@@ -85,8 +85,9 @@ func (c *Commands) Authorize(ctx context.Context, by domain.Actor, org domain.Or
 // AuthorizeMember answers with the actor's membership, whatever it allows. It
 // fails with CodeNotFound.
 func (c *Commands) AuthorizeMember(ctx context.Context, by domain.Actor, org domain.OrganizationID) (Membership, error) {
-	return c.membership(ctx, org, func(s organization.State, _ *policy.Policy) (organization.Member, error) {
-		return organization.AuthorizeMember(s, by)
+	return c.membership(ctx, org, func(s organization.State, p *policy.Policy) (organization.Member, error) {
+		m, err := organization.AuthorizeMember(s, by)
+		return m, reword(p, err)
 	})
 }
 

@@ -154,13 +154,24 @@ func (c *Commands) newID(r Request, purpose, scope string) string {
 	return uuid.Must(uuid.NewV7()).String()
 }
 
-// onOrganization runs a decision about one organization under its policy.
+// onOrganization runs a decision about one organization under its policy. It
+// fails as the decision does, and with CodeRoleExclusive.
 func (c *Commands) onOrganization(ctx context.Context, r Request, id domain.OrganizationID, decide func(organization.State, *policy.Policy) ([]domain.Event, error)) (Receipt, error) {
-	return c.organizations.execute(ctx, string(id), r, func(s organization.State) ([]domain.Event, error) {
-		p, err := c.rules(s)
-		if err != nil {
-			return nil, err
-		}
-		return decide(s, p)
+	var p *policy.Policy
+	receipt, err := c.exclusively(ctx, r, id, func(held holds) (Receipt, error) {
+		return c.organizations.execute(ctx, string(id), r, func(s organization.State) (_ []domain.Event, err error) {
+			if p, err = c.rules(s); err != nil {
+				return nil, err
+			}
+			events, err := decide(s, p)
+			if err != nil {
+				return nil, err
+			}
+			return events, held.lacking(s, p, events)
+		})
 	})
+	if err != nil || p == nil {
+		return receipt, err
+	}
+	return receipt, c.releaseExclusive(ctx, r, p, receipt.Events)
 }

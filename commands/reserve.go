@@ -105,6 +105,9 @@ func (c *Commands) ResolveReservation(ctx context.Context, r Request, kind, key 
 	if err != nil || !s.Outdated(c.Now()) {
 		return err
 	}
+	if kind == reservation.KindExclusiveRole {
+		return c.settleExclusive(ctx, r, domain.AccountID(key), nil)
+	}
 	held, err := c.goesBy(ctx, kind, key, s.Holder)
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ func (c *Commands) RevokeInvitation(ctx context.Context, r Request, org domain.O
 	return receipt, c.inWordsOf(ctx, org, err)
 }
 
-// RevokeInvitationsOf revokes what a former member of the organization had
-// invited to, if its policy says so (X14).
+// RevokeInvitationsOf revokes what somebody who is no active member of the
+// organization any more had invited to, if its policy says so (X14).
 func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domain.OrganizationID, inviter domain.AccountID) error {
 	s, _, err := c.organizations.load(ctx, string(org))
 	if err != nil {

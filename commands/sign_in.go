@@ -11,10 +11,11 @@ import (
 // SignedIn is a session that was just started.
 type SignedIn struct {
 	Receipt
-	AccountID domain.AccountID
-	SessionID domain.SessionID
-	Token     string // shown once; stored nowhere; empty after a dry run
-	ExpiresAt time.Time
+	AccountID          domain.AccountID
+	SessionID          domain.SessionID
+	Token              string // shown once; stored nowhere; empty after a dry run
+	ExpiresAt          time.Time
+	MustChangePassword bool // an administrator knows the password
 }
 
 // SignIn starts a session. It fails with CodeCredentialsWrong, whether the
@@ -48,7 +49,13 @@ func (c *Commands) startSession(ctx context.Context, r Request, id domain.Accoun
 		}
 	}
 	text, err := c.sessionToken(id, session)
-	return SignedIn{Receipt: receipt, AccountID: id, SessionID: session, Token: text, ExpiresAt: expires}, err
+	if err != nil {
+		return SignedIn{}, err
+	}
+	s, _, err := c.accounts.load(ctx, string(id))
+	return SignedIn{
+		Receipt: receipt, AccountID: id, SessionID: session, Token: text, ExpiresAt: expires, MustChangePassword: s.MustChange,
+	}, err
 }
 
 func (c *Commands) checkPassword(ctx context.Context, s account.State, password string) error {

@@ -60,6 +60,50 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				return organization.Remove(s, w.policy, by, member)
 			})
 		},
+		"Suspend": func(t *rapid.T) {
+			by, member := w.anyActor(t), w.anyAccount(t)
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				return organization.Suspend(s, w.policy, by, member)
+			})
+		},
+		"Reactivate": func(t *rapid.T) {
+			by, member := w.anyActor(t), w.anyAccount(t)
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				return organization.Reactivate(s, w.policy, by, member)
+			})
+		},
+		"Ask": func(t *rapid.T) {
+			id := w.anyAccount(t)
+			who := organization.Request{Email: w.accounts[id].Email, DisplayName: w.accounts[id].DisplayName}
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				if rapid.IntRange(0, 5).Draw(t, "withdraw") == 0 {
+					return organization.WithdrawRequest(s, id), nil
+				}
+				return organization.RequestToJoin(s, w.policy, id, who)
+			})
+		},
+		"Decide": func(t *rapid.T) {
+			by, id, yes := w.anyActor(t), w.anyAccount(t), rapid.Bool().Draw(t, "approve")
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				if yes {
+					return organization.Approve(s, w.policy, by, id, nil)
+				}
+				return organization.Reject(s, w.policy, by, id)
+			})
+		},
+		"AutoActivate": func(t *rapid.T) {
+			by, on := w.anyActor(t), rapid.Bool().Draw(t, "on")
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				return organization.SetAutoActivation(s, w.policy, by, on)
+			})
+		},
+		"Add": func(t *rapid.T) {
+			by, id, roles := w.anyActor(t), w.anyAccount(t), w.anyRoles(t)
+			who := organization.Request{Email: w.accounts[id].Email, DisplayName: w.accounts[id].DisplayName}
+			w.commit(func(s organization.State) ([]domain.Event, error) {
+				return organization.AddMember(s, w.policy, by, id, who, roles)
+			})
+		},
 		"Transfer":        w.transfer,
 		"ConfirmTransfer": w.confirmTransfer,
 

@@ -63,6 +63,9 @@ const (
 
 	CodeCredentialsWrong   Code = "credentials_wrong"    // no such account, or another password
 	CodeEmailUnverified    Code = "email_unverified"     // the address has not been proven yet
+	CodeAccountExists      Code = "account_exists"       // M4: no password for somebody who has one
+	CodePasswordNeeded     Code = "password_required"    // M4: a new account needs one
+	CodeMemberElsewhere    Code = "member_elsewhere"     // M6: the account matters to other organizations too
 	CodeAlreadyVerified    Code = "already_verified"     // nothing left to prove
 	CodeIdentityConflict   Code = "identity_conflict"    // the account is linked with another identity of this issuer
 	CodeTooManyAttempts    Code = "too_many_attempts"    // throttled

@@ -19,19 +19,23 @@ type ledger struct {
 	members  map[domain.AccountID]person
 	open     map[domain.InvitationID]person
 	admitted map[domain.InvitationID]bool // by joining, or by being a member already
+	asking   map[domain.AccountID]bool
 }
 
 type person struct {
 	email, username string
 	roles           []domain.Role
 	active          bool
+	suspended       bool
 	generation      int
 	invitedBy       domain.AccountID
 }
 
 func newLedger() *ledger {
-	return &ledger{members: map[domain.AccountID]person{}, open: map[domain.InvitationID]person{}, admitted: map[domain.InvitationID]bool{}}
+	return &ledger{members: map[domain.AccountID]person{}, open: map[domain.InvitationID]person{}, admitted: map[domain.InvitationID]bool{}, asking: map[domain.AccountID]bool{}}
 }
+
+func (p person) present() bool { return p.active || p.suspended }
 
 // inOrder goes through the active members.
 func (l *ledger) inOrder() iter.Seq2[domain.AccountID, person] {
@@ -47,7 +51,7 @@ func (l *ledger) inOrder() iter.Seq2[domain.AccountID, person] {
 // apply tells one event, and holds that what it says of before is true.
 func (l *ledger) apply(t *rapid.T, e domain.Event) {
 	before := func(id domain.AccountID, roles []domain.Role) {
-		if m := l.members[id]; !m.active || !slices.Equal(m.roles, roles) {
+		if m := l.members[id]; !m.present() || !slices.Equal(m.roles, roles) {
 			t.Fatalf("%s says %v of before, but it was %+v: %+v", e.EventType(), roles, m, e)
 		}
 	}
@@ -67,11 +71,14 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 		delete(l.open, e.InvitationID)
 		l.admitted[e.InvitationID] = l.admitted[e.InvitationID] || e.Outcome == "accepted"
 	case organization.MemberJoined:
-		if l.members[e.AccountID].active || l.admitted[e.InvitationID] {
+		if l.members[e.AccountID].present() || l.admitted[e.InvitationID] {
 			t.Fatalf("joined twice: %+v", e)
 		}
 		delete(l.open, e.InvitationID)
-		l.admitted[e.InvitationID] = true
+		if e.InvitationID != "" {
+			l.admitted[e.InvitationID] = true
+		}
+		delete(l.asking, e.AccountID)
 		l.members[e.AccountID] = person{email: e.Email.Key(), username: e.Username.Key(), roles: e.Roles, active: true}
 	case organization.RolesChanged:
 		before(e.AccountID, e.Before)
@@ -79,6 +86,27 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 	case organization.MemberRemoved:
 		before(e.AccountID, e.Roles)
 		l.members[e.AccountID] = person{}
+	case organization.MemberSuspended:
+		before(e.AccountID, e.Roles)
+		m := l.members[e.AccountID]
+		if m.active, m.suspended = m.suspended, m.active; m.active {
+			t.Fatalf("suspended twice: %+v", e)
+		}
+		l.members[e.AccountID] = m
+	case organization.MemberReactivated:
+		before(e.AccountID, e.Roles)
+		m := l.members[e.AccountID]
+		if m.active, m.suspended = m.suspended, m.active; m.suspended {
+			t.Fatalf("reactivated twice: %+v", e)
+		}
+		l.members[e.AccountID] = m
+	case organization.JoinRequested:
+		if l.members[e.AccountID].present() || l.asking[e.AccountID] {
+			t.Fatalf("a member, or one who asks, asks: %+v", e)
+		}
+		l.asking[e.AccountID] = true
+	case organization.JoinRequestClosed:
+		delete(l.asking, e.AccountID)
 	case organization.OwnershipTransferred:
 		before(e.From, e.FromBefore)
 		before(e.To, e.ToBefore)
@@ -100,18 +128,21 @@ func (w *world) checkOrganization() {
 	}
 	for id, expected := range l.members {
 		m, ok := w.org.Member(id)
-		if !ok || (m.Status == organization.Active) != expected.active || !slices.Equal(m.Roles, expected.roles) {
+		if !ok || (m.Status == organization.Active) != expected.active || (m.Status == organization.Suspended) != expected.suspended || !slices.Equal(m.Roles, expected.roles) {
 			w.t.Fatalf("member %s is %+v, not %+v", id, m, expected)
 		}
-		if !expected.active {
+		if !expected.present() {
 			if len(m.Roles) > 0 {
 				w.t.Fatalf("removed, and yet %v", m.Roles)
 			}
 			continue
 		}
-		active++
 		hold(emails, expected.email, string(id))
 		hold(usernames, expected.username, string(id))
+		if expected.suspended {
+			continue
+		}
+		active++
 		if p.AdminLike(m.Roles) {
 			admins++
 		}
@@ -130,6 +161,8 @@ func (w *world) checkOrganization() {
 	switch {
 	case w.org.ActiveMembers() != active:
 		w.t.Fatalf("%d active members, not %d", w.org.ActiveMembers(), active)
+	case w.org.Requests() != len(l.asking):
+		w.t.Fatalf("%d requests, not %d", w.org.Requests(), len(l.asking))
 	case admins < p.Members.MinimumAdmins:
 		w.t.Fatalf("%d admin-like members left", admins)
 	case p.Ownership != nil && owners != 1:

@@ -34,8 +34,13 @@ var processes = map[string]func(*world, domain.Event) bool{
 		return true
 	},
 	"offboarding": func(w *world, e domain.Event) bool {
-		removed, ok := e.(organization.MemberRemoved)
-		return !ok || w.revokeOf(removed.AccountID)
+		switch e := e.(type) {
+		case organization.MemberRemoved:
+			return w.revokeOf(e.AccountID)
+		case organization.MemberSuspended:
+			return w.revokeOf(e.AccountID)
+		}
+		return true
 	},
 	"profiles": func(w *world, e domain.Event) bool {
 		if changed, ok := e.(account.ProfileChanged); ok {

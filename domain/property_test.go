@@ -38,6 +38,7 @@ func live(t *rapid.T, p *policy.Policy) {
 // weighted is every action, as often as it takes for much to happen.
 var weighted = strings.Fields(`Invite Invite Invite Resend Resend Revoke Accept Accept Accept Accept Decline
 	ChangeRoles ChangeRoles ChangeRoles Remove Remove Transfer Transfer ConfirmTransfer Rename
+	Suspend Suspend Reactivate Ask Ask Decide Decide AutoActivate Add
 	SignUp Verify Session Session Profile Continue Continue Continue Crash Follow Follow Follow Wait Drain Remember`)
 
 // TestEveryValidDocumentIsAPolicy holds that the rules for documents refuse

@@ -74,6 +74,8 @@ func (a *API) addRoutes() {
 	a.addMe()
 	a.addOrganizations()
 	a.addMembers()
+	a.addSuspension()
+	a.addRequests()
 	a.addInvitations()
 	a.addEditing()
 	a.addSpaces()

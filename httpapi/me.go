@@ -7,17 +7,20 @@ import (
 
 	"tenure/commands"
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/organization"
 	"tenure/projections"
 )
 
 type meBody struct {
-	AccountID   domain.AccountID `json:"account_id" format:"uuid"`
-	Email       domain.Email     `json:"email"`
-	DisplayName string           `json:"display_name"`
-	Language    string           `json:"language" doc:"Of mails, as a BCP 47 tag."`
-	AvatarURL   string           `json:"avatar_url,omitempty" doc:"The picture that others see."`
-	SessionID   domain.SessionID `json:"session_id" format:"uuid" doc:"The session whose token was sent."`
+	AccountID          domain.AccountID `json:"account_id" format:"uuid"`
+	Email              domain.Email     `json:"email"`
+	DisplayName        string           `json:"display_name"`
+	Language           string           `json:"language" doc:"Of mails, as a BCP 47 tag."`
+	AvatarURL          string           `json:"avatar_url,omitempty" doc:"The picture that others see."`
+	SessionID          domain.SessionID `json:"session_id" format:"uuid" doc:"The session whose token was sent."`
+	MustChangePassword bool             `json:"must_change_password" doc:"An administrator knows the password: have the person choose another one."`
+	EmailProven        bool             `json:"email_proven" doc:"False: an administrator knows, or knew, a password, and no link in a mail has proven the address since. The account joins no other organization until one does: ask for a link to set a new password."`
 }
 
 type profileBody struct {
@@ -70,7 +73,7 @@ func (a *API) addMe() {
 	add(a, route{
 		id: "get-me", method: http.MethodGet, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "One's own account", description: "The account that is signed in.",
-		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", "https://example.com/ada.png", exampleSession},
+		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", "https://example.com/ada.png", exampleSession, false, true},
 	}, a.getMe)
 	add(a, route{
 		id: "change-me", method: http.MethodPatch, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
@@ -90,7 +93,7 @@ func (a *API) addMe() {
 	}, a.changePassword)
 	add(a, route{
 		id: "list-my-organizations", method: http.MethodGet, path: "/v1/me/organizations", tag: "Accounts", access: SignedIn(), status: http.StatusOK,
-		summary: "One's own organizations", description: "Those that the account is a member of, in the order of joining.",
+		summary: "One's own organizations", description: "Those that the account is a member of, suspended or not, in the order of joining.",
 		codes: []domain.Code{domain.CodeInvalid},
 		response: list[myOrganization]{Items: []myOrganization{{
 			projections.Membership{OrganizationID: exampleOrganization, Roles: []domain.Role{"OWNER"}, Status: organization.Active, JoinedAt: exampleTime()},
@@ -100,7 +103,7 @@ func (a *API) addMe() {
 	add(a, route{
 		id: "list-my-invitations", method: http.MethodGet, path: "/v1/me/invitations", tag: "Accounts", access: SignedIn(), status: http.StatusOK,
 		summary: "Invitations to one's own address", description: "Those that are open. To accept one takes the link in its mail.",
-		codes: []domain.Code{domain.CodeInvalid},
+		codes: []domain.Code{domain.CodeInvalid, domain.CodeEmailUnverified},
 		response: list[myInvitation]{Items: []myInvitation{{
 			projections.Invitee{
 				InvitationID: exampleInvitation, OrganizationID: exampleOrganization, Roles: []domain.Role{"USER"}, InvitedBy: exampleAda,
@@ -112,7 +115,7 @@ func (a *API) addMe() {
 
 func (a *API) getMe(_ context.Context, c *call, _ *struct{ ViewHeaders }) (answer, error) {
 	s := c.caller.Account
-	ans := answer{body: meBody{s.ID, s.Email, s.DisplayName, s.Language, s.AvatarURL, c.caller.SessionID}}
+	ans := answer{body: meBody{s.ID, s.Email, s.DisplayName, s.Language, s.AvatarURL, c.caller.SessionID, s.MustChange, account.CheckProven(s) == nil}}
 	if revision, ok := c.caller.Expected.Last(); ok {
 		ans.etag = etag(revision)
 	}
@@ -182,6 +185,9 @@ func (a *API) listMyOrganizations(ctx context.Context, c *call, in *struct{ Page
 }
 
 func (a *API) listMyInvitations(ctx context.Context, c *call, in *struct{ PageInput }) (answer, error) {
+	if err := account.CheckProven(c.caller.Account); err != nil {
+		return answer{}, err
+	}
 	return page(a.config.Reader.Invitees(ctx, projections.InviteesQuery{Email: c.caller.Account.Email, Cursor: in.Cursor, Limit: in.Limit}))
 }
 

@@ -20,7 +20,7 @@ type membersInput struct {
 	PageInput
 	Q       string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
 	Role    string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
-	Status  string `query:"status" enum:"active,suspended,invited,removed,present" doc:"Default active. invited: people whose invitation is open, as members in waiting. present: all but those who were removed."`
+	Status  string `query:"status" enum:"active,suspended,pending,invited,removed,present" doc:"Default active. pending: those who ask to join; it takes requests.read to see them. invited: people whose invitation is open, as members in waiting. present: all but those who were removed."`
 	Include string `query:"include" enum:"profile" doc:"profile adds avatar_url, and last_active_at: when a session of the account was started, or found in use, which is recorded once a day."`
 	Sort    string `query:"sort" enum:"display_name,-display_name,joined_at,-joined_at" doc:"Default display_name. Not together with q."`
 }
@@ -54,7 +54,7 @@ func (a *API) addMembers() {
 		summary: "Change a member's roles", description: "Takes effect at once.",
 		codes: []domain.Code{
 			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeRoleCount, domain.CodeRoleUnknown,
-			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin, domain.CodeOwnRolesFixed,
+			domain.CodeRoleNotGranted, domain.CodeMemberProtected, domain.CodeLastAdmin, domain.CodeOwnRolesFixed, domain.CodeRoleExclusive,
 		},
 		request:  rolesBody{Roles: []string{"ADMIN"}, Reason: "Takes over the office in Paris."},
 		response: exampleReceipt(exampleRolesChanged()),
@@ -71,6 +71,9 @@ func (a *API) addMembers() {
 }
 
 func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answer, error) {
+	if p := c.membership.Policy; in.Status == string(projections.Pending) && p != nil && !p.Allows(c.membership.Roles, domain.ReadRequests) {
+		return answer{}, denied("Ask an administrator of the organization for a role that allows " + string(domain.ReadRequests) + ".")
+	}
 	allSpaces, err := a.allSpaces(ctx, c)
 	if err != nil {
 		return answer{}, err

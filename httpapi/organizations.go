@@ -66,7 +66,7 @@ func (a *API) addOrganizations() {
 	add(a, route{
 		id: "activate-organization", method: http.MethodPost, path: "/v1/organizations", tag: "Organizations", access: SignedIn(), status: http.StatusCreated, created: true, etag: true,
 		summary: "Activate an organization", description: "The account that is signed in becomes its first member, with the founder's roles of the policy.",
-		codes:   []domain.Code{domain.CodeNameTaken, domain.CodeUsernameNeeded},
+		codes:   []domain.Code{domain.CodeNameTaken, domain.CodeUsernameNeeded, domain.CodeEmailUnverified, domain.CodeRoleExclusive},
 		request: activateBody{Name: "Analytical Engines", Policy: "ownership", Username: "ada"},
 		response: activated{exampleOrganization, exampleReceipt(organization.Activated{
 			OrganizationID: exampleOrganization, Name: "Analytical Engines", Policy: "ownership", PolicyVersion: 1,

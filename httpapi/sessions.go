@@ -15,10 +15,11 @@ type signInBody struct {
 }
 
 type sessionBody struct {
-	Token     string           `json:"token" doc:"Send it as Authorization: Bearer …. It is shown in this answer only."`
-	ExpiresAt time.Time        `json:"expires_at"`
-	AccountID domain.AccountID `json:"account_id" format:"uuid"`
-	SessionID domain.SessionID `json:"session_id" format:"uuid"`
+	Token              string           `json:"token" doc:"Send it as Authorization: Bearer …. It is shown in this answer only."`
+	ExpiresAt          time.Time        `json:"expires_at"`
+	AccountID          domain.AccountID `json:"account_id" format:"uuid"`
+	SessionID          domain.SessionID `json:"session_id" format:"uuid"`
+	MustChangePassword bool             `json:"must_change_password" doc:"An administrator knows the password: have the person choose another one."`
 }
 
 func exampleSessionBody() sessionBody {
@@ -81,5 +82,5 @@ func signedIn(s commands.SignedIn, err error) (answer, error) {
 }
 
 func sessionOf(s commands.SignedIn) sessionBody {
-	return sessionBody{Token: s.Token, ExpiresAt: s.ExpiresAt, AccountID: s.AccountID, SessionID: s.SessionID}
+	return sessionBody{Token: s.Token, ExpiresAt: s.ExpiresAt, AccountID: s.AccountID, SessionID: s.SessionID, MustChangePassword: s.MustChangePassword}
 }

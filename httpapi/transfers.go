@@ -56,7 +56,7 @@ func (a *API) addTransfers() {
 		id: "confirm-ownership-transfer", method: http.MethodPost, path: "/v1/ownership-transfers/confirm", tag: "Ownership", access: Link(), status: http.StatusOK, etag: true,
 		summary: "Confirm a transfer by the link", description: "The two members change their roles, in one event.",
 		codes: []domain.Code{
-			domain.CodeLinkInvalid, domain.CodeTransferNotPending, domain.CodeTransferExpired, domain.CodeTransferNotEligible, domain.CodeTooManyAttempts,
+			domain.CodeLinkInvalid, domain.CodeTransferNotPending, domain.CodeTransferExpired, domain.CodeTransferNotEligible, domain.CodeRoleExclusive, domain.CodeTooManyAttempts,
 		},
 		request: tokenBody{Token: "tnr_own_BAGQ1aF8PntKnS8ea4pMDREBkNWhssh-Q4T2gJGsXX5VAAAAAAECAwQFBgcICQoLDA0ODxA"},
 		response: transferConfirmed{exampleOrganization, exampleReceipt(organization.OwnershipTransferred{

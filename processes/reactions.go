@@ -52,15 +52,19 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 			},
 		},
 		{
-			// The open invitations of a member who left are revoked (X14).
-			// So are all when the organization is deleted (D9).
-			name: "offboarding", types: []string{"organization.member_removed.", "organization.deleted."},
+			// The open invitations of a member who left, or is suspended, are revoked
+			// (X14). So are all when the organization is deleted (D9).
+			name: "offboarding", types: []string{"organization.member_removed.", "organization.member_suspended.", "organization.deleted."},
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
-				if deleted, ok := e.Event.(organization.Deleted); ok {
-					return c.RevokeInvitationsOfDeleted(ctx, r, deleted.OrganizationID)
+				switch e := e.Event.(type) {
+				case organization.MemberRemoved:
+					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
+				case organization.MemberSuspended:
+					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
+				case organization.Deleted:
+					return c.RevokeInvitationsOfDeleted(ctx, r, e.OrganizationID)
 				}
-				removed := e.Event.(organization.MemberRemoved)
-				return c.RevokeInvitationsOf(ctx, r, removed.OrganizationID, removed.AccountID)
+				return nil
 			},
 		},
 		{

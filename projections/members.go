@@ -13,13 +13,17 @@ import (
 	"tenure/domain/organization"
 )
 
-// Invited is the status of somebody in the list of members whose invitation is
-// open. Its display name is
-// their username, or else their address.
-const Invited organization.Status = "invited"
+// What the list of members shows besides members.
+const (
+	// Invited is the status of somebody whose invitation is open. Their display
+	// name is their username, or else their address.
+	Invited organization.Status = "invited"
+	// Pending is the status of one who asks to join and is no member yet.
+	Pending organization.Status = "pending"
+)
 
-// Member is the document of one who is, or was, a member of an organization, or
-// is invited to be.
+// Member is the document of one who is, or was, a member of an organization, is
+// invited to be, or asks to become one.
 type Member struct {
 	AccountID    domain.AccountID    `json:"account_id,omitempty"` // none while Invited
 	Email        domain.Email        `json:"email"`
@@ -27,9 +31,11 @@ type Member struct {
 	DisplayName  string              `json:"display_name"`
 	Roles        []domain.Role       `json:"roles"` // of a removed member, those it had
 	Status       organization.Status `json:"status"`
-	JoinedAt     time.Time           `json:"joined_at"` // while Invited, when the invitation was opened
+	JoinedAt     time.Time           `json:"joined_at,omitzero"` // while Invited, when the invitation was opened
 	InvitedBy    domain.AccountID    `json:"invited_by,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
+	RequestedAt  *time.Time          `json:"requested_at,omitempty"` // of one who asks to join
+	SuspendedAt  *time.Time          `json:"suspended_at,omitempty"`
 	RemovedAt    *time.Time          `json:"removed_at,omitempty"`
 	Spaces       []domain.SpaceID    `json:"spaces,omitempty"`     // assigned
 	AllSpaces    bool                `json:"all_spaces,omitempty"` // they may enter every space, whatever is assigned; see MembersQuery
@@ -39,13 +45,13 @@ type Member struct {
 // MembersQuery asks for a page of an organization's members.
 type MembersQuery struct {
 	Organization domain.OrganizationID
-	Status       string // active (default), suspended, invited, removed; present for all but removed
+	Status       string // active (default), suspended, pending, invited, removed; present for all but removed
 	Role         string // only holders of this role; empty for all
 	// Q finds members by the beginnings of words in display name, username and
 	// e-mail address; all words of Q must be found. Members come in the order
 	// of the word that was found by the longest word of Q.
 	Q      string
-	Sort   string // display_name (default), joined_at; with "-" before it, descending; empty with Q
+	Sort   string // display_name (default), joined_at (of those who ask, when they did); with "-" before it, descending; empty with Q
 	Cursor string
 	Limit  int // 1 to 200, default 50
 
@@ -157,11 +163,11 @@ func (q MembersQuery) scan() (scan, error) {
 	switch statuses[0] {
 	case "":
 		statuses[0] = organization.Active
-	case organization.Active, organization.Suspended, organization.Removed, Invited:
+	case organization.Active, organization.Suspended, organization.Removed, Invited, Pending:
 	case "present":
 		statuses = []organization.Status{organization.Active, organization.Suspended, Invited}
 	default:
-		return scan{}, domain.Invalid("status", "Use active, suspended, invited, removed or present.")
+		return scan{}, domain.Invalid("status", "Use active, suspended, pending, invited, removed or present.")
 	}
 	if err := checkFilter("role", q.Role); err != nil {
 		return scan{}, err
@@ -203,7 +209,7 @@ func members() View[Member] {
 		Name: membersView,
 		Types: []string{
 			"organization.activated.", "organization.member_", "organization.roles_changed.", "organization.ownership_transferred.",
-			"organization.invitation_", "organization.spaces_assigned.", "organization.space_deleted.",
+			"organization.invitation_", "organization.join_request", "organization.spaces_assigned.", "organization.space_deleted.",
 		},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
@@ -229,6 +235,14 @@ func members() View[Member] {
 			case organization.RolesChanged:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.MemberRemoved:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberSuspended:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberReactivated:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.JoinRequested:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.JoinRequestClosed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.OwnershipTransferred:
 				return []Key{memberKey(x.OrganizationID, x.From), memberKey(x.OrganizationID, x.To)}
@@ -269,6 +283,12 @@ func foldMember(m *Member, in In[Member]) *Member {
 			Spaces: x.Spaces, AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
 			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
 		}
+	case organization.JoinRequested:
+		return &Member{
+			AccountID: x.AccountID, Email: x.Email, DisplayName: x.DisplayName, Roles: roles(nil), Status: Pending, RequestedAt: &at,
+		}
+	case organization.JoinRequestClosed:
+		return nil
 	}
 	if m == nil {
 		return nil
@@ -283,7 +303,11 @@ func foldMember(m *Member, in In[Member]) *Member {
 	case organization.InvitationSpacesChanged:
 		m.Spaces = x.After
 	case organization.MemberRemoved:
-		m.Status, m.RemovedAt, m.Spaces = organization.Removed, &at, nil
+		m.Status, m.RemovedAt, m.SuspendedAt, m.Spaces = organization.Removed, &at, nil, nil
+	case organization.MemberSuspended:
+		m.Status, m.SuspendedAt = organization.Suspended, &at
+	case organization.MemberReactivated:
+		m.Status, m.SuspendedAt = organization.Active, nil
 	case organization.OwnershipTransferred:
 		if m.AccountID == x.From {
 			m.Roles = roles(x.FromAfter)
@@ -299,6 +323,9 @@ func (m *Member) entries() []Entry {
 		return nil
 	}
 	name, joined := domain.Fold(m.DisplayName), sortTime(m.JoinedAt)
+	if m.RequestedAt != nil {
+		joined = sortTime(*m.RequestedAt)
+	}
 	words := m.words()
 	entries := make([]Entry, 0, 2+2*len(m.Roles)+len(words))
 	entries = append(entries,

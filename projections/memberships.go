@@ -18,7 +18,7 @@ type Membership struct {
 }
 
 // MembershipsQuery asks for a page of the organizations of an account: those
-// that it is a member of now, in the order of joining.
+// that it is a member of now, suspended or not, in the order of joining.
 type MembershipsQuery struct {
 	Account domain.AccountID
 	Cursor  string
@@ -91,6 +91,7 @@ func memberships() View[Membership] {
 		Name: membershipsView,
 		Types: []string{
 			"organization.activated.", "organization.member_joined.", "organization.member_removed.",
+			"organization.member_suspended.", "organization.member_reactivated.",
 			"organization.roles_changed.", "organization.ownership_transferred.",
 		},
 		Touches: func(e Event) []Key {
@@ -100,6 +101,10 @@ func memberships() View[Membership] {
 			case organization.MemberJoined:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
 			case organization.MemberRemoved:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.MemberSuspended:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.MemberReactivated:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
 			case organization.RolesChanged:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
@@ -129,6 +134,10 @@ func foldMembership(m *Membership, in In[Membership]) *Membership {
 		return nil
 	}
 	switch x := in.Event.Event.(type) {
+	case organization.MemberSuspended:
+		m.Status = organization.Suspended
+	case organization.MemberReactivated:
+		m.Status = organization.Active
 	case organization.RolesChanged:
 		m.Roles = roles(x.After)
 	case organization.OwnershipTransferred:

@@ -14,8 +14,9 @@ type Organization struct {
 	Name              domain.OrganizationName `json:"name"`
 	Policy            string                  `json:"policy"`
 	PolicyVersion     int                     `json:"policy_version"`
-	Status            string                  `json:"status"`           // active or deleted
-	Members           int                     `json:"members"`          // who have access
+	Status            string                  `json:"status"`  // active or deleted
+	Members           int                     `json:"members"` // who have access
+	SuspendedMembers  int                     `json:"suspended_members"`
 	OpenInvitations   int                     `json:"open_invitations"` // whose e-mail and username are held
 	CreatedAt         time.Time               `json:"created_at"`
 	DeletedAt         *time.Time              `json:"deleted_at,omitempty"`
@@ -38,8 +39,9 @@ func (r *Reader) Organization(ctx context.Context, id domain.OrganizationID) ([]
 	return r.document(ctx, organizationsView, organizationKey(id), "No such organization", "Look the organization up in your list of organizations.")
 }
 
-// organizationDoc is a document of the view: the organization, or the mark of
-// an open invitation. A resend opens an invitation that has expired and leaves
+// organizationDoc is a document of the view: the organization, the mark of a
+// suspended member, who is not counted when removed, or the mark of an open
+// invitation. A resend opens an invitation that has expired and leaves
 // one open that has not; the marks tell these apart, so that both count as one.
 type organizationDoc struct {
 	*Organization
@@ -54,7 +56,8 @@ func organizations() View[organizationDoc] {
 			if in.Key.ID == in.Key.Partition {
 				return foldOrganization(doc, in)
 			}
-			if _, opened := in.Event.Event.(organization.InvitationOpened); opened {
+			switch in.Event.Event.(type) {
+			case organization.InvitationOpened, organization.MemberSuspended:
 				return &organizationDoc{}
 			}
 			return nil
@@ -81,8 +84,12 @@ func touchOrganization(e Event) []Key {
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Deleted:
 		return []Key{organizationKey(x.OrganizationID)}
+	case organization.MemberSuspended:
+		return []Key{organizationKey(x.OrganizationID), suspendedKey(x.OrganizationID, x.AccountID)}
+	case organization.MemberReactivated:
+		return []Key{organizationKey(x.OrganizationID), suspendedKey(x.OrganizationID, x.AccountID)}
 	case organization.MemberRemoved:
-		return []Key{organizationKey(x.OrganizationID)}
+		return []Key{organizationKey(x.OrganizationID), suspendedKey(x.OrganizationID, x.AccountID)}
 	case organization.OwnershipTransferRequested:
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.OwnershipTransferEnded:
@@ -126,8 +133,18 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 		if isOpen(x.InvitationID) {
 			o.OpenInvitations--
 		}
-	case organization.MemberRemoved:
+	case organization.MemberSuspended:
 		o.Members--
+		o.SuspendedMembers++
+	case organization.MemberReactivated:
+		o.Members++
+		o.SuspendedMembers--
+	case organization.MemberRemoved:
+		if in.Other(suspendedKey(o.OrganizationID, x.AccountID)) != nil {
+			o.SuspendedMembers--
+		} else {
+			o.Members--
+		}
 	case organization.OwnershipTransferRequested:
 		o.OwnershipTransfer = &PendingTransfer{TransferID: x.TransferID, From: x.From, To: x.To, RequestedAt: at, ExpiresAt: x.ExpiresAt.UTC()}
 	case organization.OwnershipTransferEnded, organization.OwnershipTransferred:
@@ -138,6 +155,10 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 
 func organizationKey(id domain.OrganizationID) Key {
 	return Key{Partition: string(id), ID: string(id)}
+}
+
+func suspendedKey(org domain.OrganizationID, id domain.AccountID) Key {
+	return Key{Partition: string(org), ID: "suspended/" + string(id)}
 }
 
 func openKey(org domain.OrganizationID, id domain.InvitationID) Key {

@@ -25,6 +25,18 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.MemberRemoved:
 		return x.OrganizationID
+	case organization.MemberSuspended:
+		return x.OrganizationID
+	case organization.MemberReactivated:
+		return x.OrganizationID
+	case organization.PasswordReset:
+		return x.OrganizationID
+	case organization.JoinRequested:
+		return x.OrganizationID
+	case organization.JoinRequestClosed:
+		return x.OrganizationID
+	case organization.AutoActivationChanged:
+		return x.OrganizationID
 	case organization.OwnershipTransferRequested:
 		return x.OrganizationID
 	case organization.OwnershipTransferEnded:
@@ -73,6 +85,16 @@ func accountsOf(e domain.Event) []domain.AccountID {
 	case organization.RolesChanged:
 		return []domain.AccountID{x.AccountID}
 	case organization.MemberRemoved:
+		return []domain.AccountID{x.AccountID}
+	case organization.MemberSuspended:
+		return []domain.AccountID{x.AccountID}
+	case organization.MemberReactivated:
+		return []domain.AccountID{x.AccountID}
+	case organization.PasswordReset:
+		return []domain.AccountID{x.AccountID}
+	case organization.JoinRequested:
+		return []domain.AccountID{x.AccountID}
+	case organization.JoinRequestClosed:
 		return []domain.AccountID{x.AccountID}
 	case organization.OwnershipTransferRequested:
 		return []domain.AccountID{x.From, x.To}

@@ -37,6 +37,12 @@ type State struct {
 	Verified     bool
 	PasswordHash string // argon2id, PHC string
 
+	// AssignedBy is the organization whose administrator has known a password of
+	// the account since its address was proven last, or empty; MustChange holds
+	// until that password is replaced.
+	AssignedBy domain.OrganizationID
+	MustChange bool
+
 	verification link
 	reset        link
 	sessions     []Session  // oldest first
@@ -86,10 +92,11 @@ type Registration struct {
 
 // Register opens an account whose address has to be proven by a link that works
 // until linkExpires. Until then signing up again starts over, with the new
-// password, so that nobody can hold another person's address. For a verified
-// account it records RegistrationRepeated and changes nothing.
+// password, so that nobody can hold another person's address. For an account that
+// is verified, or in use because an administrator made it, it records
+// RegistrationRepeated and changes nothing.
 func Register(s State, r Registration, linkExpires time.Time) []domain.Event {
-	if s.Verified {
+	if s.Usable() {
 		return []domain.Event{RegistrationRepeated{AccountID: s.ID}}
 	}
 	events := s.open(r)
@@ -136,7 +143,7 @@ func ResetPassword(s State, generation int, hash string, at time.Time) ([]domain
 		return nil, err
 	}
 	events := []domain.Event{PasswordSet{AccountID: s.ID, Hash: hash}}
-	if !s.Verified {
+	if !s.Verified || s.AssignedBy != "" {
 		events = append(events, EmailVerified{AccountID: s.ID, By: ByPasswordReset})
 	}
 	return events, nil
@@ -160,7 +167,7 @@ func ChangePassword(s State, hash string, kept domain.SessionID) ([]domain.Event
 // StartSession signs in. The caller has checked the password. It fails with
 // CodeEmailUnverified.
 func StartSession(s State, id domain.SessionID, expiresAt, at time.Time) ([]domain.Event, error) {
-	if !s.Verified {
+	if !s.Usable() {
 		return nil, domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified", "Open the link in the mail that was sent when you signed up, or sign up again for a new one.")
 	}
 	var events []domain.Event
@@ -229,10 +236,14 @@ func Evolve(s State, e domain.Event) State {
 	case VerificationRequested:
 		s.verification = link{e.Generation, e.ExpiresAt, true}
 	case EmailVerified:
-		s.Verified, s.verification.open = true, false
+		s.Verified, s.verification.open, s.AssignedBy = true, false, ""
 	case PasswordSet:
-		s.PasswordHash, s.reset.open = e.Hash, false
+		s.PasswordHash, s.reset.open, s.MustChange = e.Hash, false, false
 		s.sessions = keep(s.sessions, func(x Session) bool { return x.ID == e.KeptSession })
+	case PasswordAssigned:
+		s.PasswordHash, s.reset.open, s.MustChange, s.AssignedBy = e.Hash, false, true, e.OrganizationID
+		s.sessions = nil
+		s.verification.open = false // a link from before would prove the address with this password
 	case PasswordResetRequested:
 		s.reset = link{e.Generation, e.ExpiresAt, true}
 	case ProfileChanged:
@@ -256,6 +267,11 @@ func Evolve(s State, e domain.Event) State {
 
 // open starts an account, or starts one over whose address is not proven.
 func (s State) open(r Registration) []domain.Event {
+	return append(s.profile(r), PasswordSet{AccountID: r.AccountID, Hash: r.PasswordHash})
+}
+
+// profile registers an account, or gives the one that there is another profile.
+func (s State) profile(r Registration) []domain.Event {
 	var events []domain.Event
 	switch {
 	case !s.Exists():
@@ -266,7 +282,7 @@ func (s State) open(r Registration) []domain.Event {
 			LanguageBefore: s.Language, LanguageAfter: r.Language,
 		})
 	}
-	return append(events, PasswordSet{AccountID: r.AccountID, Hash: r.PasswordHash})
+	return events
 }
 
 func (l link) check(s State, generation int, at time.Time) error {

@@ -136,6 +136,12 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 
 	r.Refused("ChangeAvatar", domain.CodeNotFound, "no account", nil, changeAvatar("https://example.com/a.png"))
 	r.Refused("ChangeProfile", domain.CodeNotFound, "no account", nil, changeProfile("Ada", "en"))
+	added := with([]domain.Event{registered}, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"})
+	r.Refused("RegisterAdded", domain.CodeAccountExists, "verified", known, registerAdded(registration()))
+	r.Refused("RegisterAdded", domain.CodeAccountExists, "added before", added, registerAdded(registration()))
+	r.Refused("AssignPassword", domain.CodeNotFound, "no account", nil, assignPassword)
+	r.Refused("CheckProven", domain.CodeEmailUnverified, "added", added, checkProven)
+	r.Refused("CheckProven", domain.CodeEmailUnverified, "a password was assigned", with(known, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}), checkProven)
 	r.Complete()
 }
 

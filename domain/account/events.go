@@ -62,6 +62,15 @@ type (
 		KeptSession domain.SessionID `json:"kept_session,omitempty"`
 	}
 
+	// PasswordAssigned replaces the password by one that an administrator of the
+	// organization knows. All sessions end; the owner of the account is asked to
+	// choose another password (M4, M6).
+	PasswordAssigned struct {
+		AccountID      domain.AccountID      `json:"account_id"`
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Hash           string                `json:"hash" personal:"account_id" secret:"true"` // argon2id, PHC string
+	}
+
 	// PasswordResetRequested makes a link that sets a new password; those of
 	// lower generations are dead.
 	PasswordResetRequested struct {
@@ -129,6 +138,9 @@ func (IdentityUnlinked) EventType() string { return "account.identity_unlinked.v
 
 // EventType implements domain.Event.
 func (PasswordSet) EventType() string { return "account.password_set.v1" }
+
+// EventType implements domain.Event.
+func (PasswordAssigned) EventType() string { return "account.password_assigned.v1" }
 
 // EventType implements domain.Event.
 func (PasswordResetRequested) EventType() string { return "account.password_reset_requested.v1" }

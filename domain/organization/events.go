@@ -124,6 +124,13 @@ type (
 		Roles          []domain.Role         `json:"roles"`
 	}
 
+	// PasswordReset has a temporary password made for a member; the account's
+	// stream says when it took effect (M6).
+	PasswordReset struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		AccountID      domain.AccountID      `json:"account_id"`
+	}
+
 	// JoinRequested asks the organization to let an account in (C6, M1).
 	JoinRequested struct {
 		OrganizationID domain.OrganizationID `json:"organization_id"`
@@ -302,6 +309,9 @@ func (MemberSuspended) EventType() string { return "organization.member_suspende
 
 // EventType implements domain.Event.
 func (MemberReactivated) EventType() string { return "organization.member_reactivated.v1" }
+
+// EventType implements domain.Event.
+func (PasswordReset) EventType() string { return "organization.password_reset.v1" }
 
 // EventType implements domain.Event.
 func (JoinRequested) EventType() string { return "organization.join_requested.v1" }

@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"errors"
 	"slices"
 
 	"tenure/domain"
@@ -52,7 +53,10 @@ func Rename(s State, p *policy.Policy, by domain.Actor, name domain.Organization
 // organization that was deleted CodeOrganizationClosed.
 func Authorize(s State, p *policy.Policy, by domain.Actor, permission domain.Permission) (Member, error) {
 	m, err := AuthorizeMember(s, by)
-	if err != nil {
+	switch {
+	case errors.Is(err, &domain.Error{Code: domain.CodeMemberSuspended}):
+		return Member{}, suspended(p)
+	case err != nil:
 		return Member{}, err
 	}
 	if !p.Allows(m.Roles, permission) {

@@ -135,6 +135,8 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("ConfirmTransfer", domain.CodeTransferNotEligible, "no owner any more", staffed(requested(user), RolesChanged{OrganizationID: org, AccountID: owner, After: []domain.Role{"ADMIN"}}), confirmTransfer(request, noon))
 	r.Refused("ConfirmTransfer", domain.CodeTransferNotEligible, "owner gone", staffed(requested(user), removed(owner, "OWNER")), confirmTransfer(request, noon))
 	refusedSpaces(r)
+	refusedSuspensions(r)
+	refusedRequests(r)
 	r.Complete()
 }
 

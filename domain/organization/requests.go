@@ -16,6 +16,19 @@ type Request struct {
 // Request finds an open request to join.
 func (s State) Request(account domain.AccountID) (Request, bool) { return get(s.requests, account) }
 
+// OpenRequests lists up to limit accounts that ask to join, in no order.
+func (s State) OpenRequests(limit int) []domain.AccountID {
+	var ids []domain.AccountID
+	if s.requests == nil {
+		return nil
+	}
+	for itr := s.requests.Iterator(); !itr.Done() && len(ids) < limit; {
+		id, _, _ := itr.Next()
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // Requests counts the open requests to join.
 func (s State) Requests() int {
 	if s.requests == nil {
@@ -141,13 +154,15 @@ func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.Accoun
 	case known && member.Status == Active:
 		return nil, domain.Refuse(domain.CodeMemberActive, "A member already", "Change the member's roles instead.")
 	case known && member.Status == Suspended:
-		return nil, domain.Refuse(domain.CodeMemberSuspended, "Member suspended", "Reactivate the member instead.")
+		return nil, p.Refuse(domain.CodeMemberSuspended, "Member suspended", "Reactivate the member instead.")
 	}
 	return []domain.Event{s.joined(account, r, roles, "addition")}, nil
 }
 
 // CheckAddition refuses, before an account is made, what AddMember would refuse
-// after. It fails as that does.
+// after. It fails with CodeNotFound, CodePermissionDenied, CodeNotOffered,
+// CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted, CodeEmailTaken and
+// CodeSeatsFull.
 func CheckAddition(s State, p *policy.Policy, by domain.Actor, email domain.Email, roles []domain.Role) error {
 	actor, err := Authorize(s, p, by, domain.AddMembers)
 	switch {

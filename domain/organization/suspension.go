@@ -46,6 +46,24 @@ func Reactivate(s State, p *policy.Policy, by domain.Actor, account domain.Accou
 	return []domain.Event{MemberReactivated{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}, nil
 }
 
+// ResetPassword has a temporary password made for a member (M6). Whether the
+// account matters to other organizations is for the caller to check. It fails
+// with CodeNotFound, CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected
+// and CodeMemberProtected.
+func ResetPassword(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
+	actor, err := Authorize(s, p, by, domain.ResetPasswords)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.manageable(p, actor, account, "The owner asks for a link to set a new password."); err != nil {
+		return nil, err
+	}
+	if by == domain.ByAccount(account) { // a stolen session must not be worth a password
+		return nil, p.Refuse(domain.CodeMemberProtected, "Your own password", "Change your password with the old one, or ask for a link to set a new one.")
+	}
+	return []domain.Event{PasswordReset{OrganizationID: s.ID, AccountID: account}}, nil
+}
+
 // voidTransferOf ends a pending transfer that the member is a side of.
 func (s State) voidTransferOf(account domain.AccountID) []domain.Event {
 	if s.Transfer == nil || (s.Transfer.To != account && s.Transfer.From != account) {

@@ -1,6 +1,8 @@
 // Package reservation is the aggregate of one text that may be held once in the
 // whole deployment: an account's e-mail address, the identity at a provider that
-// signs in to it, an organization's name. It is made before its holder's stream is written and confirmed after. A holder that
+// signs in to it, an organization's name, the one organization in which an
+// account has exclusive roles. It is made before its holder's stream is written
+// and confirmed after. A holder that
 // never came to be gives it back through a process: until that has looked at
 // the holder, even an outdated reservation is not free.
 package reservation
@@ -16,6 +18,7 @@ const (
 	KindEmail            = "email"
 	KindOrganizationName = "organization-name"
 	KindIdentity         = "identity"
+	KindExclusiveRole    = "exclusive-role" // of an account, which holds such roles in one organization only (M9)
 )
 
 // State is what the decisions need to know of a reservation. The zero State is

@@ -1,0 +1,178 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"tenure/domain"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+)
+
+// MaxDecisions is how many requests to join one command decides at most: what
+// they write has to fit into one append.
+const MaxDecisions = 200
+
+// RequestDecision decides one request to join.
+type RequestDecision struct {
+	AccountID domain.AccountID
+	Approve   bool
+	Roles     []domain.Role // of an approval; nil for those that the policy has for it
+}
+
+// RequestOutcome is what became of one of several decisions.
+type RequestOutcome struct {
+	AccountID domain.AccountID
+	Approved  bool
+	Refusal   error // a *domain.Error, or nil
+}
+
+// Decided is the answer to several decisions.
+type Decided struct {
+	Receipt
+	Outcomes []RequestOutcome
+}
+
+// DecideRequests decides requests to join, each on its own: one that is refused
+// keeps none of the others from happening (C7). What happens is written at once,
+// so a retry finds all of it or nothing. A decision fails as organization.Approve
+// and organization.Reject do, and with CodeRoleExclusive; all of them fail with
+// CodeNotFound and CodePermissionDenied.
+func (c *Commands) DecideRequests(ctx context.Context, r Request, org domain.OrganizationID, decisions []RequestDecision) (Decided, error) {
+	return c.decide(ctx, r, org, func(organization.State) []RequestDecision { return decisions })
+}
+
+// DecideAllRequests decides all requests that are open, at most MaxDecisions of
+// them, alike. It fails as DecideRequests does.
+func (c *Commands) DecideAllRequests(ctx context.Context, r Request, org domain.OrganizationID, alike RequestDecision) (Decided, error) {
+	decided, err := c.decide(ctx, r, org, func(s organization.State) []RequestDecision {
+		open := slices.Sorted(slices.Values(s.OpenRequests(MaxDecisions)))
+		decisions := make([]RequestDecision, len(open))
+		for i, id := range open {
+			decisions[i] = alike
+			decisions[i].AccountID = id
+		}
+		return decisions
+	})
+	slices.SortFunc(decided.Outcomes, func(a, b RequestOutcome) int { return cmp.Compare(a.AccountID, b.AccountID) })
+	return decided, err
+}
+
+func (c *Commands) decide(ctx context.Context, r Request, org domain.OrganizationID, list func(organization.State) []RequestDecision) (Decided, error) {
+	elsewhere := make(map[domain.AccountID]error) // who has exclusive roles in another organization
+	for {
+		var outcomes []RequestOutcome
+		receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+			if _, err := organization.Authorize(s, p, r.Actor, domain.DecideRequests); err != nil {
+				return nil, err
+			}
+			var events []domain.Event
+			outcomes, events = decideEach(s, p, r.Actor, list(s), elsewhere)
+			return events, nil
+		})
+		var held *heldElsewhere
+		if errors.As(err, &held) && elsewhere[held.account] == nil {
+			elsewhere[held.account] = held.refusal
+			continue
+		}
+		if err != nil {
+			return Decided{}, err
+		}
+		if outcomes == nil {
+			outcomes, err = c.decidedBefore(ctx, r, org, list, receipt)
+		}
+		return Decided{Receipt: receipt, Outcomes: outcomes}, err
+	}
+}
+
+// decideEach decides one request after the other, each on what the ones before
+// leave behind.
+func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisions []RequestDecision, elsewhere map[domain.AccountID]error) ([]RequestOutcome, []domain.Event) {
+	outcomes, all := make([]RequestOutcome, len(decisions)), []domain.Event(nil)
+	for i, d := range decisions {
+		outcomes[i] = RequestOutcome{AccountID: d.AccountID, Approved: d.Approve}
+		var events []domain.Event
+		var err error
+		if d.Approve {
+			events, err = organization.Approve(s, p, by, d.AccountID, d.Roles)
+		} else {
+			events, err = organization.Reject(s, p, by, d.AccountID)
+		}
+		if err == nil && elsewhere[d.AccountID] != nil && len(organization.GainsExclusive(s, p, events)) > 0 {
+			err = elsewhere[d.AccountID]
+		}
+		if err != nil {
+			outcomes[i].Refusal = err
+			continue
+		}
+		for _, e := range events {
+			s = organization.Evolve(s, e)
+		}
+		all = append(all, events...)
+	}
+	return outcomes, all
+}
+
+// decidedBefore tells a retry what the first request did. What was refused then
+// left no trace; it is refused with what speaks against it now.
+func (c *Commands) decidedBefore(ctx context.Context, r Request, org domain.OrganizationID, list func(organization.State) []RequestDecision, first Receipt) ([]RequestOutcome, error) {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return nil, err
+	}
+	done := make(map[domain.AccountID]RequestOutcome)
+	var outcomes []RequestOutcome
+	for _, e := range first.Events {
+		switch e := e.(type) {
+		case organization.MemberJoined:
+			done[e.AccountID] = RequestOutcome{AccountID: e.AccountID, Approved: true}
+		case organization.JoinRequestClosed:
+			done[e.AccountID] = RequestOutcome{AccountID: e.AccountID}
+		}
+	}
+	decisions, elsewhere := list(s), make(map[domain.AccountID]error)
+	for _, d := range decisions {
+		if !d.Approve || !p.Exclusive(d.Roles) {
+			continue
+		}
+		held, _, err := c.reservations.load(ctx, reservation.KindExclusiveRole+"-"+string(d.AccountID))
+		if err != nil {
+			return nil, err
+		}
+		if held.Holder != "" && held.Holder != holderOrganization+string(org) {
+			elsewhere[d.AccountID] = organization.RoleHeldElsewhere(p)
+		}
+	}
+	now, _ := decideEach(s, p, r.Actor, decisions, elsewhere)
+	for _, o := range now {
+		first, ok := done[o.AccountID]
+		switch {
+		case ok:
+			o = first
+			delete(done, o.AccountID)
+		case o.Refusal == nil:
+			o.Refusal = domain.Refuse(domain.CodeRequestNotThere, "Not decided", "Decide it again, with a new Idempotency-Key.")
+		}
+		outcomes = append(outcomes, o)
+	}
+	for _, e := range first.Events { // of all that were open then
+		switch e := e.(type) {
+		case organization.MemberJoined:
+			if o, ok := done[e.AccountID]; ok {
+				outcomes = append(outcomes, o)
+			}
+		case organization.JoinRequestClosed:
+			if o, ok := done[e.AccountID]; ok {
+				outcomes = append(outcomes, o)
+			}
+		}
+	}
+	return outcomes, nil
+}

@@ -1,0 +1,216 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+)
+
+// An account holds exclusive roles in one organization at most (M9). Which one
+// that may be is a reservation of the account's id: an organization makes it
+// before the event that gives the role, and settles it after: it lasts while the
+// account has such a role there, and is given back when it has none.
+//
+// Only a settled reservation is given back, by whoever finds that it serves
+// nothing: the command that took the role away, the next one that wants the
+// reservation for another organization, or, when a command was killed in
+// between, the process that looks at reservations whose time is over. One that
+// is not settled belongs to a command that may be about to write its event.
+//
+// Two commands may be about to give a role in the same organization, and a third
+// take it away in between. So a command gives a role only if nothing has
+// happened to the account's roles since before it made the reservation
+// (organization.State.RoleChanges): whoever has settled the reservation since
+// has seen the account with a role, which the command then sees too.
+
+// unreserved is why a decision was not written yet: it gives exclusive roles to
+// accounts for which no reservation was made since their roles changed.
+type unreserved struct{ changes map[domain.AccountID]int }
+
+func (*unreserved) Error() string { return "commands: exclusive roles have to be reserved" }
+
+// heldElsewhere refuses exclusive roles to an account.
+type heldElsewhere struct {
+	account domain.AccountID
+	refusal *domain.Error
+}
+
+func (h *heldElsewhere) Error() string { return h.refusal.Error() }
+func (h *heldElsewhere) Unwrap() error { return h.refusal }
+
+// holds are the reservations that a command has made: by account, the state of
+// its roles before, and the revision of the reservation, or none where it was
+// not free.
+type holds map[domain.AccountID]hold
+
+type hold struct {
+	changes int
+	made    *eventstore.Revision
+}
+
+// lacking names the accounts that the events give exclusive roles to without a
+// reservation.
+func (h holds) lacking(s organization.State, p *policy.Policy, events []domain.Event) error {
+	lacking := &unreserved{changes: make(map[domain.AccountID]int)}
+	for _, id := range organization.GainsExclusive(s, p, events) {
+		if held, ok := h[id]; !ok || held.changes != s.RoleChanges(id) {
+			lacking.changes[id] = s.RoleChanges(id)
+		}
+	}
+	if len(lacking.changes) == 0 {
+		return nil
+	}
+	return lacking
+}
+
+// exclusively gives command, which is refused with unreserved, until it has the
+// reservations that it needs, and settles them. It fails with CodeRoleExclusive.
+func (c *Commands) exclusively(ctx context.Context, r Request, org domain.OrganizationID, give func(holds) (Receipt, error)) (Receipt, error) {
+	held := make(holds)
+	receipt, err := give(held)
+	for range attemptLimit {
+		var lacking *unreserved
+		if !errors.As(err, &lacking) {
+			break
+		}
+		err = nil
+		for account, changes := range lacking.changes {
+			if err = c.hold(ctx, r, org, account, changes, held); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			receipt, err = give(held)
+		}
+	}
+	if errors.As(err, new(*unreserved)) {
+		err = fmt.Errorf("%w: the roles changed %d times meanwhile", ErrBusy, attemptLimit)
+	}
+	if len(held) > 0 && err == nil {
+		c.Step(StepExclusiveRoleGiven)
+	}
+	for account, h := range held {
+		// A request that is gone has no time left for what it leaves behind.
+		settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+		settleErr := c.settleExclusive(settling, r, account, h.made)
+		cancel()
+		if err == nil && settleErr != nil {
+			err = settleErr
+		}
+	}
+	return receipt, err
+}
+
+// hold makes the reservation of an account's exclusive roles for an organization.
+// It fails with CodeRoleExclusive when another one has a use for it.
+func (c *Commands) hold(ctx context.Context, r Request, org domain.OrganizationID, account domain.AccountID, changes int, held holds) error {
+	holder := holderOrganization + string(org)
+	for range 3 {
+		var before reservation.State
+		receipt, err := c.reservations.execute(ctx, reservation.KindExclusiveRole+"-"+string(account), plain(r), func(s reservation.State) ([]domain.Event, error) {
+			before = s
+			events, _ := reservation.Make(s, reservation.KindExclusiveRole, string(account), holder, c.Now().Add(ReservationLifetime))
+			return events, nil
+		})
+		if err != nil {
+			return err
+		}
+		if before.Holder == "" || before.Holder == holder {
+			h := hold{changes: changes}
+			if before.Holder == "" || before.Confirmed { // else another command may rely on it
+				h.made = &receipt.Revision
+			}
+			held[account] = h
+			c.Step(StepExclusiveRoleReserved)
+			return nil
+		}
+		if err := c.settleExclusive(ctx, r, account, nil); err != nil {
+			return err
+		}
+	}
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return err
+	}
+	return &heldElsewhere{account, organization.RoleHeldElsewhere(p)}
+}
+
+// settleExclusive makes the reservation of an account's exclusive roles last when
+// they are there, and gives it back when not. One that is not settled is left to
+// the command that made it, unless that is this one and its revision is made.
+func (c *Commands) settleExclusive(ctx context.Context, r Request, account domain.AccountID, made *eventstore.Revision) error {
+	stream := reservation.KindExclusiveRole + "-" + string(account)
+	for range attemptLimit {
+		s, seen, err := c.reservations.load(ctx, stream)
+		last, exists := seen.Last()
+		if err != nil || !exists || s.Holder == "" {
+			return err
+		}
+		wanted, err := c.hasExclusive(ctx, account, s.Holder)
+		if err != nil || wanted && s.Confirmed {
+			return err
+		}
+		settle := reservation.Release
+		if wanted {
+			settle = reservation.Confirm
+		} else if !s.Confirmed && !s.Outdated(c.Now()) && (made == nil || *made != last) {
+			return nil
+		}
+		r := plain(r)
+		r.IfRevision = &last
+		_, err = c.reservations.execute(ctx, stream, r, func(now reservation.State) ([]domain.Event, error) {
+			return settle(now, s.Holder), nil
+		})
+		if !errors.Is(err, &domain.Error{Code: domain.CodeRevisionMismatch}) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: a reservation changed %d times meanwhile", ErrBusy, attemptLimit)
+}
+
+// hasExclusive reports whether the account has exclusive roles in the
+// organization that holds its reservation, or has accepted an invitation to such
+// roles and is about to be admitted.
+func (c *Commands) hasExclusive(ctx context.Context, account domain.AccountID, holder string) (bool, error) {
+	s, _, err := c.organizations.load(ctx, strings.TrimPrefix(holder, holderOrganization))
+	if err != nil {
+		return false, err
+	}
+	p, err := c.rules(s)
+	if err != nil || s.HoldsExclusive(p, account) {
+		return err == nil, err
+	}
+	who, _, err := c.accounts.load(ctx, string(account))
+	if err != nil {
+		return false, err
+	}
+	id, open := s.InvitationTo(who.Email)
+	if !open || s.Deleted {
+		return false, nil
+	}
+	inv, _, err := c.invitations.load(ctx, string(id))
+	return inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account && p.Exclusive(inv.Roles), err
+}
+
+// releaseExclusive gives back what the events of a command have made useless. A
+// command that is killed before leaves it to the next one that wants it.
+func (c *Commands) releaseExclusive(ctx context.Context, r Request, p *policy.Policy, events []domain.Event) error {
+	for _, account := range organization.LosesExclusive(p, events) {
+		if err := c.settleExclusive(ctx, r, account, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

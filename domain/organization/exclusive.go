@@ -1,0 +1,99 @@
+package organization
+
+import (
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// HoldsExclusive reports whether the account is a member, suspended or not, with
+// roles that it may hold in one organization only (M9).
+func (s State) HoldsExclusive(p *policy.Policy, account domain.AccountID) bool {
+	m, _ := s.Member(account)
+	return m.Present() && !s.Deleted && p.Exclusive(m.Roles)
+}
+
+// RoleChanges counts how often the account got or lost roles here. As long as it
+// is the same, nothing has happened to them.
+func (s State) RoleChanges(account domain.AccountID) int {
+	m, _ := s.Member(account)
+	return m.changes
+}
+
+// GainsExclusive lists the accounts that hold exclusive roles after the events,
+// and none before.
+func GainsExclusive(s State, p *policy.Policy, events []domain.Event) []domain.AccountID {
+	var gains []domain.AccountID
+	for _, id := range concerned(events) {
+		if s.HoldsExclusive(p, id) {
+			continue
+		}
+		after := s
+		for _, e := range events {
+			after = Evolve(after, e)
+		}
+		if after.HoldsExclusive(p, id) {
+			gains = append(gains, id)
+		}
+	}
+	return gains
+}
+
+// concerned lists the accounts whose roles the events may change.
+func concerned(events []domain.Event) []domain.AccountID {
+	var ids []domain.AccountID
+	for _, e := range events {
+		switch e := e.(type) {
+		case Activated:
+			ids = append(ids, e.AccountID)
+		case MemberJoined:
+			ids = append(ids, e.AccountID)
+		case RolesChanged:
+			ids = append(ids, e.AccountID)
+		case MemberRemoved:
+			ids = append(ids, e.AccountID)
+		case OwnershipTransferred:
+			ids = append(ids, e.From, e.To)
+		}
+	}
+	return ids
+}
+
+// LosesExclusive lists the accounts that the events may have taken exclusive
+// roles from.
+func LosesExclusive(p *policy.Policy, events []domain.Event) []domain.AccountID {
+	var lost []domain.AccountID
+	for _, e := range events {
+		switch e := e.(type) {
+		case RolesChanged:
+			lost = takenFrom(p, lost, e.AccountID, e.Before, e.After)
+		case MemberRemoved:
+			lost = takenFrom(p, lost, e.AccountID, e.Roles, nil)
+		case OwnershipTransferred:
+			lost = takenFrom(p, lost, e.From, e.FromBefore, e.FromAfter)
+			lost = takenFrom(p, lost, e.To, e.ToBefore, e.ToAfter)
+		}
+	}
+	return lost
+}
+
+func takenFrom(p *policy.Policy, lost []domain.AccountID, id domain.AccountID, before, after []domain.Role) []domain.AccountID {
+	if p.Exclusive(before) && !p.Exclusive(after) {
+		return append(lost, id)
+	}
+	return lost
+}
+
+// InvitationTo finds the open invitation to an address.
+func (s State) InvitationTo(email domain.Email) (domain.InvitationID, bool) {
+	holder, _ := get(s.emails, email.Key())
+	_, open := s.Invitation(domain.InvitationID(holder))
+	return domain.InvitationID(holder), open
+}
+
+// RoleHeldElsewhere is the refusal of an exclusive role to an account that holds
+// one in another organization.
+func RoleHeldElsewhere(p *policy.Policy) *domain.Error {
+	e := p.Refuse(domain.CodeRoleExclusive, "Role held elsewhere", "The person holds such a role in another organization. Give another role.")
+	e.Field = "roles"
+	return e
+}
