@@ -11,6 +11,7 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 )
 
 // Invited is what the holder of an invitation's link may know of it.
@@ -56,7 +57,12 @@ type Accepted struct {
 // somebody who is not signed in; the link proves the address of either. It
 // fails as invitation.Accept does, with CodeWrongAccount when the signed-in
 // account has another address, CodeNotSignedIn when an account with the address
-// exists, and CodeInvalid for a password that is too short or too long.
+// exists, CodeInvalid for a password that is too short or too long, and
+// CodeSeatsFull, after which the link works still.
+//
+// Killed after the seat is kept, it stays kept until the invitation ends, and
+// accepting again finds it; killed after the link is used, a process admits the
+// member to that seat.
 func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
 	t, err := c.readToken(token.Invitation, link)
 	if err != nil {
@@ -70,9 +76,9 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	if err != nil {
 		return Accepted{}, err
 	}
-	var registered Receipt
+	var before Receipt // an account made and a seat kept, before the link was used
 	if !replayed {
-		if registered, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
+		if before, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
 			return Accepted{}, c.inLinkWords(ctx, inv.Organization, err)
 		}
 	}
@@ -88,11 +94,16 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 		}
 	}
 	if replayed {
-		if registered, _, err = c.accounts.replayed(ctx, string(answer.AccountID), c.part(r, "register")); err != nil {
+		if before, _, err = c.accounts.replayed(ctx, string(answer.AccountID), c.part(r, "register")); err != nil {
 			return Accepted{}, err
 		}
+		claimed, _, err := c.organizations.replayed(ctx, string(inv.Organization), c.part(r, "claim"))
+		if err != nil {
+			return Accepted{}, err
+		}
+		before = before.and(claimed)
 	}
-	answer.Events = slices.Concat(registered.Events, answer.Events)
+	answer.Events = slices.Concat(before.Events, answer.Events)
 	if joining != nil && r.Actor.Kind == domain.ActorPublic {
 		signedIn, err := c.startSession(ctx, c.part(r, "sign in"), answer.AccountID)
 		if err != nil {
@@ -124,36 +135,62 @@ func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string
 	return receipt.and(settled), err
 }
 
-// accept uses the link up for the account that it finds or makes.
-func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (registered, accepted Receipt, err error) {
-	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
+// accept uses the link up for the account that it finds or makes. Before is what
+// it wrote until then.
+func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (before, accepted Receipt, err error) {
+	limited, err := c.checkAcceptance(ctx, inv, generation)
+	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
-	who, registered, err := c.accepter(ctx, r, inv, joining)
+	who, before, err := c.accepter(ctx, r, inv, joining)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
 	r.decidedBy = domain.ByAccount(who)
+	if limited {
+		claimed, err := c.claimSeat(ctx, r, inv)
+		if err != nil {
+			return Receipt{}, Receipt{}, err
+		}
+		before = before.and(claimed)
+	}
 	accepted, err = c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
 		return invitation.Accept(s, generation, who, c.Now())
 	})
-	return registered, accepted, err
+	return before, accepted, err
 }
 
-// checkAcceptance refuses, before an account is made, what would be refused after.
-func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, generation int) error {
+// checkAcceptance refuses, before an account is made, what would be refused
+// after. Limited says that the invitee has to claim a seat.
+func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, generation int) (limited bool, err error) {
 	if err := invitation.CheckLink(inv, generation, c.Now()); err != nil {
-		return err
+		return false, err
 	}
 	org, _, err := c.organizations.load(ctx, string(inv.Organization))
 	if err != nil {
-		return err
+		return false, err
 	}
 	p, err := c.rules(org)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return organization.CheckAdmission(org, p, inv.ID)
+	if err := organization.CheckAdmission(org, p, inv.ID); err != nil {
+		return false, err
+	}
+	_, err = organization.ClaimSeat(org, p, inv.ID)
+	return org.Seats(p) > 0, err
+}
+
+// claimSeat keeps a seat for the invitee. It is the last step before the link is
+// used, so that only those who are about to join hold one (S9).
+func (c *Commands) claimSeat(ctx context.Context, r Request, inv invitation.State) (Receipt, error) {
+	receipt, err := c.onOrganization(ctx, c.part(r, "claim"), inv.Organization, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.ClaimSeat(s, p, inv.ID)
+	})
+	if err == nil {
+		c.Step(StepSeatClaimed)
+	}
+	return receipt, err
 }
 
 // accepter answers with the account that accepts, and how it came to be if it is

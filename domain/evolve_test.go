@@ -22,7 +22,7 @@ import (
 // events is one of each kind.
 var events = []domain.Event{
 	organization.Activated{}, organization.Renamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
-	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
+	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{}, organization.SeatClaimed{}, organization.SeatsChanged{},
 	organization.OwnershipTransferRequested{}, organization.OwnershipTransferEnded{}, organization.OwnershipTransferred{},
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
@@ -163,6 +163,8 @@ func decideEverything(t *rapid.T, s states) {
 	organization.ExpireInvitation(s.organization, id, generation)
 	organization.CloseInvitation(s.organization, id, "declined")
 	organization.RenameMember(s.organization, member, "Name")
+	_, _ = organization.ClaimSeat(s.organization, p, id)
+	_, _ = organization.SetSeats(s.organization, p, generation)
 	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
 
 	invitation.Issue(s.invitation, invitation.Details{InvitationID: id})

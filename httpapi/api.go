@@ -72,6 +72,7 @@ func (a *API) addRoutes() {
 	a.addSessions()
 	a.addMe()
 	a.addOrganizations()
+	a.addLimits()
 	a.addMembers()
 	a.addInvitations()
 	a.addLinks()

@@ -25,6 +25,10 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.MemberRemoved:
 		return x.OrganizationID
+	case organization.SeatClaimed:
+		return x.OrganizationID
+	case organization.SeatsChanged:
+		return x.OrganizationID
 	case organization.OwnershipTransferRequested:
 		return x.OrganizationID
 	case organization.OwnershipTransferEnded:

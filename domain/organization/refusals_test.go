@@ -122,6 +122,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("ConfirmTransfer", domain.CodeTransferNotEligible, "target is a viewer", staffed(requested(viewer)), confirmTransfer(request, noon))
 	r.Refused("ConfirmTransfer", domain.CodeTransferNotEligible, "no owner any more", staffed(requested(user), RolesChanged{OrganizationID: org, AccountID: owner, After: []domain.Role{"ADMIN"}}), confirmTransfer(request, noon))
 	r.Refused("ConfirmTransfer", domain.CodeTransferNotEligible, "owner gone", staffed(requested(user), removed(owner, "OWNER")), confirmTransfer(request, noon))
+	refuseSeats(r)
 	r.Complete()
 }
 

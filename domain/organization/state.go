@@ -119,6 +119,14 @@ func (s State) Invitation(id domain.InvitationID) (OpenInvitation, bool) {
 	return get(s.invitations, id)
 }
 
+// OpenInvitations counts the invitations that are open.
+func (s State) OpenInvitations() int {
+	if s.invitations == nil {
+		return 0
+	}
+	return s.invitations.Len()
+}
+
 // InvitationsBy lists the open invitations that a member sent, in no order.
 func (s State) InvitationsBy(inviter domain.AccountID) []domain.InvitationID {
 	var ids []domain.InvitationID
