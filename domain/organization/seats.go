@@ -68,3 +68,12 @@ func (s State) checkSeat(p *policy.Policy) error {
 	}
 	return nil
 }
+
+func (s State) claim(id domain.InvitationID) State {
+	if open, ok := s.Invitation(id); ok && !open.Claimed {
+		open.Claimed = true
+		s.invitations = s.invitations.Set(id, open)
+		s.claims++
+	}
+	return s
+}

@@ -119,14 +119,6 @@ func (s State) Invitation(id domain.InvitationID) (OpenInvitation, bool) {
 	return get(s.invitations, id)
 }
 
-// OpenInvitations counts the invitations that are open.
-func (s State) OpenInvitations() int {
-	if s.invitations == nil {
-		return 0
-	}
-	return s.invitations.Len()
-}
-
 // InvitationsBy lists the open invitations that a member sent, in no order.
 func (s State) InvitationsBy(inviter domain.AccountID) []domain.InvitationID {
 	var ids []domain.InvitationID
@@ -263,15 +255,6 @@ func (s State) tally(m Member, n int) State {
 func (s State) closeRequest(id domain.AccountID) State {
 	if _, open := s.Request(id); open {
 		s.requests = s.requests.Delete(id)
-	}
-	return s
-}
-
-func (s State) claim(id domain.InvitationID) State {
-	if open, ok := s.Invitation(id); ok && !open.Claimed {
-		open.Claimed = true
-		s.invitations = s.invitations.Set(id, open)
-		s.claims++
 	}
 	return s
 }
