@@ -63,8 +63,10 @@ bench: ## the figures and ratios of docs/benchmarks.md, on this machine
 	$(GO) run ./acceptance/bench
 
 .PHONY: docs
-docs: ## write the table of settings into docs/operators.md
+docs: ## write the tables of docs/operators.md and docs/policies
 	$(GO) test ./cmd/tenure -run OperatorsPage -update
+	$(GO) test ./policies -run Pages -update
+	$(GO) test -count=1 ./acceptance -run TestMatrix -update
 
 .PHONY: golden
 golden: ## write golden files that do not exist yet

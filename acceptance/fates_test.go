@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matryer/is"
+
 	"tenure/oidc/oidctest"
 )
 
@@ -26,6 +28,7 @@ func fates() []fate {
 		{step: "invite: names taken", prepare: inviting},
 		{step: "invite: link issued", prepare: inviting},
 		{step: "accept: account registered", prepare: accepting(false)},
+		{step: "accept: seat kept", prepare: claiming},
 		{step: "accept: link used", prepare: accepting(true)},
 		{step: "accept: member admitted", prepare: accepting(true)},
 		{step: "revoke: link revoked", prepare: revoking},
@@ -203,6 +206,28 @@ func accepting(used bool) func(*testing.T, *cast) doing {
 			}
 		}
 		return d
+	}
+}
+
+// claiming: the seat is kept for whoever has the link, who accepts again.
+func claiming(t *testing.T, c *cast) doing {
+	p := c.newPerson("Guest")
+	org := c.owner.found(t, "seats")
+	ok(t, c.owner.inviteTo(org, p, []string{"Member"}))
+	token := c.invitationTo(t, p.Email)
+	joined := func() bool { return p.isMember(org) && c.owner.limits(t, org) == (limitsDoc{Seats: 10, Taken: 2}) }
+	return doing{
+		give: func(x ...extra) response { return p.acceptNew(token, x...) },
+		finished: func() bool {
+			p.signIn(t)
+			return joined()
+		},
+		alone: func() {
+			p.signIn(t)
+			is.New(t).Equal(c.owner.limits(t, org), limitsDoc{Seats: 10, Taken: 2, OpenInvitations: 1})
+			ok(t, p.accept(token))
+			eventually(t, "the member is there", joined)
+		},
 	}
 }
 

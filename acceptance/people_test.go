@@ -84,6 +84,7 @@ type (
 		Roles        []string `json:"roles"`
 		Status       string   `json:"status"`
 		InvitationID string   `json:"invitation_id"`
+		Effective    []string `json:"effective_roles"`
 	}
 	invitationDoc struct {
 		InvitationID string    `json:"invitation_id"`

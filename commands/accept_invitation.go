@@ -11,6 +11,7 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 )
 
 // Invited is what the holder of an invitation's link may know of it.
@@ -58,8 +59,12 @@ type Accepted struct {
 // account has another address, CodeEmailUnverified when an administrator has known
 // its password, CodeRoleExclusive, CodeNotSignedIn when an account with the address
 // exists, CodeProviderRequired when the invitation asks for a sign-in at a
-// provider (see SignInWithProvider), and CodeInvalid for a password that is too
-// short or too long.
+// provider (see SignInWithProvider), CodeInvalid for a password that is too short
+// or too long, and CodeSeatsFull, after which the link works still.
+//
+// Killed after the seat is kept, it stays kept until the invitation ends, and
+// accepting again finds it; killed after the link is used, a process admits the
+// member to that seat.
 func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
 	t, err := c.readToken(token.Invitation, link)
 	if err != nil {
@@ -73,9 +78,9 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	if err != nil {
 		return Accepted{}, err
 	}
-	var registered Receipt
+	var before Receipt // an account made and a seat kept, before the link was used
 	if !replayed {
-		if registered, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
+		if before, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
 			return Accepted{}, c.inLinkWords(ctx, inv.Organization, err)
 		}
 	}
@@ -91,11 +96,16 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 		}
 	}
 	if replayed {
-		if registered, _, err = c.accounts.replayed(ctx, string(answer.AccountID), c.part(r, "register")); err != nil {
+		if before, _, err = c.accounts.replayed(ctx, string(answer.AccountID), c.part(r, "register")); err != nil {
 			return Accepted{}, err
 		}
+		claimed, _, err := c.organizations.replayed(ctx, string(inv.Organization), c.part(r, "claim"))
+		if err != nil {
+			return Accepted{}, err
+		}
+		before = before.and(claimed)
 	}
-	answer.Events = slices.Concat(registered.Events, answer.Events)
+	answer.Events = slices.Concat(before.Events, answer.Events)
 	if joining != nil && r.Actor.Kind == domain.ActorPublic {
 		signedIn, err := c.startSession(ctx, c.part(r, "sign in"), answer.AccountID)
 		if err != nil {
@@ -127,19 +137,34 @@ func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string
 	return receipt.and(settled), err
 }
 
-// accept uses the link up for the account that it finds or makes.
-func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (registered, accepted Receipt, err error) {
-	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
+// accept uses the link up for the account that it finds or makes. Before is what
+// it wrote until then.
+func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (before, accepted Receipt, err error) {
+	limited, err := c.checkAcceptance(ctx, inv, generation)
+	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
 	if err := invitation.CheckPresented(inv, invitation.Presented{}); err != nil {
 		return Receipt{}, Receipt{}, err
 	}
-	who, registered, err := c.accepter(ctx, r, inv, joining)
+	who, before, err := c.accepter(ctx, r, inv, joining)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
+	claimed, accepted, err := c.useLink(ctx, r, inv, generation, who, limited)
+	return before.and(claimed), accepted, err
+}
+
+// useLink uses the link up for an account that may accept. It keeps a seat first
+// where seats are limited, so that the accepted invitation finds one (S9), and the
+// account's exclusive roles for the organization (M9).
+func (c *Commands) useLink(ctx context.Context, r Request, inv invitation.State, generation int, who domain.AccountID, limited bool) (claimed, accepted Receipt, err error) {
 	r.decidedBy = domain.ByAccount(who)
+	if limited {
+		if claimed, err = c.claimSeat(ctx, r, inv); err != nil {
+			return Receipt{}, Receipt{}, err
+		}
+	}
 	accepted, err = c.exclusively(ctx, r, inv.Organization, func(held holds) (Receipt, error) {
 		if err := c.checkHeld(ctx, held, inv, who); err != nil {
 			return Receipt{}, err
@@ -148,7 +173,7 @@ func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, 
 			return invitation.Accept(s, generation, who, c.Now())
 		})
 	})
-	return registered, accepted, err
+	return claimed, accepted, err
 }
 
 // checkHeld looks whether what admission will give the account needs a
@@ -166,20 +191,37 @@ func (c *Commands) checkHeld(ctx context.Context, held holds, inv invitation.Sta
 	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, Roles: inv.Roles, InvitationID: inv.ID}))
 }
 
-// checkAcceptance refuses, before an account is made, what would be refused after.
-func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, generation int) error {
+// checkAcceptance refuses, before an account is made, what would be refused
+// after. Limited says that the invitee has to claim a seat.
+func (c *Commands) checkAcceptance(ctx context.Context, inv invitation.State, generation int) (limited bool, err error) {
 	if err := invitation.CheckLink(inv, generation, c.Now()); err != nil {
-		return err
+		return false, err
 	}
 	org, _, err := c.organizations.load(ctx, string(inv.Organization))
 	if err != nil {
-		return err
+		return false, err
 	}
 	p, err := c.rules(org)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return organization.CheckAdmission(org, p, inv.ID)
+	if err := organization.CheckAdmission(org, p, inv.ID); err != nil {
+		return false, err
+	}
+	_, err = organization.ClaimSeat(org, p, inv.ID)
+	return org.Seats(p) > 0, err
+}
+
+// claimSeat keeps a seat for the invitee. It is the last step before the link is
+// used, so that only those who are about to join hold one (S9).
+func (c *Commands) claimSeat(ctx context.Context, r Request, inv invitation.State) (Receipt, error) {
+	receipt, err := c.onOrganization(ctx, c.part(r, "claim"), inv.Organization, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.ClaimSeat(s, p, inv.ID)
+	})
+	if err == nil {
+		c.Step(StepSeatClaimed)
+	}
+	return receipt, err
 }
 
 // accepter answers with the account that accepts, and how it came to be if it is

@@ -113,6 +113,16 @@ func (c *Commands) rules(s organization.State) (*policy.Policy, error) {
 	return p, nil
 }
 
+// PolicyOf is the policy that an organization is under; one that allows nothing
+// where there is no such organization.
+func (c *Commands) PolicyOf(ctx context.Context, org domain.OrganizationID) (*policy.Policy, error) {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return nil, err
+	}
+	return c.rules(s)
+}
+
 // inWordsOf gives a refusal, which may rest on something else than the
 // organization, the words that the organization's policy has for it.
 func (c *Commands) inWordsOf(ctx context.Context, org domain.OrganizationID, err error) error {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
@@ -93,6 +94,25 @@ func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organizatio
 	// What that does is no part of the answer: sent again, it would not be there.
 	settled, err := c.SettleInvitation(ctx, r, e.InvitationID)
 	return receipt.later(settled.Position), err
+}
+
+// LinkToPassOn is the token of the link that a command has made, for whoever
+// gave it to pass on by hand, if the policy has that; empty otherwise and for a
+// dry run (S3). A retry gets that of the first answer, also when a resend has
+// killed the link meanwhile.
+func (c *Commands) LinkToPassOn(ctx context.Context, receipt Receipt) (string, error) {
+	for _, e := range receipt.Events {
+		opened, ok := e.(organization.InvitationOpened)
+		if !ok || c.dry {
+			continue
+		}
+		p, err := c.PolicyOf(ctx, opened.OrganizationID)
+		if err != nil || !p.Invitations.LinkInAnswer {
+			return "", err
+		}
+		return c.Keys.Make(token.Token{Kind: token.Invitation, Subject: string(opened.InvitationID), Generation: opened.Generation})
+	}
+	return "", nil
 }
 
 // invitationOf finds an invitation of the organization; it fails with

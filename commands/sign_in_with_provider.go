@@ -112,18 +112,16 @@ func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identifi
 		}
 	}
 	if !replayed {
-		registered, err := c.accountToAccept(ctx, r, who, &mine, inv, t.Generation)
+		registered, limited, err := c.accountToAccept(ctx, r, who, &mine, inv, t.Generation)
 		if err != nil {
 			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
 		}
-		accepting.decidedBy = domain.ByAccount(mine.ID)
-		receipt, err = c.invitations.execute(ctx, t.Subject, accepting, func(s invitation.State) ([]domain.Event, error) {
-			return invitation.Accept(s, t.Generation, mine.ID, c.Now())
-		})
+		claimed, accepted, err := c.useLink(ctx, accepting, inv, t.Generation, mine.ID, limited)
 		if err != nil {
 			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
 		}
-		receipt.Events = slices.Concat(registered.Events, receipt.Events)
+		receipt = accepted
+		receipt.Events = slices.Concat(registered.Events, claimed.Events, accepted.Events)
 	}
 	c.Step(StepInvitationAccepted)
 	settled, err := c.SettleInvitation(ctx, r, inv.ID)
@@ -131,13 +129,13 @@ func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identifi
 }
 
 // accountToAccept checks that the identity may accept the invitation, and links
-// it with an account if it is new.
-func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identified, mine *account.State, inv invitation.State, generation int) (Receipt, error) {
-	if err := c.checkAcceptance(ctx, inv, generation); err != nil {
-		return Receipt{}, err
+// it with an account if it is new. Limited says that the invitee has to claim a seat.
+func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identified, mine *account.State, inv invitation.State, generation int) (registered Receipt, limited bool, err error) {
+	if limited, err = c.checkAcceptance(ctx, inv, generation); err != nil {
+		return Receipt{}, false, err
 	}
 	if err := invitation.CheckPresented(inv, who.presented()); err != nil {
-		return Receipt{}, err
+		return Receipt{}, false, err
 	}
 	email, by := who.Email, account.ByProvider
 	switch {
@@ -146,12 +144,18 @@ func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identifie
 	case !who.EmailVerified && inv.Provider != "" && inv.Email != "" && inv.Notify == "":
 		email, by = inv.Email, account.ByInvitation // its link was sent there
 	case !who.EmailVerified:
-		return Receipt{}, emailUnverified()
+		return Receipt{}, false, emailUnverified()
 	}
 	if inv.Provider == "" && email.Key() != inv.Email.Key() {
-		return Receipt{}, wrongAccount()
+		return Receipt{}, false, wrongAccount()
 	}
-	return c.identify(ctx, r, who, mine, email, by)
+	if mine.Exists() && !who.EmailVerified {
+		if err := account.CheckProven(*mine); err != nil {
+			return Receipt{}, false, err
+		}
+	}
+	registered, err = c.identify(ctx, r, who, mine, email, by)
+	return registered, limited, err
 }
 
 // presented is what the identity shows to an invitation.

@@ -16,6 +16,7 @@ const (
 	StepInvitationOpened      = "invite: names taken"
 	StepInvitationIssued      = "invite: link issued"
 	StepAccepterRegistered    = "accept: account registered"
+	StepSeatClaimed           = "accept: seat kept"
 	StepInvitationAccepted    = "accept: link used"
 	StepMemberAdmitted        = "accept: member admitted"
 	StepInvitationRevoked     = "revoke: link revoked"

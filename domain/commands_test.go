@@ -104,6 +104,10 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				return organization.AddMember(s, w.policy, by, id, who, roles)
 			})
 		},
+		"Seats": func(t *rapid.T) {
+			n := rapid.IntRange(0, 8).Draw(t, "seats")
+			w.commit(func(s organization.State) ([]domain.Event, error) { return organization.SetSeats(s, w.policy, n) })
+		},
 		"Transfer":        w.transfer,
 		"ConfirmTransfer": w.confirmTransfer,
 
@@ -232,6 +236,10 @@ func (w *world) accept(t *rapid.T) {
 	}
 	w.begin(t, append(r,
 		func() bool {
+			_, kept := w.commit(func(org organization.State) ([]domain.Event, error) { return organization.ClaimSeat(org, w.policy, id) })
+			return kept
+		},
+		func() bool {
 			if !w.accounts[who].Verified {
 				return false
 			}
@@ -349,6 +357,9 @@ func (w *world) anyRoles(t *rapid.T) []domain.Role {
 	roles := []domain.Role{rapid.SampledFrom(exist).Draw(t, "role")}
 	if w.policy.Members.SeveralRoles && rapid.Bool().Draw(t, "several") {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(exist), 1, len(exist), rapid.ID).Draw(t, "roles")
+	}
+	if w.policy.Members.MayHaveNoRole && rapid.IntRange(0, 3).Draw(t, "none") == 0 {
+		return nil
 	}
 	if rapid.IntRange(0, 19).Draw(t, "odd") == 0 {
 		return rapid.SampledFrom([][]domain.Role{nil, {"NONE"}, {roles[0], roles[0]}}).Draw(t, "roles")

@@ -25,6 +25,7 @@ var events = []domain.Event{
 	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
 	organization.InvitationSpacesChanged{}, organization.SpaceCreated{}, organization.SpaceRenamed{}, organization.SpaceDeleted{},
 	organization.SpacesAssigned{}, organization.WorkAssigned{}, organization.WorkReleased{}, organization.SettingsChanged{}, organization.Deleted{},
+	organization.SeatClaimed{}, organization.SeatsChanged{},
 	organization.OwnershipTransferRequested{}, organization.OwnershipTransferEnded{}, organization.OwnershipTransferred{},
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
@@ -171,6 +172,8 @@ func decideEverything(t *rapid.T, s states) {
 	organization.ExpireInvitation(s.organization, id, generation)
 	organization.CloseInvitation(s.organization, id, "declined")
 	organization.RenameMember(s.organization, member, "Name")
+	_, _ = organization.ClaimSeat(s.organization, p, id)
+	_, _ = organization.SetSeats(s.organization, p, generation)
 	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
 
 	invitation.Issue(s.invitation, invitation.Details{InvitationID: id})

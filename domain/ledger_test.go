@@ -18,6 +18,7 @@ import (
 type ledger struct {
 	members  map[domain.AccountID]person
 	open     map[domain.InvitationID]person
+	seats    int                          // as the operator says
 	admitted map[domain.InvitationID]bool // by joining, or by being a member already
 	asking   map[domain.AccountID]bool
 }
@@ -28,6 +29,7 @@ type person struct {
 	active          bool
 	suspended       bool
 	generation      int
+	claimed         bool // a seat is kept
 	invitedBy       domain.AccountID
 }
 
@@ -66,7 +68,17 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 	case organization.InvitationOpened:
 		l.open[e.InvitationID] = person{
 			email: e.Email.Key(), username: e.Username.Key(), roles: e.Roles, generation: e.Generation, invitedBy: e.InvitedBy,
+			claimed: l.open[e.InvitationID].claimed,
 		}
+	case organization.SeatClaimed:
+		open, ok := l.open[e.InvitationID]
+		if !ok || open.claimed {
+			t.Fatalf("claimed for %+v: %+v", open, e)
+		}
+		open.claimed = true
+		l.open[e.InvitationID] = open
+	case organization.SeatsChanged:
+		l.seats = e.After
 	case organization.InvitationClosed:
 		delete(l.open, e.InvitationID)
 		l.admitted[e.InvitationID] = l.admitted[e.InvitationID] || e.Outcome == "accepted"
@@ -158,7 +170,21 @@ func (w *world) checkOrganization() {
 			w.t.Fatalf("invitation %s is %+v, not %+v", id, open, expected)
 		}
 	}
+	taken := active
+	for _, open := range l.open {
+		if open.claimed {
+			taken++
+		}
+	}
+	limit := l.seats
+	if limit == 0 {
+		limit = p.Members.Seats
+	}
 	switch {
+	case limit > 0 && taken > limit:
+		w.t.Fatalf("%d of %d seats are taken", taken, limit)
+	case w.org.SeatsTaken() != taken || w.org.Seats(p) != limit || w.org.OpenInvitations() != len(l.open):
+		w.t.Fatalf("%d of %d seats and %d invitations, not %d of %d and %d", w.org.SeatsTaken(), w.org.Seats(p), w.org.OpenInvitations(), taken, limit, len(l.open))
 	case w.org.ActiveMembers() != active:
 		w.t.Fatalf("%d active members, not %d", w.org.ActiveMembers(), active)
 	case w.org.Requests() != len(l.asking):
@@ -188,11 +214,13 @@ func (w *world) checkTransfer() {
 // checkTaken holds that exactly the names in use are refused.
 func (w *world) checkTaken(emails, usernames map[string]string) {
 	asker := domain.AccountID("")
-	for id := range w.known.inOrder() {
-		asker = id
+	for id, m := range w.known.inOrder() {
+		if len(m.roles) > 0 {
+			asker = id
+		}
 	}
 	if asker == "" {
-		return // everybody has left
+		return // nobody is left who could have a permission
 	}
 	for _, name := range names {
 		for _, probe := range []struct {

@@ -37,7 +37,7 @@ func live(t *rapid.T, p *policy.Policy) {
 
 // weighted is every action, as often as it takes for much to happen.
 var weighted = strings.Fields(`Invite Invite Invite Resend Resend Revoke Accept Accept Accept Accept Decline
-	ChangeRoles ChangeRoles ChangeRoles Remove Remove Transfer Transfer ConfirmTransfer Rename
+	ChangeRoles ChangeRoles ChangeRoles Remove Remove Seats Transfer Transfer ConfirmTransfer Rename
 	Suspend Suspend Reactivate Ask Ask Decide Decide AutoActivate Add
 	SignUp Verify Session Session Profile Continue Continue Continue Crash Follow Follow Follow Wait Drain Remember`)
 
@@ -70,6 +70,10 @@ func anyPolicy(t *rapid.T) *policy.Policy {
 	members := settings{
 		"founder_roles": all[:1], "minimum_admins": minimum,
 		"several_roles": rapid.Bool().Draw(t, "several roles"), "may_remove_oneself": rapid.Bool().Draw(t, "may remove oneself"),
+		"may_have_no_role": rapid.Bool().Draw(t, "may have no role"), "own_roles_fixed": rapid.Bool().Draw(t, "own roles fixed"),
+	}
+	if seats := rapid.IntRange(0, 5).Draw(t, "seats"); seats > 0 {
+		members["seats"] = seats
 	}
 	if minimum == 1 && !ownerIsAdmin { // the founder needs another role that is
 		members["founder_roles"], members["several_roles"] = all[:2], true

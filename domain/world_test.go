@@ -97,6 +97,9 @@ func (w *world) hire(name string, role domain.Role) {
 			return
 		}
 	}
+	if _, ok := w.commit(func(s organization.State) ([]domain.Event, error) { return organization.ClaimSeat(s, w.policy, id) }); !ok {
+		return
+	}
 	events, err := invitation.Accept(w.invitations[id], 1, account, w.now)
 	w.must(err)
 	w.onInvitation(id, events)
@@ -212,7 +215,7 @@ func (w *world) must(err error) {
 
 // answers is everything that a state can be asked.
 func (w *world) answers(s organization.State) string {
-	text := fmt.Sprintf("%s %q %s %d %d", s.ID, s.Name, s.Policy, s.PolicyVersion, s.ActiveMembers())
+	text := fmt.Sprintf("%s %q %s %d %d %d %d", s.ID, s.Name, s.Policy, s.PolicyVersion, s.ActiveMembers(), s.SeatsTaken(), s.Seats(w.policy))
 	if s.Transfer != nil {
 		text += fmt.Sprintf(" %+v", *s.Transfer)
 	}
@@ -227,7 +230,7 @@ func (w *world) answers(s organization.State) string {
 			open, _ := s.Invitation(sent)
 			text += fmt.Sprintf(", %s %d %v", sent, open.Generation, open.Roles)
 		}
-		if m.Status == organization.Active {
+		if m.Status == organization.Active && len(m.Roles) > 0 {
 			asker = id
 		}
 	}
@@ -263,7 +266,7 @@ func clonePolicy(p *policy.Policy) policy.Policy {
 	c.Roles = slices.Clone(p.Roles)
 	for i := range c.Roles {
 		r := &c.Roles[i]
-		r.Permissions, r.Grants, r.Manages = slices.Clone(r.Permissions), slices.Clone(r.Grants), slices.Clone(r.Manages)
+		r.Permissions, r.Grants, r.Manages, r.Implies = slices.Clone(r.Permissions), slices.Clone(r.Grants), slices.Clone(r.Manages), slices.Clone(r.Implies)
 	}
 	c.Members.FounderRoles = slices.Clone(p.Members.FounderRoles)
 	if p.Ownership != nil {

@@ -73,6 +73,7 @@ func (a *API) addRoutes() {
 	a.addOIDC()
 	a.addMe()
 	a.addOrganizations()
+	a.addLimits()
 	a.addMembers()
 	a.addSuspension()
 	a.addRequests()

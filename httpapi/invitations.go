@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
@@ -42,8 +43,16 @@ type inviteBody struct {
 
 type invited struct {
 	InvitationID domain.InvitationID `json:"invitation_id" format:"uuid"`
+	Link         string              `json:"link,omitempty" doc:"The link of the mail, to be passed on by hand, where the policy has that; not of a dry run."`
 	Receipt
 }
+
+type resent struct {
+	Link string `json:"link,omitempty" doc:"The link of the mail, to be passed on by hand, where the policy has that; not of a dry run."`
+	Receipt
+}
+
+const exampleLink = "https://members.example.com/accept-invitation#token=tnr_inv_AQGQ1aGhtn0yk-V_kBtMbUQAAAAAAAAAAAAAAAAAAAAAAAAAAQECAwQFBgcICQoLDA0ODxA"
 
 func exampleInvitationDocument() projections.Invitation {
 	return projections.Invitation{
@@ -80,13 +89,13 @@ func (a *API) addInvitations() {
 		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link.",
 		codes:    append([]domain.Code{domain.CodeNotOffered, domain.CodeTooManySpaces}, issue...),
 		request:  inviteBody{Email: "grace@example.com", Username: "grace", Roles: []string{"USER"}, Language: "en"},
-		response: invited{exampleInvitation, exampleReceipt(exampleOpened(1))},
+		response: invited{exampleInvitation, exampleLink, exampleReceipt(exampleOpened(1))},
 	}, a.inviteMember)
 	add(a, route{
 		id: "resend-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/resend", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
 		summary: "Send an invitation again", description: "Makes a fresh link with a fresh lifetime, which kills the one before; also for an invitation that has expired.",
 		codes:   append([]domain.Code{domain.CodeInvitationAccepted, domain.CodeInvitationDeclined, domain.CodeInvitationRevoked}, issue...),
-		request: reasonBody{"The mail was lost."}, response: exampleReceipt(exampleOpened(2)),
+		request: reasonBody{"The mail was lost."}, response: resent{exampleLink, exampleReceipt(exampleOpened(2))},
 	}, a.resendInvitation)
 	add(a, route{
 		id: "revoke-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/revoke", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
@@ -131,7 +140,8 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 		return answer{}, err
 	}
 	id, done, err := do.InviteMember(ctx, r, c.organization(), invitee)
-	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, r} })
+	link, err := a.linkToPassOn(ctx, do, done, err)
+	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, link, r} })
 	ans.location = c.fiber.Path() + "/" + string(id)
 	return ans, err
 }
@@ -172,7 +182,20 @@ func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
 		return answer{}, err
 	}
 	done, err := do.ResendInvitation(ctx, r, c.organization(), c.invitation())
-	return commanded(done, err, plainly)
+	link, err := a.linkToPassOn(ctx, do, done, err)
+	return commanded(done, err, func(r Receipt) any { return resent{link, r} })
+}
+
+// linkToPassOn is the link of an invitation that was opened, as its mail has it.
+func (a *API) linkToPassOn(ctx context.Context, do *commands.Commands, done commands.Receipt, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	token, err := do.LinkToPassOn(ctx, done)
+	if err != nil || token == "" {
+		return "", err
+	}
+	return a.config.PublicURL + "/accept-invitation#token=" + token, nil
 }
 
 func (a *API) revokeInvitation(ctx context.Context, c *call, in *struct {

@@ -64,7 +64,7 @@ func (a *API) addLinks() {
 		id: "accept-invitation", method: http.MethodPost, path: "/v1/invitations/accept", tag: "Invitations", access: Link(), status: http.StatusOK,
 		summary:     "Accept an invitation",
 		description: "With a session the account that is signed in becomes a member. Without one, display_name and password make a new account, whose address the link proves, and sign it in.",
-		codes:       append([]domain.Code{domain.CodeWrongAccount, domain.CodeProviderRequired, domain.CodeEmailUnverified, domain.CodeRoleExclusive}, broken...),
+		codes:       append([]domain.Code{domain.CodeWrongAccount, domain.CodeProviderRequired, domain.CodeEmailUnverified, domain.CodeRoleExclusive, domain.CodeSeatsFull}, broken...),
 		request:     acceptBody{Token: token, DisplayName: "Grace Hopper", Password: "correct horse battery", Language: "en"},
 		response: acceptedBody{exampleOrganization, exampleGrace, []domain.Role{"USER"}, &session, exampleReceipt(
 			invitation.Accepted{InvitationID: exampleInvitation, OrganizationID: exampleOrganization, AccountID: exampleGrace})},

@@ -42,12 +42,12 @@ func (a *API) addMembers() {
 		id: "list-members", method: http.MethodGet, path: "/v1/organizations/{org}/members", tag: "Members", access: Member(domain.ReadMembers), status: http.StatusOK,
 		summary: "Members of an organization", description: "A page; searched, filtered and sorted.",
 		codes:    []domain.Code{domain.CodeInvalid},
-		response: list[projections.Member]{Items: []projections.Member{exampleMember()}, NextCursor: exampleCursor},
+		response: list[memberBody]{Items: []memberBody{{exampleMember(), nil}}, NextCursor: exampleCursor},
 	}, a.listMembers)
 	add(a, route{
 		id: "get-member", method: http.MethodGet, path: "/v1/organizations/{org}/members/{user}", tag: "Members", access: MemberOrSelf(domain.ReadMembers), status: http.StatusOK, etag: true,
 		summary: "One member", description: "Also one that was removed. Every member may read their own record.",
-		response: exampleMember(),
+		response: memberBody{exampleMember(), nil},
 	}, a.getMember)
 	add(a, route{
 		id: "change-roles", method: http.MethodPut, path: "/v1/organizations/{org}/members/{user}/roles", tag: "Members", access: Member(domain.ChangeRoles), status: http.StatusOK, etag: true,
@@ -78,10 +78,14 @@ func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answe
 	if err != nil {
 		return answer{}, err
 	}
-	return page(a.config.Reader.Members(ctx, projections.MembersQuery{
+	found, err := a.config.Reader.Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
 		AllSpaces: projections.RoleList(allSpaces), WithProfile: in.Include == "profile",
-	}))
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return a.withEffectiveRoles(ctx, c, found)
 }
 
 func (a *API) getMember(ctx context.Context, c *call, _ *struct {
@@ -97,6 +101,13 @@ func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 		return answer{}, err
 	}
 	document, err := a.config.Reader.Member(ctx, c.organization(), c.member(), allSpaces...)
+	if err != nil {
+		return answer{}, err
+	}
+	p, err := a.policyOf(ctx, c)
+	if err == nil && p.Implies() {
+		document, err = addEffectiveRoles(p, document)
+	}
 	return answer{raw: document, etag: tag}, err
 }
 

@@ -26,7 +26,8 @@ var builtin embed.FS
 // Catalogue holds policies by name and version. It never changes once loaded
 // and is safe for concurrent use.
 type Catalogue struct {
-	versions map[string]map[int]*policy.Policy
+	versions  map[string]map[int]*policy.Policy
+	documents map[*policy.Policy][]byte
 }
 
 // Builtin is the catalogue of the built-in policies. Call it once, at start.
@@ -48,7 +49,7 @@ func Load(documents fs.FS) (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policies: list documents: %w", err)
 	}
-	c := &Catalogue{versions: make(map[string]map[int]*policy.Policy)}
+	c := &Catalogue{versions: make(map[string]map[int]*policy.Policy), documents: make(map[*policy.Policy][]byte)}
 	for _, file := range files {
 		document, err := fs.ReadFile(documents, file)
 		if err != nil {
@@ -61,6 +62,7 @@ func Load(documents fs.FS) (*Catalogue, error) {
 		if !c.add(p) {
 			return nil, fmt.Errorf("policies: %s: version %d of %s stands in another file; give this one the next version", file, p.Version, p.Name)
 		}
+		c.documents[p] = document
 	}
 	return c, nil
 }
@@ -80,6 +82,9 @@ func (c *Catalogue) Latest(name string) (*policy.Policy, bool) {
 	}
 	return versions[slices.Max(slices.Collect(maps.Keys(versions)))], true
 }
+
+// Document is what a policy of the catalogue was read from. Do not change it.
+func (c *Catalogue) Document(p *policy.Policy) []byte { return c.documents[p] }
 
 // Names lists the policies, sorted.
 func (c *Catalogue) Names() []string {

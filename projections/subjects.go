@@ -37,6 +37,10 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.AutoActivationChanged:
 		return x.OrganizationID
+	case organization.SeatClaimed:
+		return x.OrganizationID
+	case organization.SeatsChanged:
+		return x.OrganizationID
 	case organization.OwnershipTransferRequested:
 		return x.OrganizationID
 	case organization.OwnershipTransferEnded:

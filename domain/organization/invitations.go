@@ -60,6 +60,14 @@ func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation i
 	return events, nil
 }
 
+// OpenInvitations counts the invitations that are open.
+func (s State) OpenInvitations() int {
+	if s.invitations == nil {
+		return 0
+	}
+	return s.invitations.Len()
+}
+
 // AuthorizeRevocation checks that the actor may withdraw an invitation to these
 // roles. It fails with CodeNotFound, CodePermissionDenied and CodeRoleNotGranted.
 func AuthorizeRevocation(s State, p *policy.Policy, by domain.Actor, roles []domain.Role) error {

@@ -137,6 +137,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	refusedSpaces(r)
 	refusedSuspensions(r)
 	refusedRequests(r)
+	refuseSeats(r)
 	r.Complete()
 }
 

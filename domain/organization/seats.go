@@ -37,12 +37,17 @@ func ClaimSeat(s State, p *policy.Policy, id domain.InvitationID) ([]domain.Even
 }
 
 // SetSeats says how many members there may be; 0 is what the policy says. It is
-// for operators. It fails with CodeNotFound and CodeSeatsTooFew.
+// for operators. It fails with CodeNotFound, CodeOrganizationClosed,
+// CodeSeatsTooFew and, under a policy without seats, CodeNotOffered: nobody
+// claims one there, so those who are accepting could not be counted.
 func SetSeats(s State, p *policy.Policy, seats int) ([]domain.Event, error) {
 	if err := s.checkOpen(); err != nil {
 		return nil, err
 	}
-	if s.seats == seats {
+	switch {
+	case p.Members.Seats == 0:
+		return nil, notOffered(p, "An organization of this policy has any number of members.")
+	case s.seats == seats:
 		return nil, nil
 	}
 	after := s
@@ -62,4 +67,13 @@ func (s State) checkSeat(p *policy.Policy) error {
 		return p.Refuse(domain.CodeSeatsFull, "No seat left", "Remove a member, or have the number of seats raised.")
 	}
 	return nil
+}
+
+func (s State) claim(id domain.InvitationID) State {
+	if open, ok := s.Invitation(id); ok && !open.Claimed {
+		open.Claimed = true
+		s.invitations = s.invitations.Set(id, open)
+		s.claims++
+	}
+	return s
 }

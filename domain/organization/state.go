@@ -282,15 +282,6 @@ func (s State) closeRequest(id domain.AccountID) State {
 	return s
 }
 
-func (s State) claim(id domain.InvitationID) State {
-	if open, ok := s.Invitation(id); ok && !open.Claimed {
-		open.Claimed = true
-		s.invitations = s.invitations.Set(id, open)
-		s.claims++
-	}
-	return s
-}
-
 // without is a new list that lacks the piece of work.
 func without(work []WorkItem, w WorkItem) []WorkItem {
 	return slices.DeleteFunc(slices.Clone(work), w.same)

@@ -130,6 +130,12 @@ func (p *Policy) Effective(roles []domain.Role) []domain.Role {
 	return effective
 }
 
+// Implies reports whether a role implies another, so that what members may do
+// is more than what their roles say.
+func (p *Policy) Implies() bool {
+	return slices.ContainsFunc(p.Roles, func(r Role) bool { return len(r.Implies) > 0 })
+}
+
 // Allows reports whether a member with these roles has the permission.
 func (p *Policy) Allows(roles []domain.Role, permission domain.Permission) bool {
 	return slices.Contains(p.Members.Permissions, permission) || p.any(roles, func(r Role) bool { return slices.Contains(r.Permissions, permission) })

@@ -1,0 +1,117 @@
+package commands_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"tenure/commands"
+	"tenure/domain"
+	"tenure/domain/organization"
+)
+
+// seated is an organization with seats and its administrator.
+func (w *world) seated(c *commands.Commands) (domain.OrganizationID, commands.Request) {
+	w.t.Helper()
+	boss := w.account(c, "boss@example.com")
+	by := commands.Request{Actor: domain.ByAccount(boss.AccountID)}
+	id, _, err := c.ActivateOrganization(w.ctx, by, "seats", "Seated", "boss")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id, by
+}
+
+func TestSeatsAreNeverExceededByAcceptingOnTwoNodes(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	nodes := []*commands.Commands{w.node(), w.node()}
+	org, by := w.seated(nodes[0])
+	const crowd = 30
+	links := make([]string, crowd)
+	for i := range links {
+		id, _, err := w.invite(nodes[0], by, org, fmt.Sprintf("guest%d", i), "Member")
+		is.NoErr(err)
+		links[i] = w.invitationLink(id, 1)
+	}
+	results := make([]error, crowd)
+	accept := func(i int) {
+		_, results[i] = nodes[i%2].AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public()}, links[i], &commands.Joining{Password: secret, Language: "en"})
+	}
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() { accept(i) })
+	}
+	all.Wait()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+			continue
+		}
+		is.True(refusedWith(err, domain.CodeSeatsFull)) // the only reason to lose
+	}
+	is.Equal(won, 9)
+	for _, node := range nodes {
+		limits, err := node.Limits(w.ctx, org)
+		is.NoErr(err)
+		is.Equal(limits, commands.Limits{Seats: 10, Taken: 10, OpenInvitations: crowd - 9})
+	}
+}
+
+func TestRolesAndRemovalsHoldOnEveryNodeAtOnce(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	here, there := w.node(), w.node()
+	org, by := w.seated(here)
+	member := w.member(here, by, org, "member", "Member")
+	actor := domain.ByAccount(member)
+	may := func() error { _, err := there.Authorize(w.ctx, actor, org, domain.ReadMembers); return err }
+	is.True(refusedWith(may(), domain.CodePermissionDenied))
+	for range 3 {
+		_, err := here.ChangeRoles(w.ctx, by, org, member, []domain.Role{"Administrator"})
+		is.NoErr(err)
+		is.NoErr(may())
+		_, err = here.ChangeRoles(w.ctx, by, org, member, []domain.Role{"Member"})
+		is.NoErr(err)
+		is.True(refusedWith(may(), domain.CodePermissionDenied))
+	}
+	_, err := here.RemoveMember(w.ctx, by, org, member)
+	is.NoErr(err)
+	is.True(refusedWith(may(), domain.CodeNotFound))
+	_, err = there.RenameOrganization(w.ctx, commands.Request{Actor: actor}, org, "Mine")
+	is.True(refusedWith(err, domain.CodeNotFound))
+}
+
+func TestTheLinkToPassOnIsThatOfTheMail(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.seated(c)
+	id, receipt, err := w.invite(c, by, org, "guest", "Member")
+	is.NoErr(err)
+	link, err := c.LinkToPassOn(w.ctx, receipt)
+	is.NoErr(err)
+	is.Equal(link, w.invitationLink(id, 1))
+	receipt, err = c.ResendInvitation(w.ctx, by, org, id)
+	is.NoErr(err)
+	link, err = c.LinkToPassOn(w.ctx, receipt)
+	is.NoErr(err)
+	is.Equal(link, w.invitationLink(id, 2))
+
+	dry := c.DryRun()
+	_, receipt, err = dry.InviteMember(w.ctx, by, org, organization.Invitee{Email: "dry@example.com", Roles: []domain.Role{"Member"}, Language: "en"})
+	is.NoErr(err)
+	link, err = dry.LinkToPassOn(w.ctx, receipt)
+	is.NoErr(err)
+	is.Equal(link, "") // a dry run hands out no tokens
+
+	owned, owner := w.organization(c, "acme")
+	_, receipt, err = w.invite(c, owner, owned, "other", "USER")
+	is.NoErr(err)
+	link, err = c.LinkToPassOn(w.ctx, receipt)
+	is.NoErr(err)
+	is.Equal(link, "") // the mail alone has it
+}
