@@ -24,7 +24,7 @@ func TestD9_DeletingTheOrganization(t *testing.T) {
 		eventually(t, "the link is dead", func() bool { return d.anonymous().lookup(link).code() == "invitation_revoked" })
 		d.restart(t)
 		d.isDeleted(t)
-		again := d.out.found(t, d.name) // the name is free
+		again := d.out.foundedDelegated(t, d.name) // the name is free
 		d.rebuild(t)
 		d.isDeleted(t)
 		is.Equal(d.out.organization(t, again).Name, d.name)

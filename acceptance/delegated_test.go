@@ -44,7 +44,7 @@ func (s *server) newDelegation(t *testing.T) *delegation {
 	d := &delegation{server: s, name: unique("Agency")}
 	d.admin, d.biller, d.users = s.signUp(t, "Orgadmin"), s.signUp(t, "Biller"), s.signUp(t, "Useradmin")
 	d.member, d.out, d.invitee = s.signUp(t, "Member"), s.signUp(t, "Outsider"), s.newPerson("Invitee")
-	d.org = d.admin.found(t, d.name)
+	d.org = d.admin.foundedDelegated(t, d.name)
 	for _, name := range []string{"North", "South", "East"} {
 		d.spaces = append(d.spaces, d.space(t, name))
 	}
@@ -56,8 +56,8 @@ func (s *server) newDelegation(t *testing.T) *delegation {
 	return d
 }
 
-// found founds an organization under the policy delegated.
-func (p *person) found(t *testing.T, name string) string {
+// foundedDelegated founds an organization under the policy delegated.
+func (p *person) foundedDelegated(t *testing.T, name string) string {
 	t.Helper()
 	return decoded[receipt](t, p.foundDelegated(name)).OrganizationID
 }
@@ -188,7 +188,7 @@ func (s *story) delegated() []command {
 // deleting: the name is free again, and the links of invitations die.
 func deleting(t *testing.T, c *cast) doing {
 	name, p := unique("Ending"), c.newPerson("Guest")
-	org := c.stranger.found(t, name)
+	org := c.stranger.foundedDelegated(t, name)
 	ok(t, c.stranger.invite(org, p.Email, p.Name, "MEMBER"))
 	token := c.invitationTo(t, p.Email)
 	return doing{

@@ -52,7 +52,7 @@ func TestM4_DirectAddition(t *testing.T) {
 			ok(t, c.admin.add(c.org, p.Email, p.Password, "participant"))
 			p.signIn(t)
 			refused(t, p.activate(unique("Mine")), 403, "email_unverified")
-			refused(t, p.ask(second), 403, "email_unverified")
+			refused(t, p.askToJoin(second), 403, "email_unverified")
 			refused(t, p.get("/v1/me/invitations"), 403, "email_unverified")
 			refused(t, other.add(second, p.Email, "", "participant"), 403, "email_unverified")
 			refused(t, other.add(second, p.Email, "sesame two", "participant"), 422, "account_exists")
@@ -160,7 +160,7 @@ func TestM7_Suspension(t *testing.T) {
 		for _, r := range []response{
 			second.get(orgPath(c.org), anyPosition), second.get(orgPath(c.org, "members"), anyPosition), second.get(orgPath(c.org, "members", second.AccountID), anyPosition),
 			second.get(orgPath(c.org, "notifications"), anyPosition), second.rename(c.org, unique("Mine")), second.invite(c.org, "x@example.com", "", "participant"),
-			second.suspend(c.org, c.admin), second.ask(c.org), second.resetMember(c.org, c.participant),
+			second.suspend(c.org, c.admin), second.askToJoin(c.org), second.resetMember(c.org, c.participant),
 		} {
 			is.Equal(refused(t, r, 403, "member_suspended").Title, "Member suspended")
 		}
@@ -202,7 +202,7 @@ func TestM8_Remove(t *testing.T) {
 		p := c.participant
 		ok(t, c.admin.remove(c.org, p))
 		refused(t, p.get(orgPath(c.org)), 404, "not_found")
-		is.Equal(refused(t, p.ask(c.org), 409, "member_removed").Title, "Member removed")
+		is.Equal(refused(t, p.askToJoin(c.org), 409, "member_removed").Title, "Member removed")
 		refused(t, c.admin.reactivate(c.org, p), 409, "member_removed")
 		refused(t, c.admin.resetMember(c.org, p), 409, "member_removed")
 		is.Equal(c.statusOf(t, p), "removed")

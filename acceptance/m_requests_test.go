@@ -19,8 +19,8 @@ func TestM1_SelfRegistration(t *testing.T) {
 			refused(t, c.anonymous().get(orgPath(c.org, "join")), 401, "not_signed_in")
 			closed := c.found(t, c.participant, "ownership") // takes no requests
 			refused(t, c.author.get(orgPath(closed, "join")), 404, "not_found")
-			refused(t, c.author.ask(closed), 404, "not_found")
-			refused(t, c.author.ask("0190d5a1-7c3e-7b4a-9d2f-1e6b8a4c0d11"), 404, "not_found")
+			refused(t, c.author.askToJoin(closed), 404, "not_found")
+			refused(t, c.author.askToJoin("0190d5a1-7c3e-7b4a-9d2f-1e6b8a4c0d11"), 404, "not_found")
 		})
 
 		t.Run("a request is pending, and opens nothing", func(t *testing.T) {
@@ -28,13 +28,13 @@ func TestM1_SelfRegistration(t *testing.T) {
 			p := c.askers(t, 1)[0]
 			is.Equal(c.statusOf(t, p), "pending")
 			refused(t, p.get(orgPath(c.org)), 404, "not_found")
-			is.Equal(len(decoded[receipt](t, p.ask(c.org)).Events), 0) // asks once
-			is.Equal(p.ask(c.org).header.Get("ETag"), "")              // how busy the organization is is not a stranger's
+			is.Equal(len(decoded[receipt](t, p.askToJoin(c.org)).Events), 0) // asks once
+			is.Equal(p.askToJoin(c.org).header.Get("ETag"), "")              // how busy the organization is is not a stranger's
 			is.Equal(outcomes(t, c.admin.decide(c.org, each("approve", p))), []string{"approved"})
 			is.Equal(c.statusOf(t, p), "active")
 			is.Equal(c.admin.roleOf(t, c.org, p), "participant")
 			ok(t, p.get(orgPath(c.org)))
-			refused(t, p.ask(c.org), 409, "member_active")
+			refused(t, p.askToJoin(c.org), 409, "member_active")
 		})
 
 		t.Run("a rejected request is removed, and may be made again", func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestM1_SelfRegistration(t *testing.T) {
 			is.Equal(outcomes(t, c.admin.decide(c.org, each("reject", p))), []string{"rejected"})
 			is.Equal(c.statusOf(t, p), "none")
 			refused(t, p.get(orgPath(c.org)), 404, "not_found")
-			ok(t, p.ask(c.org))
+			ok(t, p.askToJoin(c.org))
 			ok(t, p.withdraw(c.org))
 			is.Equal(c.statusOf(t, p), "none")
 			is.Equal(len(decoded[receipt](t, p.withdraw(c.org)).Events), 0)
@@ -91,13 +91,13 @@ func TestM2_AutoActivation(t *testing.T) {
 		before, p := c.askers(t, 1)[0], c.signUp(t, "Asker")
 		ok(t, c.admin.autoActivate(c.org, true))
 		is.Equal(string(ok(t, c.admin.get(orgPath(c.org, "auto-activation"))).body), `{"auto_activation":true}`)
-		is.Equal(decoded[receipt](t, p.ask(c.org)).types(), "organization.member_joined")
+		is.Equal(decoded[receipt](t, p.askToJoin(c.org)).types(), "organization.member_joined")
 		is.Equal(c.statusOf(t, p), "active")
 		ok(t, p.get(orgPath(c.org)))
 		is.Equal(c.statusOf(t, before), "pending") // who asked before still waits
 		c.restart(t)
 		ok(t, c.admin.remove(c.org, p))
-		refused(t, p.ask(c.org), 409, "member_removed") // that is no way back (M8)
+		refused(t, p.askToJoin(c.org), 409, "member_removed") // that is no way back (M8)
 		ok(t, c.admin.autoActivate(c.org, false))
 		late := c.askers(t, 1)[0]
 		is.Equal(c.statusOf(t, late), "pending")

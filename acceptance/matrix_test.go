@@ -20,7 +20,7 @@ const matrixPage = "../docs/policies/matrix.md"
 // show in it by themselves, after make docs.
 func TestMatrix_WhatEachRoleOpens(t *testing.T) {
 	t.Parallel()
-	b := backends()[0] // who may do what is not a matter of stores
+	b := onFiles // who may do what is not a matter of stores
 	s := b.start(t)
 	var page strings.Builder
 	page.WriteString(matrixHead)

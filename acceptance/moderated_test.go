@@ -60,7 +60,7 @@ func (c client) resetMember(org string, who *person, extras ...extra) response {
 	return c.post(orgPath(org, "members", who.AccountID, "reset-password"), map[string]any{}, extras...)
 }
 
-func (c client) ask(org string, extras ...extra) response {
+func (c client) askToJoin(org string, extras ...extra) response {
 	return c.post(orgPath(org, "join-requests"), map[string]any{"reason": "I teach here."}, extras...)
 }
 
@@ -137,7 +137,7 @@ func (c *school) askers(t *testing.T, n int) []*person {
 	people := make([]*person, n)
 	for i := range people {
 		people[i] = c.signUp(t, "Asker")
-		ok(t, people[i].ask(c.org))
+		ok(t, people[i].askToJoin(c.org))
 	}
 	return people
 }
@@ -161,14 +161,14 @@ func (s *story) moderation() []command {
 		{"found", func(x ...extra) response { return moderator.foundAs("moderated", "The Academy", x...) }, func(r response) {
 			org = decoded[receipt](s.t, r).OrganizationID
 		}},
-		{"ask to join", func(x ...extra) response { return asker.ask(org, x...) }, nil},
+		{"ask to join", func(x ...extra) response { return asker.askToJoin(org, x...) }, nil},
 		{"withdraw", func(x ...extra) response { return asker.withdraw(org, x...) }, nil},
-		{"ask again", func(x ...extra) response { return asker.ask(org, x...) }, nil},
-		{"another asks", func(x ...extra) response { return other.ask(org, x...) }, nil},
+		{"ask again", func(x ...extra) response { return asker.askToJoin(org, x...) }, nil},
+		{"another asks", func(x ...extra) response { return other.askToJoin(org, x...) }, nil},
 		{"decide", func(x ...extra) response { return moderator.decide(org, each("approve", asker, third), x...) }, nil},
 		{"decide on all", func(x ...extra) response { return moderator.decide(org, map[string]any{"all": "reject"}, x...) }, nil},
 		{"have requests approved by themselves", func(x ...extra) response { return moderator.autoActivate(org, true, x...) }, nil},
-		{"join at once", func(x ...extra) response { return third.ask(org, x...) }, nil},
+		{"join at once", func(x ...extra) response { return third.askToJoin(org, x...) }, nil},
 		{"make an author", func(x ...extra) response { return moderator.changeRole(org, third, "author", x...) }, nil},
 		{"suspend", func(x ...extra) response { return moderator.suspend(org, third, x...) }, nil},
 		{"reactivate", func(x ...extra) response { return moderator.reactivate(org, third, x...) }, nil},

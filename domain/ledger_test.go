@@ -130,7 +130,7 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 // checkOrganization holds what is true after every append to the organization.
 func (w *world) checkOrganization() {
 	l, p := w.known, w.policy
-	active, admins, owners := 0, 0, 0
+	active, suspended, admins, owners := 0, 0, 0, 0
 	emails, usernames := map[string]string{}, map[string]string{}
 	hold := func(held map[string]string, key, holder string) {
 		if other, taken := held[key]; key != "" && taken {
@@ -152,6 +152,7 @@ func (w *world) checkOrganization() {
 		hold(emails, expected.email, string(id))
 		hold(usernames, expected.username, string(id))
 		if expected.suspended {
+			suspended++
 			continue
 		}
 		active++
@@ -170,7 +171,7 @@ func (w *world) checkOrganization() {
 			w.t.Fatalf("invitation %s is %+v, not %+v", id, open, expected)
 		}
 	}
-	taken := active
+	taken := active + suspended
 	for _, open := range l.open {
 		if open.claimed {
 			taken++

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"tenure/domain"
@@ -70,9 +71,19 @@ func (a *API) addMembers() {
 	}, a.removeMember)
 }
 
+// mayReadRequests refuses members who may not read who asks to join.
+func (c *call) mayReadRequests() error {
+	if p := c.membership.Policy; p != nil && !p.Allows(c.membership.Roles, domain.ReadRequests) {
+		return denied("Ask an administrator of the organization for a role that allows " + string(domain.ReadRequests) + ".")
+	}
+	return nil
+}
+
 func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answer, error) {
-	if p := c.membership.Policy; in.Status == string(projections.Pending) && p != nil && !p.Allows(c.membership.Roles, domain.ReadRequests) {
-		return answer{}, denied("Ask an administrator of the organization for a role that allows " + string(domain.ReadRequests) + ".")
+	if in.Status == string(projections.Pending) {
+		if err := c.mayReadRequests(); err != nil {
+			return answer{}, err
+		}
 	}
 	allSpaces, err := a.allSpaces(ctx, c)
 	if err != nil {
@@ -103,6 +114,15 @@ func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 	document, err := a.config.Reader.Member(ctx, c.organization(), c.member(), allSpaces...)
 	if err != nil {
 		return answer{}, err
+	}
+	var m struct{ Status organization.Status }
+	if err := json.Unmarshal(document, &m); err != nil {
+		return answer{}, err
+	}
+	if m.Status == projections.Pending {
+		if err := c.mayReadRequests(); err != nil {
+			return answer{}, err
+		}
 	}
 	p, err := a.policyOf(ctx, c)
 	if err == nil && p.Implies() {

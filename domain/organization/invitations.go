@@ -42,7 +42,7 @@ func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time
 // Resend opens the invitation's next generation, also when it has expired and
 // its names were given back (O6); generation is the one that the link has now.
 // The invitee's spaces stay. It fails with CodeNotFound, CodePermissionDenied,
-// CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
+// CodeProviderNotOffered, CodeInvalid, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
 // CodeEmailTaken and CodeUsernameTaken.
 func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
 	if open, ok := s.Invitation(in.InvitationID); ok {
