@@ -2,8 +2,6 @@ package acceptance
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -116,12 +114,8 @@ func TestS3_TheAnswerHoldsTheLink(t *testing.T) {
 			c.searchFor(t, "a read", []byte(shown))
 			c.stop(t)
 			c.searchFor(t, "the log of the server", c.stderr.bytes())
-			for _, file := range storedFiles(t, c.data) {
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				c.searchFor(t, filepath.Base(file), text)
+			for where, text := range c.stores.contents(t) {
+				c.searchFor(t, where, text)
 			}
 		})
 	})
