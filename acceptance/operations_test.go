@@ -209,7 +209,11 @@ func TestOperations_MetricsAreOnThePageForOperators(t *testing.T) {
 		is := is.New(t)
 		s := b.start(t)
 		ok(t, s.anonymous().get("/healthz")) // so that there is a request to count
-		text := string(ok(t, s.operator().get("/metrics")).body)
+		var text string
+		eventually(t, "the processes are counted", func() bool {
+			text = string(ok(t, s.operator().get("/metrics")).body)
+			return strings.Contains(text, "tenure_process_position{")
+		})
 		page, err := os.ReadFile("../docs/operators.md")
 		is.NoErr(err)
 		served, written := servedMetrics(text), make(map[string]string)

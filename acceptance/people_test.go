@@ -90,6 +90,7 @@ type (
 		InvitationID string    `json:"invitation_id"`
 		Email        string    `json:"email"`
 		Username     string    `json:"username"`
+		Provider     string    `json:"provider"`
 		Roles        []string  `json:"roles"`
 		Status       string    `json:"status"`
 		Generation   int       `json:"generation"`

@@ -188,7 +188,7 @@ func TestX1_OIDC(t *testing.T) {
 }
 
 // TestS6_InvitationLinkRedeemsItself: the part that every policy has; for
-// invitations that ask for a provider see the tests of package httpapi.
+// invitations that ask for a provider see TestS2S6_InvitationsBoundToAProvider.
 func TestS6_InvitationLinkRedeemsItself(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		is := is.New(t)
