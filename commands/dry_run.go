@@ -52,8 +52,11 @@ func (d *draft) Append(ctx context.Context, stream string, expected eventstore.E
 		return eventstore.Result{}, err
 	}
 	first := expected.Next()
-	if found, err := d.ends(ctx, stream, expected); err != nil || !found {
-		return eventstore.Result{}, errors.Join(err, &eventstore.ConflictError{Stream: stream, Expected: expected})
+	switch found, err := d.ends(ctx, stream, expected); {
+	case err != nil:
+		return eventstore.Result{}, err
+	case !found:
+		return eventstore.Result{}, &eventstore.ConflictError{Stream: stream, Expected: expected}
 	}
 	head, err := d.Store.Head(ctx)
 	if err != nil {

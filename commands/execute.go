@@ -143,7 +143,8 @@ func (a *aggregates[S]) run(ctx context.Context, g *aggregate[S], batch []*pendi
 		for i := range outcomes {
 			outcomes[i].receipt = outcomes[i].receipt.later(position)
 		}
-		return outcomes, a.replayAnswers(ctx, g, batch, outcomes)
+		a.replayAnswers(ctx, g, batch, outcomes)
+		return outcomes, nil
 	}
 	return nil, fmt.Errorf("%w: the log changed %d times meanwhile", ErrBusy, attemptLimit)
 }

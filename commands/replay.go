@@ -19,7 +19,7 @@ func (*replay) Error() string { return "commands: given before" }
 
 // replayAnswers gives commands that were given before their first answer,
 // rebuilt from the events that the first one wrote.
-func (a *aggregates[S]) replayAnswers(ctx context.Context, g *aggregate[S], batch []*pending[S], outcomes []outcome) error {
+func (a *aggregates[S]) replayAnswers(ctx context.Context, g *aggregate[S], batch []*pending[S], outcomes []outcome) {
 	for i, p := range batch {
 		var again *replay
 		if !errors.As(outcomes[i].err, &again) {
@@ -34,12 +34,8 @@ func (a *aggregates[S]) replayAnswers(ctx context.Context, g *aggregate[S], batc
 			continue
 		}
 		receipt, err := a.receipt(ctx, g, known)
-		if err != nil {
-			return err
-		}
-		outcomes[i] = outcome{receipt: receipt}
+		outcomes[i] = outcome{receipt: receipt, err: err}
 	}
-	return nil
 }
 
 func (a *aggregates[S]) receipt(ctx context.Context, g *aggregate[S], known answered) (Receipt, error) {

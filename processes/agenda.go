@@ -22,7 +22,8 @@ type Deadlines interface {
 
 const (
 	lookEvery  = 200 * time.Millisecond // for what is due: a range of one index
-	lookAhead  = 200                    // deadlines at a time
+	lookAhead  = 200                    // deadlines at a time, besides those that were put off
+	lookAtMost = 20_000                 // with those
 	settledFor = 30 * time.Second       // within which the view shows that a deadline was settled
 	claimPause = 2 * time.Second        // between looks at a mail that another node has
 )
@@ -86,7 +87,8 @@ func (a *agenda) name() string { return "deadlines." + string(a.kind) }
 func (a *agenda) run(ctx context.Context) {
 	pause, unread := lookEvery, false
 	for ctx.Err() == nil {
-		list, err := a.due.Due(ctx, a.kind, a.now(), lookAhead)
+		limit := min(lookAhead+a.deferred(), lookAtMost)
+		list, err := a.due.Due(ctx, a.kind, a.now(), limit)
 		if ctx.Err() != nil {
 			return
 		}
@@ -101,7 +103,7 @@ func (a *agenda) run(ctx context.Context) {
 				a.health.recovered(a.name())
 			}
 			pause = lookEvery
-			a.forgetOthers(list)
+			a.forgetOthers(list, limit)
 			a.settleAll(ctx, list)
 		}
 		sleep(ctx, pause)
@@ -158,10 +160,24 @@ func (a *agenda) ready(id string) bool {
 	return !time.Now().Before(a.tries[id].notUntil)
 }
 
+// deferred counts those that are to be tried later: they are the longest due, and
+// must not hide the others.
+func (a *agenda) deferred() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := 0
+	for _, t := range a.tries {
+		if time.Now().Before(t.notUntil) {
+			n++
+		}
+	}
+	return n
+}
+
 // forgetOthers drops what is known of deadlines that are no longer on the list.
 // A list that is full says nothing about the others.
-func (a *agenda) forgetOthers(list []projections.Deadline) {
-	if len(list) == lookAhead {
+func (a *agenda) forgetOthers(list []projections.Deadline, limit int) {
+	if len(list) == limit {
 		return
 	}
 	a.mu.Lock()

@@ -171,11 +171,12 @@ func (p *Projector) look(ctx context.Context, all bool) error {
 	}
 	head := eventstore.Position(0)
 	if all {
-		if complete, head, err = p.readComplete(ctx); err != nil {
-			return err
-		}
+		// First of all, so that nobody reads a generation that is gone.
 		if err := p.generations.refresh(ctx); err != nil {
 			return failed(ClassStorage, err)
+		}
+		if complete, head, err = p.readComplete(ctx); err != nil {
+			return err
 		}
 	}
 	p.mu.Lock()

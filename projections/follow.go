@@ -71,6 +71,9 @@ func (p *Projector) follow(ctx context.Context) error {
 		return failed(ClassLog, err)
 	}
 	defer subscription.Close()
+	if start >= f.head {
+		f.advance(start, true) // there is nothing to apply, and perhaps nothing will come
+	}
 
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.decodeAll(inner, subscription) })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -197,4 +198,26 @@ func TestDeploymentsCallCommandsThatThereAre(t *testing.T) {
 	user := regexp.MustCompile(`(?m)^USER (\S+)$`).FindAllStringSubmatch(string(text), -1)
 	is.Equal(len(user), 1)
 	is.Equal(user[0][1], file.Services["node-1"].User)
+}
+
+// The image is built of what .dockerignore lets through: that is everything that
+// the program imports.
+func TestTheImageIsBuiltOfAllPackages(t *testing.T) {
+	is := is.New(t)
+	listed, err := exec.Command("go", "list", "-deps", "tenure/cmd/tenure").Output()
+	is.NoErr(err)
+	ignored, err := os.ReadFile("../../.dockerignore")
+	is.NoErr(err)
+	let := strings.Fields(string(ignored))
+	folders := 0
+	for _, name := range strings.Fields(string(listed)) {
+		if own, ours := strings.CutPrefix(name, "tenure/"); ours {
+			folder, _, _ := strings.Cut(own, "/")
+			folders++
+			if !slices.Contains(let, "!"+folder) {
+				t.Errorf(".dockerignore leaves out %s, which the program needs", folder)
+			}
+		}
+	}
+	is.True(folders > 20)
 }

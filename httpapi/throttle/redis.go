@@ -3,6 +3,7 @@ package throttle
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -18,7 +19,15 @@ type Redis struct {
 	prefix string
 	alone  Limiter
 	logger *slog.Logger
+	away   atomic.Int64 // until when Redis is not asked, as it did not answer; Unix nanoseconds
 }
+
+// Redis has redisPatience to answer, since somebody waits to sign in. When it has
+// not, it is left alone for redisPause.
+const (
+	redisPatience = 300 * time.Millisecond
+	redisPause    = time.Second
+)
 
 // NewRedis makes a Redis whose keys begin with prefix; alone is the limiter for
 // when Redis is away.
@@ -49,9 +58,11 @@ func (r *Redis) Allow(ctx context.Context, key string, rate Rate) (time.Duration
 	if rate.Events <= 0 {
 		return 0, true
 	}
-	wait, err := allow.Run(ctx, r.client, []string{r.prefix + key}, rate.interval().Microseconds(), rate.Per.Microseconds()).Int64()
-	if err != nil {
-		r.logger.Warn("rates are counted by this node alone", "error", err)
+	var wait int64
+	if !r.ask(ctx, func(ctx context.Context) (err error) {
+		wait, err = allow.Run(ctx, r.client, []string{r.prefix + key}, rate.interval().Microseconds(), rate.Per.Microseconds()).Int64()
+		return err
+	}) {
 		return r.alone.Allow(ctx, key, rate)
 	}
 	return time.Duration(wait) * time.Microsecond, wait <= 0
@@ -62,8 +73,25 @@ func (r *Redis) Return(ctx context.Context, key string, rate Rate) {
 	if rate.Events <= 0 {
 		return
 	}
-	if err := giveBack.Run(ctx, r.client, []string{r.prefix + key}, rate.interval().Microseconds()).Err(); err != nil {
-		r.logger.Warn("an attempt was not given back", "error", err)
+	if !r.ask(ctx, func(ctx context.Context) error {
+		return giveBack.Run(ctx, r.client, []string{r.prefix + key}, rate.interval().Microseconds()).Err()
+	}) {
 		r.alone.Return(ctx, key, rate)
 	}
+}
+
+// ask reports whether Redis has answered in time.
+func (r *Redis) ask(ctx context.Context, question func(context.Context) error) bool {
+	if time.Now().UnixNano() < r.away.Load() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	err := question(ctx)
+	if err == nil {
+		return true
+	}
+	r.away.Store(time.Now().Add(redisPause).UnixNano())
+	r.logger.Warn("rates are counted by this node alone", "error", err)
+	return false
 }

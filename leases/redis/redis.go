@@ -127,7 +127,7 @@ func (l *lease) run(ctx context.Context, work func(context.Context) error) (lost
 		select {
 		case err = <-done:
 			working = false
-		case <-time.After(l.beat()):
+		case <-time.After(min(l.beat(), time.Until(l.until))):
 			if lost = lost || !l.keep(ctx); lost {
 				cancel() // and wait for the work to end
 			}
