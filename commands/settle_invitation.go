@@ -37,7 +37,7 @@ func (c *Commands) SettleInvitation(ctx context.Context, r Request, id domain.In
 	receipt, err := c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
 		return organization.Admit(o, joiner), nil
 	})
-	if err == nil {
+	if err == nil && len(receipt.Events) > 0 {
 		c.Step(StepMemberAdmitted)
 	}
 	return receipt, err
