@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,4 +251,39 @@ func (f *fixture) dump(views projections.Storage) []string {
 	}
 	f.is.True(!slices.Contains(all, ""))
 	return all
+}
+
+// unreachable is a storage that cannot be read for a time.
+type unreachable struct {
+	projections.Storage
+	down atomic.Bool
+}
+
+func (u *unreachable) Positions(ctx context.Context, view string, partitions []string) ([]eventstore.Position, error) {
+	if u.down.Load() {
+		return nil, projections.ErrUnavailable
+	}
+	return u.Storage.Positions(ctx, view, partitions)
+}
+
+// After an outage on a quiet log there is nothing to apply, and the views are as
+// live as before.
+func TestAProjectorGoesOnAfterAnOutageWithoutANewEvent(t *testing.T) {
+	f := newFixture(t)
+	f.append(activated(), joined(1, "Ada"))
+	f.reader()
+	storage := &unreachable{Storage: f.views}
+	f.views = storage
+	p, _ := f.run(codec.New().Decode, projections.Views())
+	all, err := p.Rebuilds(t.Context())
+	f.is.NoErr(err)
+	for _, v := range all {
+		f.is.NoErr(storage.SaveCheckpoint(t.Context(), v.View, f.head))
+	}
+	f.is.NoErr(p.Wait(patience(t), f.head))
+	storage.down.Store(true)
+	eventually(t, p, func(s projections.State) bool { return s.Halted })
+	storage.down.Store(false)
+	state := eventually(t, p, func(s projections.State) bool { return !s.Halted && s.Live })
+	f.is.Equal(state.Position, f.head)
 }
