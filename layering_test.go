@@ -20,9 +20,10 @@ var layers = []struct {
 	libraries []string // nil: any
 }{
 	{"domain", []string{"domain"}, []string{"golang.org/x/text", "github.com/benbjohnson/immutable"}},
-	{"policies", []string{"domain"}, nil},
+	{"documents", []string{}, nil},
+	{"policies", []string{"domain", "documents"}, nil},
 	{"mail", []string{}, nil},
-	{"oidc", []string{"oidc"}, nil},
+	{"oidc", []string{"oidc", "documents"}, nil},
 	{"oidc/oidctest", []string{}, nil},
 	{"leases", []string{"leases"}, nil},
 	{"eventstore", []string{"eventstore"}, nil},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/projections"
@@ -68,7 +69,7 @@ func (a *API) addMembers() {
 		},
 		request:  reasonBody{"Left the company."},
 		response: exampleReceipt(organization.MemberRemoved{OrganizationID: exampleOrganization, AccountID: exampleGrace, Roles: []domain.Role{"USER"}}),
-	}, a.removeMember)
+	}, onMember(a, (*commands.Commands).RemoveMember))
 }
 
 // mayReadRequests refuses members who may not read who asks to join.
@@ -167,15 +168,21 @@ func (a *API) changeRoles(ctx context.Context, c *call, in *struct {
 	return commanded(receipt, err, plainly)
 }
 
-func (a *API) removeMember(ctx context.Context, c *call, in *struct {
+// memberInput is the input of a command about a member that takes a reason only.
+type memberInput struct {
 	MemberPath
 	CommandHeaders
 	Body *reasonBody
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.reason())
-	if err != nil {
-		return answer{}, err
+}
+
+// onMember makes the handler of such a command.
+func onMember(a *API, give func(*commands.Commands, context.Context, commands.Request, domain.OrganizationID, domain.AccountID) (commands.Receipt, error)) func(context.Context, *call, *memberInput) (answer, error) {
+	return func(ctx context.Context, c *call, in *memberInput) (answer, error) {
+		do, r, err := a.request(c, in.Body.reason())
+		if err != nil {
+			return answer{}, err
+		}
+		receipt, err := give(do, ctx, r, c.organization(), c.member())
+		return commanded(receipt, err, plainly)
 	}
-	receipt, err := do.RemoveMember(ctx, r, c.organization(), c.member())
-	return commanded(receipt, err, plainly)
 }

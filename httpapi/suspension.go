@@ -58,14 +58,14 @@ func (a *API) addSuspension() {
 		codes:    []domain.Code{domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeSelfRemoval, domain.CodeMemberProtected, domain.CodeLastAdmin},
 		request:  reasonBody{"On leave until May."},
 		response: exampleReceipt(organization.MemberSuspended{OrganizationID: org, AccountID: grace, Roles: roles}),
-	}, a.suspendMember)
+	}, onMember(a, (*commands.Commands).SuspendMember))
 	add(a, route{
 		id: "reactivate-member", method: http.MethodPost, path: "/v1/organizations/{org}/members/{user}/reactivate", tag: "Members", access: Member(domain.SuspendMembers), status: http.StatusOK, etag: true,
 		summary: "Reactivate a suspended member", description: "With everything that the member had.",
 		codes:    []domain.Code{domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeMemberProtected},
 		request:  reasonBody{"Back from leave."},
 		response: exampleReceipt(organization.MemberReactivated{OrganizationID: org, AccountID: grace, Roles: roles}),
-	}, a.reactivateMember)
+	}, onMember(a, (*commands.Commands).ReactivateMember))
 	add(a, route{
 		id: "reset-member-password", method: http.MethodPost, path: "/v1/organizations/{org}/members/{user}/reset-password", tag: "Members", access: Member(domain.ResetPasswords), status: http.StatusOK, etag: true,
 		summary: "Give a member a temporary password", description: "Ends all sessions of the account. The person is told to change the password at sign-in. Refused for an account that is a member of another organization too: that person asks for a link to set a new password. Until such a link has proven the address again, the account joins no other organization.",
@@ -101,37 +101,7 @@ func (a *API) addMember(ctx context.Context, c *call, in *struct {
 	return ans, err
 }
 
-func (a *API) suspendMember(ctx context.Context, c *call, in *struct {
-	MemberPath
-	CommandHeaders
-	Body *reasonBody
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.reason())
-	if err != nil {
-		return answer{}, err
-	}
-	receipt, err := do.SuspendMember(ctx, r, c.organization(), c.member())
-	return commanded(receipt, err, plainly)
-}
-
-func (a *API) reactivateMember(ctx context.Context, c *call, in *struct {
-	MemberPath
-	CommandHeaders
-	Body *reasonBody
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.reason())
-	if err != nil {
-		return answer{}, err
-	}
-	receipt, err := do.ReactivateMember(ctx, r, c.organization(), c.member())
-	return commanded(receipt, err, plainly)
-}
-
-func (a *API) resetMemberPassword(ctx context.Context, c *call, in *struct {
-	MemberPath
-	CommandHeaders
-	Body *reasonBody
-}) (answer, error) {
+func (a *API) resetMemberPassword(ctx context.Context, c *call, in *memberInput) (answer, error) {
 	do, r, err := a.request(c, in.Body.reason())
 	if err != nil {
 		return answer{}, err

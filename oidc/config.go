@@ -17,6 +17,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"tenure/documents"
 )
 
 // The presets: what a provider does differently from the standard, or leaves to
@@ -68,38 +70,11 @@ func (Secret) GoString() string { return `"(set)"` }
 // MarshalText implements encoding.TextMarshaler, also for logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("(set)"), nil }
 
-// Error says everything that is wrong with a document.
-type Error struct {
-	Problems []Problem // at least one, in the order of the document
-}
-
-// Problem is one thing that is wrong with a document.
-type Problem struct {
-	Line    int    // from 1; 0 when the problem has no place
-	Column  int    // from 1
-	Path    string // the setting, for example "providers[1].issuer"; empty for the document
-	Message string // what to do
-}
-
-func (e *Error) Error() string {
-	lines := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		lines[i] = p.String()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// String is the problem on one line.
-func (p Problem) String() string {
-	var at string
-	if p.Line > 0 {
-		at = fmt.Sprintf("line %d, column %d: ", p.Line, p.Column)
-	}
-	if p.Path != "" {
-		at += p.Path + ": "
-	}
-	return at + p.Message
-}
+// Error says everything that is wrong with the document of the providers, as Problems.
+type (
+	Error   = documents.Error
+	Problem = documents.Problem
+)
 
 // Load reads the file of providers, and the files with secrets that it names,
 // relative to its own folder.
@@ -137,7 +112,7 @@ func Load(path string) ([]Config, error) {
 // has one.
 func Parse(document []byte) ([]Config, error) {
 	if len(document) > maxDocumentBytes || !utf8.Valid(document) {
-		return nil, &Error{[]Problem{{Message: fmt.Sprintf("Write the document in UTF-8, in at most %d bytes.", maxDocumentBytes)}}}
+		return nil, &Error{Problems: []Problem{{Message: fmt.Sprintf("Write the document in UTF-8, in at most %d bytes.", maxDocumentBytes)}}}
 	}
 	file, err := parser.ParseBytes(document, 0)
 	if err != nil {
@@ -155,7 +130,7 @@ func Parse(document []byte) ([]Config, error) {
 		slices.SortStableFunc(k.problems, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 		})
-		return nil, &Error{k.problems}
+		return nil, &Error{Problems: k.problems}
 	}
 	return k.configs, nil
 }
@@ -172,7 +147,7 @@ func unreadable(err error) error {
 			p.Line, p.Column = t.Position.Line, t.Position.Column
 		}
 	}
-	return &Error{[]Problem{p}}
+	return &Error{Problems: []Problem{p}}
 }
 
 // check finds what no type says, and fills in what follows from presets.

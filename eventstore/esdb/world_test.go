@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,16 +15,22 @@ import (
 
 	"tenure/eventstore"
 	"tenure/eventstore/esdb"
+	"tenure/eventstore/esdb/esdbtest"
 	"tenure/eventstore/storetest"
 )
 
 // TestContractOnRealServer runs the contract against the server that
-// TENURE_TEST_ESDB names, which nobody else may write to meanwhile. What the
-// tests leave there stays there.
+// TENURE_TEST_ESDB names, such as esdb://localhost:2113?tls=false, which nobody
+// else may write to meanwhile. What the tests leave there stays there.
 func TestContractOnRealServer(t *testing.T) {
 	url := os.Getenv("TENURE_TEST_ESDB")
-	if url == "" {
-		t.Skip("TENURE_TEST_ESDB names no server, such as esdb://localhost:2113?tls=false")
+	if url == "" { // then one of our own, to which the same is done
+		server, err := esdbtest.Start("127.0.0.1:0", filepath.Join(t.TempDir(), "log.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		url = server.URL()
 	}
 	var server sync.Mutex // one test at a time: each has the end of the log for itself
 	storetest.Run(t, func(t *testing.T) storetest.Open {
