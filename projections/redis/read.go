@@ -44,7 +44,7 @@ func (s *Storage) documents(ctx context.Context, view string, keys []projections
 		}
 		commands, wanted = append(commands, goredis.NewSliceCmd(ctx, args...)), append(wanted, indexes)
 	}
-	if err := s.run(ctx, commands...); err != nil {
+	if err := s.ask(ctx, commands...); err != nil {
 		return err
 	}
 	for n, c := range commands {
@@ -68,7 +68,7 @@ func (s *Storage) Positions(ctx context.Context, view string, partitions []strin
 			documents, _ := s.keys.partition(view, partition)
 			commands[i] = goredis.NewStringCmd(ctx, "hget", documents, "")
 		}
-		if err := s.run(ctx, commands...); err != nil {
+		if err := s.ask(ctx, commands...); err != nil {
 			return nil, err
 		}
 		for _, c := range commands {
@@ -93,7 +93,7 @@ func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQue
 	order, from, to := bounds(q)
 	before := goredis.NewStringCmd(ctx, "hget", documents, "")
 	found := goredis.NewStringSliceCmd(ctx, order, entries, from, to, "limit", 0, q.Limit)
-	if err := s.run(ctx, before, found); err != nil {
+	if err := s.ask(ctx, before, found); err != nil {
 		return nil, 0, err
 	}
 	at, err := parsePosition(before.Val())
@@ -109,7 +109,7 @@ func (s *Storage) Range(ctx context.Context, view string, q projections.RangeQue
 		args = append(args, &rows[i].ID) // a pointer costs no memory here, a string does
 	}
 	bodies := goredis.NewStringSliceCmd(ctx, args...)
-	if err := s.run(ctx, bodies); err != nil {
+	if err := s.ask(ctx, bodies); err != nil {
 		return nil, 0, err
 	}
 	if bodies.Val()[0] != before.Val() {
@@ -130,7 +130,7 @@ func (s *Storage) rangeAtOnce(ctx context.Context, view string, q projections.Ra
 	documents, entries := s.keys.partition(view, q.Partition)
 	order, from, to := bounds(q)
 	command := goredis.NewStringSliceCmd(ctx, "evalsha_ro", stretchHash, 2, documents, entries, order, from, to, q.Limit, len(q.Index))
-	if err := s.run(ctx, command); err != nil {
+	if err := s.ask(ctx, command); err != nil {
 		return nil, 0, err
 	}
 	at, err := parsePosition(command.Val()[0])

@@ -104,6 +104,7 @@ type Storage struct {
 	client   goredis.UniversalClient
 	keys     keys
 	lineages lineages
+	reads    together
 	logger   *slog.Logger
 }
 
@@ -129,6 +130,7 @@ func Open(ctx context.Context, url string, o Options) (*Storage, error) {
 		return nil, err
 	}
 	s := &Storage{client: client, keys: keys{o.Prefix}, logger: o.Logger}
+	s.reads.send = s.send
 	if err := s.inspect(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

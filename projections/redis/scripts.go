@@ -122,11 +122,26 @@ func script(ctx context.Context, hash string, keys []string, args ...any) *gored
 // run sends commands together and waits for all answers. A server that does not
 // know a script (it was restarted, or told to forget them) gets its source.
 func (s *Storage) run(ctx context.Context, commands ...goredis.Cmder) error {
+	return s.runBy(ctx, s.send, commands)
+}
+
+// ask is run for reads, which share their way with those of other callers.
+func (s *Storage) ask(ctx context.Context, commands ...goredis.Cmder) error {
+	if _, many := s.client.(*goredis.ClusterClient); many {
+		return s.run(ctx, commands...)
+	}
+	return s.runBy(ctx, s.reads.ask, commands)
+}
+
+func (s *Storage) runBy(ctx context.Context, send func(context.Context, []goredis.Cmder) error, commands []goredis.Cmder) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.send(ctx, commands); err == nil {
+	if err := send(ctx, commands); err == nil {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	var unknown []goredis.Cmder
 	var failures error
