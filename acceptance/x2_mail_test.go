@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ func TestX2_MailBySMTP(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(len(mails), 2) // to prove the address, and to join
 			is.Equal(mails[0].From, `"Tenure" <no-reply@tenure.example>`)
+			is.True(!bytes.Contains(c.stdout.bytes(), []byte("/outbox"))) // where nothing is
 		})
 
 		t.Run("every mail says exactly what to do next, as text and as a page", func(t *testing.T) {

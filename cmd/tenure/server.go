@@ -219,7 +219,10 @@ func (x *server) run(ctx context.Context) error {
 	fmt.Println("listening on " + "http://" + x.listener.Addr().String())
 	err = x.commands.FirstAPIKey(ctx, func(key string) {
 		fmt.Println("operator key: " + key)
-		fmt.Println("The key is shown this once. Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
+		fmt.Println("The key is shown this once.")
+		if _, sends := x.settings.smtp(); !sends {
+			fmt.Println("Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
+		}
 	})
 	if err == nil {
 		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "node", x.settings.Node)
