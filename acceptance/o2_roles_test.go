@@ -18,6 +18,7 @@ func TestO2_RolesAndWhatTheyAllow(t *testing.T) {
 		t.Run("OWNER manages settings, users and the ownership transfer", func(t *testing.T) {
 			target := c.newMember(t, "USER")
 			ok(t, c.owner.rename(c.org, unique("Renamed")))
+			ok(t, c.owner.set(c.org, "settings", map[string]string{"zone": "Europe/Vienna"}))
 			c.mayManageUsers(t, c.owner, target)
 			ok(t, c.owner.requestTransfer(c.org, c.admin))
 			ok(t, c.owner.transfer(c.org))
@@ -27,6 +28,7 @@ func TestO2_RolesAndWhatTheyAllow(t *testing.T) {
 		t.Run("ADMIN manages settings, users and invitations", func(t *testing.T) {
 			target := c.newMember(t, "USER")
 			ok(t, c.admin.rename(c.org, unique("Renamed")))
+			ok(t, c.admin.set(c.org, "settings", map[string]string{"zone": "Europe/Paris"}))
 			c.mayManageUsers(t, c.admin, target)
 		})
 
@@ -46,6 +48,7 @@ func TestO2_RolesAndWhatTheyAllow(t *testing.T) {
 			is := is.New(t)
 			is.Equal(c.user.organization(t, c.org).OrganizationID, c.org)
 			is.Equal(c.user.roleOf(t, c.org, c.user), "USER")
+			refused(t, c.user.get(orgPath(c.org, "settings")), 403, "permission_denied")
 		})
 
 		t.Run("VIEWER reads everything of the organization", func(t *testing.T) {
@@ -55,10 +58,12 @@ func TestO2_RolesAndWhatTheyAllow(t *testing.T) {
 			is.Equal(c.viewer.invitations(t, c.org, ""), c.owner.invitations(t, c.org, ""))
 			is.Equal(c.viewer.history(t, c.org), c.owner.history(t, c.org))
 			is.Equal(c.viewer.historyOf(t, c.org, c.admin), c.owner.historyOf(t, c.org, c.admin))
+			is.Equal(decoded[settingsDoc](t, c.viewer.get(orgPath(c.org, "settings"))).Settings, map[string]string{"zone": "Europe/Paris"})
 		})
 
 		t.Run("VIEWER changes nothing", func(t *testing.T) {
 			c.changesNothing(t, c.viewer, invited(t))
+			refused(t, c.viewer.set(c.org, "settings", map[string]string{}), 403, "permission_denied")
 		})
 
 		t.Run("who does not belong sees nothing and changes nothing", func(t *testing.T) {

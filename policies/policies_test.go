@@ -47,6 +47,8 @@ func TestOwnershipIsThePolicyOfItsSource(t *testing.T) {
 		{domain.ReadInvitations, "OWNER ADMIN VIEWER"},
 		{domain.TransferOwnership, "OWNER"},
 		{domain.ReadHistory, "OWNER ADMIN VIEWER"},
+		{domain.ReadSettings, "OWNER ADMIN VIEWER"},
+		{domain.UpdateSettings, "OWNER ADMIN"},
 		{"app:delivery.read", "OWNER ADMIN USER VIEWER"},
 		{"app:delivery.manage", "OWNER ADMIN USER"},
 		{"app:endpoints.read", "OWNER ADMIN USER VIEWER"},
