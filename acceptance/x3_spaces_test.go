@@ -143,6 +143,7 @@ func TestX3_Spaces(t *testing.T) {
 		})
 
 		t.Run("the answers survive a restart", func(t *testing.T) {
+			d.everything(t) // until the invitations of the deleted organization are revoked
 			before := host.askOf(t, d.org, north, d.member, enter)
 			d.restart(t)
 			is.New(t).Equal(host.askOf(t, d.org, north, d.member, enter), before)
