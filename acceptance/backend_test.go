@@ -48,8 +48,17 @@ func onManyNodes(t *testing.T, test func(t *testing.T, b backend)) { on(t, test,
 // onEveryBackendInTurn is onEveryBackend for tests that keep the machine busy by
 // themselves.
 func onEveryBackendInTurn(t *testing.T, test func(t *testing.T, b backend)) {
+	inTurn(t, test, onFiles, onRedis, onCluster)
+}
+
+// onManyNodesInTurn is onManyNodes for such tests.
+func onManyNodesInTurn(t *testing.T, test func(t *testing.T, b backend)) {
+	inTurn(t, test, onServers, onCluster)
+}
+
+func inTurn(t *testing.T, test func(t *testing.T, b backend), all ...backend) {
 	t.Parallel()
-	for _, b := range []backend{onFiles, onRedis, onCluster} {
+	for _, b := range all {
 		if b.chosen() {
 			t.Run(b.name, func(t *testing.T) { test(t, b) })
 		}

@@ -45,6 +45,13 @@ type (
 				Given  entryDoc `json:"given"`
 			} `json:"roles"`
 		} `json:"member"`
+		Space *struct {
+			SpaceID  string    `json:"space_id"`
+			OpenedBy []string  `json:"opened_by"`
+			Created  *entryDoc `json:"created"`
+			Deleted  *entryDoc `json:"deleted"`
+			Assigned *entryDoc `json:"assigned"`
+		} `json:"space"`
 	}
 )
 
@@ -53,6 +60,9 @@ const evaluation, evaluations = "/access/v1/evaluation", "/access/v1/evaluations
 func user(id string) obj            { return obj{"type": "user", "id": id} }
 func inOrganization(org string) obj { return obj{"type": "organization", "id": org} }
 func todo(permission string) obj    { return obj{"name": permission} }
+func inSpace(org, id string) obj {
+	return obj{"type": "space", "id": id, "properties": obj{"organization_id": org}}
+}
 
 func (c client) ask(org, account, permission string, extras ...extra) response {
 	return c.post(evaluation, obj{"subject": user(account), "action": todo(permission), "resource": inOrganization(org)}, extras...)

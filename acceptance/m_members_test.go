@@ -325,7 +325,7 @@ func exclusiveRole(given bool) func(*testing.T, *cast) doing {
 		if !given {
 			d.alone = func() {
 				refused(t, c.admin.changeRole(other, c.user, "author"), 409, "role_exclusive")
-				c.shiftClock(t, 11*time.Minute)
+				c.shiftClock(t, 3*time.Minute)
 				ok(t, c.admin.changeRole(other, c.user, "author"))
 				refused(t, c.owner.changeRole(one, c.user, "author"), 409, "role_exclusive")
 			}

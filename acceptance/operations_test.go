@@ -170,6 +170,7 @@ func TestOperations_ShuttingDown(t *testing.T) {
 		s.waitExit(t)
 		is := is.New(t)
 		is.Equal(s.cmd.ProcessState.ExitCode(), 0)
+		is.True(!s.stderr.contains(`"msg":"process step failed"`)) // a stop is no failure
 		s.run(t)
 		ok(t, ada.get("/v1/me"))
 	})

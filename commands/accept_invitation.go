@@ -170,7 +170,11 @@ func (c *Commands) useLink(ctx context.Context, r Request, inv invitation.State,
 			return Receipt{}, err
 		}
 		return c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
-			return invitation.Accept(s, generation, who, c.Now())
+			events, err := invitation.Accept(s, generation, who, c.Now())
+			if err != nil {
+				return nil, err
+			}
+			return events, held.outlived(c.Now())
 		})
 	})
 	return claimed, accepted, err
@@ -188,7 +192,7 @@ func (c *Commands) checkHeld(ctx context.Context, held holds, inv invitation.Sta
 	if err != nil {
 		return err
 	}
-	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, Roles: inv.Roles, InvitationID: inv.ID}))
+	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, Roles: inv.Roles, InvitationID: inv.ID}), c.Now())
 }
 
 // checkAcceptance refuses, before an account is made, what would be refused

@@ -39,19 +39,20 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 		// Refused before the name is reserved what would be refused after.
 		events, err := organization.Activate(organization.State{}, p, a)
 		if err == nil {
-			err = held.lacking(organization.State{}, p, events)
+			err = held.lacking(organization.State{}, p, events, c.Now())
 		}
 		if err != nil {
 			return Receipt{}, err
 		}
-		return c.activate(ctx, r, p, a)
+		return c.activate(ctx, r, p, a, held)
 	})
 	return a.OrganizationID, receipt, err
 }
 
 // activate founds the organization once its name is reserved.
-func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) (Receipt, error) {
+func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a organization.Activation, held holds) (Receipt, error) {
 	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
+	began := c.Now()
 	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
 	if err != nil {
 		return Receipt{}, err
@@ -61,7 +62,14 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 	}
 	c.Step(StepNameReserved)
 	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
-		return organization.Activate(s, p, a)
+		if c.mayBeGivenBack(began) {
+			return nil, ErrBusy
+		}
+		events, err := organization.Activate(s, p, a)
+		if err != nil {
+			return nil, err
+		}
+		return events, held.lacking(s, p, events, c.Now())
 	})
 	if err != nil {
 		return receipt, err

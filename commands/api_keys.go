@@ -36,7 +36,8 @@ var ErrOtherSecret = errors.New("the log was begun with another secret: restore 
 
 func (c *Commands) firstAPIKeyID() string { return c.Keys.ID("first api key").String() }
 
-// FirstAPIKey makes the key of a new deployment's first operator, once. It is
+// FirstAPIKey makes the key of a new deployment's first operator, once, for all
+// that keys can do in this version and in later ones. It is
 // shown before it is made valid: a process that is killed in between shows the
 // same key again when it starts next.
 func (c *Commands) FirstAPIKey(ctx context.Context, show func(text string)) error {
@@ -50,7 +51,7 @@ func (c *Commands) FirstAPIKey(ctx context.Context, show func(text string)) erro
 		return err
 	}
 	show(text)
-	_, _, _, err = c.createAPIKey(ctx, Request{Actor: domain.ByProcess("setup")}, id, "first operator", apikey.Scopes(), nil)
+	_, _, _, err = c.createAPIKey(ctx, Request{Actor: domain.ByProcess("setup")}, id, "first operator", []apikey.Scope{apikey.ScopeAll}, nil)
 	return err
 }
 

@@ -10,12 +10,14 @@ import (
 	"tenure/eventstore"
 )
 
-// AccessQuestion asks whether somebody may do something in an organization (X3).
+// AccessQuestion asks whether somebody may do something in an organization (X3),
+// or in one of its spaces.
 type AccessQuestion struct {
 	Organization domain.OrganizationID
 	Account      domain.AccountID // who it is about; or
 	Email        domain.Email     // whose account has this address
 	Permission   domain.Permission
+	Space        *domain.SpaceID // that they have to be able to enter as well; nil for none
 }
 
 // AccessDecision is the answer to an AccessQuestion.
@@ -45,6 +47,8 @@ const (
 	AccessPermissionUnknown   AccessReason = "permission_unknown"   // no role of the policy has it
 	AccessNotMember           AccessReason = "not_a_member"         // never was one
 	AccessOrganizationUnknown AccessReason = "organization_unknown" // there is no such organization
+	AccessSpaceUnknown        AccessReason = "space_unknown"        // there is no such space, or it was deleted
+	AccessSpaceNotAssigned    AccessReason = "space_not_assigned"   // and no role of the member opens every space
 )
 
 // AccessCheck decides the questions of one request. All about one organization
@@ -92,7 +96,7 @@ func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecis
 	if err != nil {
 		return AccessDecision{}, err
 	}
-	d, belongs, err := v.decide(subject, q.Permission)
+	d, belongs, err := v.decide(subject, q, self)
 	if err != nil {
 		return AccessDecision{}, err
 	}
@@ -102,7 +106,7 @@ func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecis
 	}
 	_, active := v.state.ActiveMember(subject)
 	if k.explain && v.state.Exists() && (active || !self) {
-		d.Explanation, err = k.explanation(ctx, v, subject, q.Permission, self)
+		d.Explanation, err = k.explanation(ctx, v, subject, q, self)
 	}
 	return d, err
 }
@@ -164,10 +168,12 @@ const notMember = "Check both ids, or invite the person."
 
 // decide says whether the subject may, and if not why; belongs is false for
 // whom the organization does not exist.
-func (v *accessView) decide(subject domain.AccountID, permission domain.Permission) (d AccessDecision, belongs bool, err error) {
-	_, err = organization.Authorize(v.state, v.policy, domain.ByAccount(subject), permission)
+func (v *accessView) decide(subject domain.AccountID, q AccessQuestion, self bool) (d AccessDecision, belongs bool, err error) {
+	err = v.authorize(subject, q)
 	if err == nil {
-		return AccessDecision{Allowed: true, Reason: AccessAllowed, Position: v.position}, true, nil
+		d = v.decideSpace(subject, q, self)
+		d.Position = v.position
+		return d, true, nil
 	}
 	var refusal *domain.Error
 	if !errors.As(err, &refusal) {
@@ -189,7 +195,7 @@ func (v *accessView) decide(subject domain.AccountID, permission domain.Permissi
 		}
 	case refusal.Code != domain.CodePermissionDenied:
 		d.Reason = AccessReason(refusal.Code)
-	case len(v.granting(permission)) == 0:
+	case len(v.granting(q)) == 0:
 		d.Reason, d.Message = AccessPermissionUnknown, "Check the name of the action; no role of the organization's policy allows it."
 	default:
 		d.Reason = AccessPermissionMissing
@@ -198,10 +204,14 @@ func (v *accessView) decide(subject domain.AccountID, permission domain.Permissi
 }
 
 // granting lists the roles of the policy that have the permission.
-func (v *accessView) granting(permission domain.Permission) []domain.Role {
+func (v *accessView) granting(q AccessQuestion) []domain.Role {
+	return v.roles(func(role domain.Role) bool { return v.grants(role, q) })
+}
+
+func (v *accessView) roles(have func(domain.Role) bool) []domain.Role {
 	roles := []domain.Role{}
 	for _, role := range v.policy.Roles {
-		if v.policy.Allows([]domain.Role{role.Name}, permission) {
+		if have(role.Name) {
 			roles = append(roles, role.Name)
 		}
 	}

@@ -177,7 +177,7 @@ func (c *Commands) onOrganization(ctx context.Context, r Request, id domain.Orga
 			if err != nil {
 				return nil, err
 			}
-			return events, held.lacking(s, p, events)
+			return events, held.lacking(s, p, events, c.Now())
 		})
 	})
 	if err != nil || p == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tenure/domain"
 	"tenure/domain/invitation"
@@ -30,6 +31,22 @@ import (
 // happened to the account's roles since before it made the reservation
 // (organization.State.RoleChanges): whoever has settled the reservation since
 // has seen the account with a role, which the command then sees too.
+//
+// What a killed command has left keeps other organizations waiting until its
+// time is over, and nothing but time can end that: a node that is silent may
+// hang and go on, whatever others think of it, and a lease says only who should
+// not be working. So a command does not rely on its reservation for longer than
+// it has (relyFor), and makes it again when that is over: a node that hung and
+// wakes up cannot give a role on the strength of what was given back meanwhile.
+// That is also what lets the time be short. Half of it is for clocks that differ.
+
+// ExclusiveRoleLifetime is after which time whoever wants an account's exclusive
+// roles may settle a reservation that was not settled.
+const ExclusiveRoleLifetime = 2 * time.Minute
+
+// relyFor is how long after its reservation was made a command may decide to
+// give a role. What it decides is in the log within appendTimeout, or never.
+const relyFor = ExclusiveRoleLifetime/2 - appendTimeout
 
 // unreserved is why a decision was not written yet: it gives exclusive roles to
 // accounts for which no reservation was made since their roles changed.
@@ -47,28 +64,44 @@ func (h *heldElsewhere) Error() string { return h.refusal.Error() }
 func (h *heldElsewhere) Unwrap() error { return h.refusal }
 
 // holds are the reservations that a command has made: by account, the state of
-// its roles before, and the revision of the reservation, or none where it was
-// not free.
+// its roles before, until when it is good, and the revision of the reservation,
+// or none where it was not free.
 type holds map[domain.AccountID]hold
 
 type hold struct {
 	changes int
+	until   time.Time
 	made    *eventstore.Revision
 }
 
 // lacking names the accounts that the events give exclusive roles to without a
-// reservation.
-func (h holds) lacking(s organization.State, p *policy.Policy, events []domain.Event) error {
-	lacking := &unreserved{changes: make(map[domain.AccountID]int)}
+// reservation that is good at the time.
+func (h holds) lacking(s organization.State, p *policy.Policy, events []domain.Event, at time.Time) error {
+	lacking := make(map[domain.AccountID]int)
 	for _, id := range organization.GainsExclusive(s, p, events) {
-		if held, ok := h[id]; !ok || held.changes != s.RoleChanges(id) {
-			lacking.changes[id] = s.RoleChanges(id)
+		if held, ok := h[id]; !ok || held.changes != s.RoleChanges(id) || at.After(held.until) {
+			lacking[id] = s.RoleChanges(id)
 		}
 	}
-	if len(lacking.changes) == 0 {
+	return unreservedUnlessNone(lacking)
+}
+
+// outlived names the accounts whose reservations are good no more.
+func (h holds) outlived(at time.Time) error {
+	outlived := make(map[domain.AccountID]int)
+	for id, held := range h {
+		if at.After(held.until) {
+			outlived[id] = held.changes
+		}
+	}
+	return unreservedUnlessNone(outlived)
+}
+
+func unreservedUnlessNone(changes map[domain.AccountID]int) error {
+	if len(changes) == 0 {
 		return nil
 	}
-	return lacking
+	return &unreserved{changes}
 }
 
 // exclusively gives command, which is refused with unreserved, until it has the
@@ -115,17 +148,20 @@ func (c *Commands) hold(ctx context.Context, r Request, org domain.OrganizationI
 	holder := holderOrganization + string(org)
 	for range 3 {
 		var before reservation.State
+		var at time.Time
 		receipt, err := c.reservations.execute(ctx, reservation.KindExclusiveRole+"-"+string(account), plain(r), func(s reservation.State) ([]domain.Event, error) {
-			before = s
-			events, _ := reservation.Make(s, reservation.KindExclusiveRole, string(account), holder, c.Now().Add(ReservationLifetime))
+			before, at = s, c.Now()
+			events, _ := reservation.Make(s, reservation.KindExclusiveRole, string(account), holder, at.Add(ExclusiveRoleLifetime))
 			return events, nil
 		})
 		if err != nil {
 			return err
 		}
 		if before.Holder == "" || before.Holder == holder {
-			h := hold{changes: changes}
-			if before.Holder == "" || before.Confirmed { // else another command may rely on it
+			h := hold{changes: changes, until: at.Add(relyFor)}
+			own := held[account].made
+			again := own != nil && *own+1 == receipt.Revision     // nobody was there since this command made it before
+			if before.Holder == "" || before.Confirmed || again { // else another command may rely on it
 				h.made = &receipt.Revision
 			}
 			held[account] = h

@@ -24,6 +24,7 @@ type AccessExplanation struct {
 	PolicyEvent   AccessEvent   // put the policy in force
 	Granting      []domain.Role // the roles of the policy that have the permission
 	Member        *AccessMember // nil for somebody who never was one
+	Space         *AccessSpace  // of a question about one, if the caller may know of it
 }
 
 // AccessMember is the membership that a decision rests on.
@@ -62,6 +63,7 @@ type trail struct {
 	policy  eventstore.Revision // put the policy in force
 	members *immutable.Map[string, origin]
 	opened  *immutable.Map[string, eventstore.Revision] // by id, of invitations that are open
+	spaces  *immutable.Map[string, spaceOrigin]
 }
 
 // origin is how a member came to be what it is.
@@ -70,6 +72,7 @@ type origin struct {
 	joined  eventstore.Revision
 	changed eventstore.Revision // gave the membership its status
 	roles   []roleOrigin
+	spaces  []assignment // in the order of the ids
 }
 
 type roleOrigin struct {
@@ -83,7 +86,9 @@ func follow(t trail, e domain.Event) trail {
 	t.State, t.folded = organization.Evolve(before, e), this+1
 	if t.members == nil {
 		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, eventstore.Revision](nil)
+		t.spaces = immutable.NewMap[string, spaceOrigin](nil)
 	}
+	t = t.followSpace(e, this)
 	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
 		t.policy = this
 	}
@@ -102,11 +107,14 @@ func follow(t trail, e domain.Event) trail {
 	for _, account := range accountsIn(e) {
 		was, known := before.Member(account)
 		is, member := t.Member(account)
-		if !member || known && was.Status == is.Status && slices.Equal(was.Roles, is.Roles) {
+		spaces := t.SpacesOf(is)
+		if !member || known && was.Status == is.Status && slices.Equal(was.Roles, is.Roles) && slices.Equal(before.SpacesOf(was), spaces) {
 			continue
 		}
 		o, _ := t.members.Get(string(account))
-		t.members = t.members.Set(string(account), o.after(was, is, invited, this))
+		o = o.after(was, is, invited, this)
+		o.spaces = o.assigned(spaces, this)
+		t.members = t.members.Set(string(account), o)
 	}
 	return t
 }
@@ -146,10 +154,10 @@ func accountsIn(e domain.Event) []domain.AccountID {
 }
 
 // explanation says what the decision about a subject follows from.
-func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject domain.AccountID, permission domain.Permission, self bool) (*AccessExplanation, error) {
+func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject domain.AccountID, q AccessQuestion, self bool) (*AccessExplanation, error) {
 	x := &AccessExplanation{
 		Revision: v.trail.folded - 1, Position: v.position,
-		Policy: v.policy.Name, PolicyVersion: v.policy.Version, Granting: v.granting(permission),
+		Policy: v.policy.Name, PolicyVersion: v.policy.Version, Granting: v.granting(q),
 	}
 	named := func(revision eventstore.Revision) AccessEvent { return v.events[revision] }
 	o, known := v.trail.members.Get(string(subject))
@@ -157,7 +165,16 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 	if is != known || !slices.EqualFunc(o.roles, member.Roles, func(r roleOrigin, role domain.Role) bool { return r.role == role }) {
 		return nil, fmt.Errorf("commands: no trail leads to the state of a member of %s at revision %d", v.state.ID, x.Revision)
 	}
+	var created, deleted, assigned *eventstore.Revision
+	if q.Space != nil {
+		created, deleted, assigned = k.spaceRevisions(v, o, *q.Space, self)
+	}
 	wanted := []eventstore.Revision{v.trail.policy}
+	for _, revision := range []*eventstore.Revision{created, deleted, assigned} {
+		if revision != nil {
+			wanted = append(wanted, *revision)
+		}
+	}
 	if known {
 		wanted = append(wanted, o.revisions()...)
 	}
@@ -165,6 +182,9 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 		return nil, err
 	}
 	x.PolicyEvent = named(v.trail.policy)
+	if created != nil || assigned != nil {
+		x.Space = &AccessSpace{SpaceID: *q.Space, OpenedBy: v.roles(v.opensSpaces), Created: v.named(created), Deleted: v.named(deleted), Assigned: v.named(assigned)}
+	}
 	if !known {
 		return x, nil
 	}
@@ -181,9 +201,18 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 		x.Member.Changed = &changed
 	}
 	for i, r := range o.roles {
-		x.Member.Roles[i] = AccessRole{Role: r.role, Grants: v.policy.Allows([]domain.Role{r.role}, permission), Given: named(r.given)}
+		x.Member.Roles[i] = AccessRole{Role: r.role, Grants: v.grants(r.role, q), Given: named(r.given)}
 	}
 	return x, nil
+}
+
+// named is an event that was looked up, or nil.
+func (v *accessView) named(revision *eventstore.Revision) *AccessEvent {
+	if revision == nil {
+		return nil
+	}
+	e := v.events[*revision]
+	return &e
 }
 
 func (k *AccessCheck) mayNotReadHistory(v *accessView) bool {

@@ -28,6 +28,7 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 		return Receipt{}, err
 	}
 	holder := holderOrganization + string(id)
+	began := c.Now()
 	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, name.Key(), holder)
 	if err != nil {
 		return Receipt{}, err
@@ -36,7 +37,12 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 		return Receipt{}, nameTaken()
 	}
 	c.Step(StepNewNameReserved)
-	receipt, err := c.onOrganization(ctx, r, id, rename)
+	receipt, err := c.onOrganization(ctx, r, id, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		if c.mayBeGivenBack(began) {
+			return nil, ErrBusy
+		}
+		return rename(s, p)
+	})
 	if err != nil {
 		return Receipt{}, err // a process gives the new name back
 	}

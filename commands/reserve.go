@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"tenure/domain"
 	"tenure/domain/account"
@@ -49,6 +50,15 @@ func (c *Commands) reserve(ctx context.Context, r Request, kind, text, holder st
 	}
 	s, _, err := c.reservations.load(ctx, kind+"-"+key)
 	return s.Holder, err
+}
+
+// mayBeGivenBack reports whether a reservation that was made at a time, and is
+// not confirmed, may be another's by when something that is decided now is in the
+// log: the node has hung. Half of the time is for clocks that differ. An account
+// needs no such look: by confirm it finds that it has not got its address, and
+// nobody signs in to it.
+func (c *Commands) mayBeGivenBack(made time.Time) bool {
+	return c.Now().Sub(made) > ReservationLifetime/2-appendTimeout
 }
 
 // confirm makes the reservation of a holder that exists last. It answers with

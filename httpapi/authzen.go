@@ -25,14 +25,14 @@ import (
 // entityBody is a Subject or a Resource.
 type entityBody struct {
 	_          struct{}       `additionalProperties:"true"`
-	Type       string         `json:"type" doc:"Of a subject: user (id is an account's id) or email (id is an account's address). Of a resource: organization, or a type of the host product's own, which starts with app:. About other types the decision is false."`
+	Type       string         `json:"type" doc:"Of a subject: user (id is an account's id) or email (id is an account's address). Of a resource: organization, space (id is a space's id), or a type of the host product's own, which starts with app:. About other types the decision is false."`
 	ID         string         `json:"id" doc:"Of a type that starts with app: it is the host product's own, and not looked at."`
-	Properties map[string]any `json:"properties,omitempty" doc:"Of a resource whose type starts with app: organization_id, the organization that it belongs to. All else is passed over."`
+	Properties map[string]any `json:"properties,omitempty" doc:"Of a resource whose type is space or starts with app: organization_id, the organization that it belongs to. All else is passed over."`
 }
 
 type actionBody struct {
 	_          struct{}       `additionalProperties:"true"`
-	Name       string         `json:"name" doc:"A permission: Tenure's own, such as members.invite, or one of the host product's in the organization's policy, such as app:endpoints.manage."`
+	Name       string         `json:"name" doc:"A permission: Tenure's own, such as members.invite, or one of the host product's in the organization's policy, such as app:endpoints.manage. About a space, spaces.enter asks whether the subject may enter it, and any other whether they have the permission as well."`
 	Properties map[string]any `json:"properties,omitempty" doc:"Passed over."`
 }
 
@@ -85,7 +85,7 @@ type decisionsBody struct {
 }
 
 type decisionContext struct {
-	Reason      commands.AccessReason `json:"reason,omitempty" doc:"Match on this: allowed, permission_missing, permission_unknown, not_a_member, member_ and the status of the membership, organization_unknown, subject_type_unknown, resource_type_unknown."`
+	Reason      commands.AccessReason `json:"reason,omitempty" doc:"Match on this: allowed, permission_missing, permission_unknown, not_a_member, member_ and the status of the membership, organization_unknown, space_unknown, space_not_assigned, subject_type_unknown, resource_type_unknown."`
 	Message     string                `json:"message,omitempty" doc:"What to do, in a sentence."`
 	Error       *evaluationError      `json:"error,omitempty" doc:"Of one of several questions that cannot be read."`
 	Explanation *explanationBody      `json:"explanation,omitempty"`

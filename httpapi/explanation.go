@@ -16,6 +16,7 @@ type explanationBody struct {
 	Policy    explainedPolicy     `json:"policy"`
 	GrantedBy []domain.Role       `json:"granted_by" doc:"The roles of the policy that have the permission."`
 	Member    *explainedMember    `json:"member,omitempty" doc:"Missing for somebody who never was one."`
+	Space     *explainedSpace     `json:"space,omitempty" doc:"Of a question about a space that the caller may know of."`
 }
 
 type explainedPolicy struct {
@@ -39,6 +40,14 @@ type explainedRole struct {
 	Given  explainedEvent `json:"given" doc:"The event that gave the member the role."`
 }
 
+type explainedSpace struct {
+	SpaceID  domain.SpaceID  `json:"space_id"`
+	OpenedBy []domain.Role   `json:"opened_by" doc:"The roles of the policy that open every space."`
+	Created  *explainedEvent `json:"created,omitempty" doc:"Missing for who may not read the history."`
+	Deleted  *explainedEvent `json:"deleted,omitempty" doc:"Missing while it is there."`
+	Assigned *explainedEvent `json:"assigned,omitempty" doc:"The event that assigned it to the member."`
+}
+
 // explainedEvent names an event of the organization's history.
 type explainedEvent struct {
 	Position string              `json:"position"`
@@ -53,6 +62,12 @@ func shownExplanation(x *commands.AccessExplanation) *explanationBody {
 	shown := &explanationBody{
 		Revision: x.Revision, Position: digits(x.Position), GrantedBy: x.Granting,
 		Policy: explainedPolicy{x.Policy, x.PolicyVersion, shownEvent(x.PolicyEvent)},
+	}
+	if x.Space != nil {
+		shown.Space = &explainedSpace{
+			SpaceID: x.Space.SpaceID, OpenedBy: x.Space.OpenedBy,
+			Created: shownEventOrNone(x.Space.Created), Deleted: shownEventOrNone(x.Space.Deleted), Assigned: shownEventOrNone(x.Space.Assigned),
+		}
 	}
 	if x.Member == nil {
 		return shown

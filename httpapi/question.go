@@ -121,7 +121,11 @@ func (q *question) within(merged map[string]any) *strictjson.Error {
 	kind, org := member(merged, "resource", "type"), member(merged, "resource", "id")
 	switch {
 	case kind == "organization":
-	case strings.HasPrefix(kind, hostPrefix) && kind != hostPrefix:
+	case kind == "space", strings.HasPrefix(kind, hostPrefix) && kind != hostPrefix:
+		if kind == "space" {
+			space := domain.SpaceID(org) // what is no id is no space's
+			q.Space = &space
+		}
 		properties, _ := merged["resource"].(map[string]any)["properties"].(map[string]any)
 		text, ok := properties["organization_id"].(string)
 		if !ok {

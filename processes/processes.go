@@ -97,6 +97,9 @@ func (p *Processes) handle(r reaction) message.NoPublishHandlerFunc {
 			err = r.react(ctx, request(r.name, e), e)
 			span.End()
 		}
+		if err != nil && m.Context().Err() != nil {
+			return m.Context().Err() // no failure: this node has to stop, and the event comes again
+		}
 		if errors.Is(err, commands.ErrNotYet) {
 			return err
 		}

@@ -155,6 +155,9 @@ func (k *keeper) passed(ctx context.Context, p eventstore.Position) {
 
 // save keeps the checkpoint. That it fails costs repeated work at most.
 func (k *keeper) save(ctx context.Context) {
+	if ctx.Err() != nil {
+		return // it is saved once more at the end
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.at == k.kept {

@@ -67,6 +67,7 @@ type generations struct {
 	storage Storage
 	views   []Definition
 	current atomic.Pointer[map[string]generation] // by name of the view
+	asOf    atomic.Pointer[time.Time]             // when that was read; nil before
 }
 
 func newGenerations(storage Storage, views []Definition) *generations {
@@ -80,8 +81,18 @@ func (g *generations) serving(view string) string {
 	return storedAs(view, (*g.current.Load())[view].Serving)
 }
 
+// refreshAfter is refresh, unless what is known is younger than age. A node that
+// hung finds with it that its generations may be gone.
+func (g *generations) refreshAfter(ctx context.Context, age time.Duration) error {
+	if asOf := g.asOf.Load(); asOf != nil && time.Since(*asOf) < age {
+		return nil
+	}
+	return g.refresh(ctx)
+}
+
 // refresh reads the documents.
 func (g *generations) refresh(ctx context.Context) error {
+	began := time.Now()
 	all := make(map[string]generation, len(g.views))
 	names, keys := make([]string, len(g.views)), make([]Key, len(g.views))
 	for i, v := range g.views {
@@ -108,6 +119,7 @@ func (g *generations) refresh(ctx context.Context) error {
 		all[names[i]] = doc
 	}
 	g.current.Store(&all)
+	g.asOf.Store(&began)
 	return nil
 }
 

@@ -167,8 +167,9 @@ func (p *Projector) State() State {
 }
 
 // Wait returns once every view has got to the position, and lacks nothing of
-// what it held before. It fails with a *BehindError, which is ErrBehind, when ctx
-// ends before.
+// what it held before: the one that serves now, since whoever has waited reads at
+// once. It fails with a *BehindError, which is ErrBehind, when ctx ends before, and
+// as the storage does.
 func (p *Projector) Wait(ctx context.Context, position eventstore.Position) error {
 	select {
 	case <-p.complete.known:
@@ -179,7 +180,10 @@ func (p *Projector) Wait(ctx context.Context, position eventstore.Position) erro
 			return &BehindError{Wanted: position, Cause: ctx.Err()}
 		}
 	}
-	return p.waiters.wait(ctx, max(position, p.complete.required()))
+	if err := p.waiters.wait(ctx, max(position, p.complete.required())); err != nil {
+		return err
+	}
+	return failed(ClassStorage, p.generations.refreshAfter(ctx, p.options.RetireAfter/2))
 }
 
 func (p *Projector) advance(position eventstore.Position, live bool) {

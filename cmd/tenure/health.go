@@ -3,18 +3,22 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 )
 
 // healthCommand asks a server how it is, for images without curl.
 type healthCommand struct {
-	URL     string        `help:"Where the server is. Default: http:// and the listen address." name:"url" env:"-"`
+	URL     string        `help:"Where the server is, http or https. Default: http:// and the listen address." name:"url" env:"-"`
+	CAFile  string        `help:"PEM file of the authorities to trust with https instead of the system's." name:"ca-file" type:"path" env:"-"`
 	Listen  string        `help:"The server's listen address." default:"127.0.0.1:8080"`
 	Live    bool          `help:"Ask whether it lives (/healthz), not whether it serves well (/readyz)." env:"-"`
 	Timeout time.Duration `help:"How long the answer may take." default:"5s" env:"-"`
@@ -40,7 +44,11 @@ func (c *healthCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{}} // past any proxy of the environment
+	trusted, err := c.trusted()
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}} // past any proxy of the environment
 	answer, err := client.Do(request)
 	if err != nil {
 		return err
@@ -59,6 +67,22 @@ func (c *healthCommand) Run(ctx context.Context) error {
 	}
 	fmt.Println(target + ": " + answer.Status)
 	return nil
+}
+
+// trusted are the authorities of --ca-file, or nil for the system's.
+func (c *healthCommand) trusted() (*x509.CertPool, error) {
+	if c.CAFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca-file %s holds no certificate in PEM form", c.CAFile)
+	}
+	return pool, nil
 }
 
 // server is where the server is. One that listens on every address answers on

@@ -101,7 +101,7 @@ func (x *server) openSharedViews(ctx context.Context) error {
 		return errors.New("setting views: they are of another log than this one, or of a newer copy of it: stop all nodes, empty the Redis or give another views-prefix, and start again; the views are made from the log")
 	}
 	x.leases = leaseredis.New(storage.Client(), leaseredis.Options{Prefix: s.ViewsPrefix, Node: s.Node, Logger: x.logger, Observe: x.metrics.onLease})
-	x.limiter = throttle.NewRedis(storage.Client(), s.ViewsPrefix, throttle.NewMemory(100_000, now), x.logger)
+	x.limiter = throttle.NewRedis(storage.Client(), s.ViewsPrefix, throttle.NewMemory(100_000, now), now, x.logger)
 	return nil
 }
 

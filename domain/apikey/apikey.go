@@ -14,15 +14,18 @@ type Scope string
 
 // The scopes of an API key.
 const (
+	ScopeAll               Scope = "all"                // every other one, also those that later versions add
 	ScopeOperator          Scope = "operator"           // every route below /v1/operator, and the outbox
 	ScopeReadOrganizations Scope = "organizations.read" // reads of every organization, no commands
 	ScopeCheckAccess       Scope = "access.check"       // permission checks about everybody
 	ScopeManageWork        Scope = "work.manage"        // assigns the host product's work to members, and releases it
 )
 
-// Scopes lists every scope.
+// Scopes lists every scope. A key lists its own by name, and gains none when
+// there are others later: what it may do stays what it was made for. The one
+// exception is ScopeAll.
 func Scopes() []Scope {
-	return []Scope{ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork}
+	return []Scope{ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork}
 }
 
 // State is what is known of a key. The zero State is a key that was never made.
@@ -36,7 +39,7 @@ type State struct {
 
 // Allows reports whether the key may be used for scope at that time.
 func (s State) Allows(scope Scope, at time.Time) bool {
-	return s.Valid(at) && slices.Contains(s.Scopes, scope)
+	return s.Valid(at) && (slices.Contains(s.Scopes, scope) || slices.Contains(s.Scopes, ScopeAll))
 }
 
 // Valid reports whether the key exists, is not revoked and has time left.
@@ -55,7 +58,7 @@ func Create(s State, id domain.APIKeyID, name string, scopes []Scope, expiresAt 
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check and work.manage.")
+			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check and work.manage, or all.")
 		}
 	}
 	if expiresAt != nil && !at.Before(*expiresAt) {

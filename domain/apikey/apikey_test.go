@@ -46,7 +46,7 @@ func TestAKeyWorksForItsScopesUntilItEnds(t *testing.T) {
 	is.True(lasting.State.Allows(ScopeReadOrganizations, noon.AddDate(100, 0, 0)))
 	is.True(!lasting.State.Allows(ScopeOperator, noon))
 
-	limited := domaintest.Given(t, Evolve).When(create(&later, Scopes()...)).Then(created(&later, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork))
+	limited := domaintest.Given(t, Evolve).When(create(&later, Scopes()...)).Then(created(&later, ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork))
 	is.True(limited.State.Valid(later.Add(-1)))
 	is.True(!limited.State.Valid(later))
 	is.True(!limited.State.Allows(ScopeOperator, later))
@@ -56,4 +56,19 @@ func TestAKeyWorksForItsScopesUntilItEnds(t *testing.T) {
 	is.True(!ended.State.Allows(ScopeOperator, noon))
 	ended.When(Revoke).Then()
 	is.True(!State{}.Valid(noon)) // a key that was never made
+}
+
+// A scope that there will be once belongs to the keys that have all, and to no
+// key that was made before with a list.
+func TestOnlyAKeyForAllGainsAScopeThatIsNewLater(t *testing.T) {
+	is := is.New(t)
+	const added Scope = "something.new"
+	all := domaintest.Given(t, Evolve).When(create(&later, ScopeAll)).Then(created(&later, ScopeAll))
+	for _, scope := range append(Scopes(), added) {
+		is.True(all.State.Allows(scope, noon))
+		is.True(!all.State.Allows(scope, later))
+	}
+	listed := domaintest.Given(t, Evolve).When(create(nil, Scopes()[1:]...)).Then(created(nil, Scopes()[1:]...))
+	is.True(listed.State.Allows(ScopeManageWork, noon))
+	is.True(!listed.State.Allows(added, noon))
 }

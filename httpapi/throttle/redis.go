@@ -18,6 +18,7 @@ type Redis struct {
 	client goredis.UniversalClient
 	prefix string
 	alone  Limiter
+	now    func() time.Time
 	logger *slog.Logger
 	away   atomic.Int64 // until when Redis is not asked, as it did not answer; Unix nanoseconds
 }
@@ -31,8 +32,8 @@ const (
 
 // NewRedis makes a Redis whose keys begin with prefix; alone is the limiter for
 // when Redis is away.
-func NewRedis(client goredis.UniversalClient, prefix string, alone Limiter, logger *slog.Logger) *Redis {
-	return &Redis{client: client, prefix: prefix + "rate:", alone: alone, logger: logger}
+func NewRedis(client goredis.UniversalClient, prefix string, alone Limiter, now func() time.Time, logger *slog.Logger) *Redis {
+	return &Redis{client: client, prefix: prefix + "rate:", alone: alone, now: now, logger: logger}
 }
 
 // Both scripts count in microseconds.
@@ -82,7 +83,7 @@ func (r *Redis) Return(ctx context.Context, key string, rate Rate) {
 
 // ask reports whether Redis has answered in time.
 func (r *Redis) ask(ctx context.Context, question func(context.Context) error) bool {
-	if time.Now().UnixNano() < r.away.Load() {
+	if r.now().UnixNano() < r.away.Load() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
@@ -91,7 +92,7 @@ func (r *Redis) ask(ctx context.Context, question func(context.Context) error) b
 	if err == nil {
 		return true
 	}
-	r.away.Store(time.Now().Add(redisPause).UnixNano())
+	r.away.Store(r.now().Add(redisPause).UnixNano())
 	r.logger.Warn("rates are counted by this node alone", "error", err)
 	return false
 }

@@ -22,7 +22,7 @@ func TestRedisCountsForAllNodes(t *testing.T) {
 	node := func() *throttle.Redis {
 		client := server.Client()
 		t.Cleanup(func() { client.Close() })
-		return throttle.NewRedis(client, "test:", throttle.NewMemory(10, time.Now), logger)
+		return throttle.NewRedis(client, "test:", throttle.NewMemory(10, time.Now), time.Now, logger)
 	}
 	one, two := node(), node()
 	rate := throttle.Rate{Events: 4, Per: time.Hour}

@@ -2,6 +2,7 @@ package projectionstest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,7 +45,11 @@ type person struct {
 type org struct {
 	id          domain.OrganizationID
 	name        domain.OrganizationName
-	members     map[domain.AccountID][]domain.Role // active
+	members     map[domain.AccountID][]domain.Role // active and suspended
+	suspended   map[domain.AccountID]bool
+	known       map[domain.AccountID]bool // is or was a member
+	requests    map[domain.AccountID]bool // asks to join
+	deleted     bool
 	names       map[domain.AccountID]string
 	invitations []*invited
 	transfer    *organization.OwnershipTransferRequested
@@ -59,6 +64,7 @@ type invited struct {
 	roles      []domain.Role
 	generation int
 	status     invitation.Status
+	spaces     []domain.SpaceID
 }
 
 // people are hard to tell apart, to sort and to find.
@@ -89,6 +95,7 @@ func (h *history) grow(steps int) {
 	actions := []func(){
 		h.activate, h.rename, h.invite, h.invite, h.resend, h.accept, h.accept, h.decline, h.revoke, h.expire,
 		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer,
+		h.suspend, h.suspend, h.reactivate, h.ask, h.ask, h.closeRequest, h.approve, h.add, h.delete,
 		h.createSpace, h.deleteSpace, h.assignSpaces, h.assignInviteeSpaces, h.work, h.work,
 		h.askForMail, h.claimMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
 	}
@@ -148,6 +155,7 @@ func (h *history) activate() {
 	o := &org{
 		id: domain.OrganizationID(id("organization", len(h.orgs))), name: domain.OrganizationName(name),
 		members: map[domain.AccountID][]domain.Role{founder.id: {"OWNER"}}, names: map[domain.AccountID]string{founder.id: founder.name},
+		suspended: map[domain.AccountID]bool{}, known: map[domain.AccountID]bool{founder.id: true}, requests: map[domain.AccountID]bool{},
 	}
 	h.orgs = append(h.orgs, o)
 	h.inOrg(o, organization.Activated{
@@ -156,15 +164,26 @@ func (h *history) activate() {
 	})
 }
 
+// organization picks one that was not deleted.
+func (h *history) organization() (*org, bool) {
+	return pick(h, "organization", slices.DeleteFunc(slices.Clone(h.orgs), func(o *org) bool { return o.deleted }))
+}
+
 func (h *history) rename() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	before := o.name
 	o.name = domain.OrganizationName(rapid.SampledFrom([]string{"Acme", "Beta Co.", "ωmega"}).Draw(h.t, "new name"))
 	h.inOrg(o, organization.Renamed{OrganizationID: o.id, Before: before, After: o.name})
 }
 
 func (h *history) invite() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	to, _ := pick(h, "invitee", h.accounts)
 	i := &invited{id: domain.InvitationID(id("invitation", len(h.events))), by: h.accounts[0].id, to: to, roles: h.roles(), generation: 1, status: invitation.StatusPending}
 	o.invitations = append(o.invitations, i)
@@ -196,7 +215,7 @@ func (h *history) invitation(statuses ...invitation.Status) (o *org, i *invited,
 
 func (h *history) resend() {
 	o, i, ok := h.invitation(invitation.StatusPending, invitation.StatusExpired)
-	if !ok {
+	if !ok || o.deleted {
 		return
 	}
 	i.generation++
@@ -216,15 +235,19 @@ func (h *history) accept() {
 	}
 	i.status = invitation.StatusAccepted
 	h.inInvitation(i, invitation.Accepted{InvitationID: i.id, OrganizationID: o.id, AccountID: i.to.id})
-	if _, active := o.members[i.to.id]; active {
+	if _, present := o.members[i.to.id]; present || o.deleted {
 		h.inOrg(o, organization.InvitationClosed{OrganizationID: o.id, InvitationID: i.id, Outcome: "accepted"})
 		return
 	}
-	o.members[i.to.id], o.names[i.to.id] = i.roles, i.to.name
-	h.inOrg(o, organization.MemberJoined{
-		OrganizationID: o.id, AccountID: i.to.id, Email: i.to.email, Username: i.to.username, DisplayName: i.to.name,
-		Roles: i.roles, InvitationID: i.id, InvitedBy: i.by,
-	})
+	h.join(o, i.to, organization.MemberJoined{Username: i.to.username, Roles: i.roles, InvitationID: i.id, InvitedBy: i.by, Spaces: i.spaces})
+}
+
+// join lets somebody in, by what the event says already.
+func (h *history) join(o *org, p person, e organization.MemberJoined) {
+	o.members[p.id], o.names[p.id], o.known[p.id] = e.Roles, p.name, true
+	delete(o.requests, p.id)
+	e.OrganizationID, e.AccountID, e.Email, e.DisplayName = o.id, p.id, p.email, p.name
+	h.inOrg(o, e)
 }
 
 func (h *history) close(status invitation.Status, event func(o *org, i *invited) domain.Event) {
@@ -255,17 +278,18 @@ func (h *history) expire() {
 	})
 }
 
-// member picks an active member.
+// member picks a member, suspended or not.
 func (h *history) member() (o *org, id domain.AccountID, ok bool) {
-	o, _ = pick(h, "organization", h.orgs)
-	var active []domain.AccountID
-	for _, p := range h.accounts {
-		if _, is := o.members[p.id]; is {
-			active = append(active, p.id)
-		}
+	if o, ok = h.organization(); !ok {
+		return nil, "", false
 	}
-	id, ok = pick(h, "member", active)
-	return o, id, ok
+	p, ok := h.among(o, func(p person) bool { _, is := o.members[p.id]; return is })
+	return o, p.id, ok
+}
+
+// among picks one of the people.
+func (h *history) among(o *org, fits func(person) bool) (person, bool) {
+	return pick(h, "person", slices.DeleteFunc(slices.Clone(h.accounts), func(p person) bool { return !fits(p) }))
 }
 
 func (h *history) changeRoles() {
@@ -288,6 +312,7 @@ func (h *history) remove() {
 	if o, id, ok := h.member(); ok {
 		h.inOrg(o, organization.MemberRemoved{OrganizationID: o.id, AccountID: id, Roles: o.members[id]})
 		delete(o.members, id)
+		delete(o.suspended, id)
 	}
 }
 
@@ -308,7 +333,10 @@ func (h *history) requestTransfer() {
 }
 
 func (h *history) endTransfer() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	if x := o.transfer; x != nil {
 		o.transfer = nil
 		h.inOrg(o, organization.OwnershipTransferEnded{OrganizationID: o.id, TransferID: x.TransferID, From: x.From, To: x.To, Outcome: "cancelled"})
@@ -316,9 +344,12 @@ func (h *history) endTransfer() {
 }
 
 func (h *history) transfer() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	x := o.transfer
-	if x == nil || o.members[x.From] == nil || o.members[x.To] == nil {
+	if x == nil || o.suspended[x.From] || o.suspended[x.To] || o.members[x.From] == nil || o.members[x.To] == nil {
 		return
 	}
 	o.transfer = nil

@@ -11,7 +11,10 @@ import (
 )
 
 func (h *history) createSpace() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	space := domain.SpaceID(id("space", len(h.events)))
 	o.spaces = append(o.spaces, space)
 	name := rapid.SampledFrom([]string{"North", "north by-west", "Süd", "A"}).Draw(h.t, "space")
@@ -22,7 +25,10 @@ func (h *history) createSpace() {
 }
 
 func (h *history) deleteSpace() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	if space, ok := pick(h, "space", o.spaces); ok { // perhaps one that is deleted already
 		h.inOrg(o, organization.SpaceDeleted{OrganizationID: o.id, SpaceID: space})
 	}
@@ -42,8 +48,9 @@ func (h *history) assignSpaces() {
 }
 
 func (h *history) assignInviteeSpaces() {
-	if o, i, ok := h.invitation(invitation.StatusPending); ok {
-		h.inOrg(o, organization.InvitationSpacesChanged{OrganizationID: o.id, InvitationID: i.id, After: h.someSpaces(o)})
+	if o, i, ok := h.invitation(invitation.StatusPending); ok && !o.deleted {
+		i.spaces = h.someSpaces(o)
+		h.inOrg(o, organization.InvitationSpacesChanged{OrganizationID: o.id, InvitationID: i.id, After: i.spaces})
 	}
 }
 

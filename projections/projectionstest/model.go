@@ -95,15 +95,27 @@ func (m *model) foldMembers(e codec.Envelope) {
 	case organization.MemberJoined:
 		m.join(x.OrganizationID, projections.Member{
 			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName, Roles: x.Roles, Status: "active", JoinedAt: at,
-			InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
+			InvitedBy: x.InvitedBy, InvitationID: x.InvitationID, Spaces: x.Spaces,
 		})
+	case organization.JoinRequested:
+		m.join(x.OrganizationID, projections.Member{
+			AccountID: x.AccountID, Email: x.Email, DisplayName: x.DisplayName, Roles: []domain.Role{}, Status: projections.Pending, RequestedAt: &at,
+		})
+	case organization.JoinRequestClosed:
+		m.members = slices.DeleteFunc(m.members, func(y *modelMember) bool { return y.org == x.OrganizationID && y.AccountID == x.AccountID })
+	case organization.MemberSuspended:
+		member := m.member(x.OrganizationID, x.AccountID)
+		member.Status, member.SuspendedAt = "suspended", &at
+	case organization.MemberReactivated:
+		member := m.member(x.OrganizationID, x.AccountID)
+		member.Status, member.SuspendedAt = "active", nil
 	case organization.MemberRenamed:
 		m.member(x.OrganizationID, x.AccountID).DisplayName = x.After
 	case organization.RolesChanged:
 		m.member(x.OrganizationID, x.AccountID).Roles = x.After
 	case organization.MemberRemoved:
 		member := m.member(x.OrganizationID, x.AccountID)
-		member.Status, member.RemovedAt, member.Spaces = "removed", &at, nil
+		member.Status, member.RemovedAt, member.SuspendedAt, member.Spaces = "removed", &at, nil, nil
 	case organization.OwnershipTransferred:
 		m.member(x.OrganizationID, x.From).Roles = x.FromAfter
 		m.member(x.OrganizationID, x.To).Roles = x.ToAfter
@@ -159,6 +171,9 @@ func (m *model) foldOrganizations(e codec.Envelope) {
 		})
 	case organization.Renamed:
 		m.org(x.OrganizationID).Name = x.After
+	case organization.Deleted:
+		o := m.org(x.OrganizationID)
+		o.Status, o.DeletedAt = "deleted", &at
 	case organization.InvitationOpened:
 		m.open[x.InvitationID] = x.OrganizationID
 	case organization.InvitationClosed:
@@ -182,8 +197,12 @@ func (m *model) organizations() []projections.Organization {
 	for _, o := range m.orgs {
 		counted := *o
 		for _, x := range m.members {
-			if x.org == o.OrganizationID && x.Status == "active" {
+			switch {
+			case x.org != o.OrganizationID:
+			case x.Status == "active" && o.Status != "deleted":
 				counted.Members++
+			case x.Status == "suspended":
+				counted.SuspendedMembers++
 			}
 		}
 		for _, org := range m.open {

@@ -138,7 +138,7 @@ func (c checker) spaces(org domain.OrganizationID) {
 // member.
 func hasStatus(m projections.Member, status string) bool {
 	if status == "present" {
-		return m.Status != organization.Removed
+		return m.Status != organization.Removed && m.Status != projections.Pending
 	}
 	return string(m.Status) == cmp.Or(status, "active")
 }

@@ -95,7 +95,7 @@ var someRoles = []string{"", "", "USER", "ADMIN", "OWNER", "ROLE.with/dots", "NO
 func (c checker) members(org domain.OrganizationID) {
 	q := projections.MembersQuery{
 		Organization: org,
-		Status:       rapid.SampledFrom([]string{"", "active", "removed", "invited", "present"}).Draw(c.t, "status"),
+		Status:       rapid.SampledFrom([]string{"", "active", "suspended", "pending", "removed", "invited", "present"}).Draw(c.t, "status"),
 		Role:         rapid.SampledFrom(someRoles).Draw(c.t, "role"),
 		Sort:         rapid.SampledFrom([]string{"", "display_name", "-display_name", "joined_at", "-joined_at"}).Draw(c.t, "sort"),
 	}
@@ -124,11 +124,19 @@ func (c checker) members(org domain.OrganizationID) {
 	sortBy(want, q.Sort, func(a, b projections.Member) int {
 		order := strings.Compare(domain.Fold(a.DisplayName), domain.Fold(b.DisplayName))
 		if strings.Contains(q.Sort, "joined_at") {
-			order = a.JoinedAt.Compare(b.JoinedAt)
+			order = since(a).Compare(since(b))
 		}
 		return cmp.Or(order, strings.Compare(documentID(a), documentID(b)))
 	})
 	same(c, q, got, want)
+}
+
+// since is when a member joined, or asked to.
+func since(m projections.Member) time.Time {
+	if m.RequestedAt != nil {
+		return *m.RequestedAt
+	}
+	return m.JoinedAt
 }
 
 func sortBy[T any](list []T, order string, compare func(a, b T) int) {
@@ -150,7 +158,7 @@ var someSearches = []string{
 func (c checker) search(org domain.OrganizationID) {
 	q := projections.MembersQuery{
 		Organization: org, Q: rapid.SampledFrom(someSearches).Draw(c.t, "q"),
-		Status: rapid.SampledFrom([]string{"", "removed", "present"}).Draw(c.t, "status"),
+		Status: rapid.SampledFrom([]string{"", "suspended", "pending", "removed", "present"}).Draw(c.t, "status"),
 		Role:   rapid.SampledFrom(someRoles).Draw(c.t, "role"),
 	}
 	got := pages[projections.Member](c, func(cursor string, limit int) (projections.Page, error) {

@@ -74,8 +74,8 @@ func (c checker) ofPeople() {
 		})
 		var want []joinedMembership
 		for _, m := range c.m.members {
-			if m.AccountID == p.id && m.Status == "active" {
-				o := c.m.org(m.org)
+			o := c.m.org(m.org)
+			if m.AccountID == p.id && (m.Status == "active" || m.Status == "suspended") && o.Status != "deleted" {
 				joined := projections.Membership{OrganizationID: m.org, Roles: m.Roles, Status: m.Status, JoinedAt: m.JoinedAt}
 				want = append(want, joinedMembership{joined, string(o.Name), o.Policy})
 			}
@@ -95,8 +95,7 @@ func (c checker) invitees(p person) {
 	})
 	var want []joinedInvitee
 	for _, i := range c.m.invitations {
-		if i.Email.Key() == spelled.Key() && i.Status == "pending" {
-			o := c.m.org(i.org)
+		if o := c.m.org(i.org); i.Email.Key() == spelled.Key() && i.Status == "pending" && o.Status != "deleted" {
 			seen := projections.Invitee{
 				InvitationID: i.InvitationID, OrganizationID: i.org, Roles: i.Roles, InvitedBy: i.InvitedBy, IssuedAt: i.IssuedAt, ExpiresAt: i.ExpiresAt,
 			}
