@@ -83,6 +83,13 @@ type requests struct {
 	Roles        []domain.Role `json:"roles"`
 	ByDomain     bool          `json:"by_domain"`
 	AutoActivate bool          `json:"auto_activate"`
+	Digest       *digest       `json:"digest"`
+}
+
+type digest struct {
+	Weekday string `json:"weekday"`
+	At      string `json:"at"`
+	Zone    string `json:"zone"`
 }
 
 type additions struct {
@@ -131,7 +138,10 @@ func (d document) policy() *policy.Policy {
 		Providers:               d.Invitations.Providers,
 		LinkInAnswer:            d.Invitations.LinkInAnswer,
 	}
-	p.Requests, p.Additions, p.Spaces = (*policy.Requests)(d.Requests), (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
+	if r := d.Requests; r != nil {
+		p.Requests = &policy.Requests{Roles: r.Roles, ByDomain: r.ByDomain, AutoActivate: r.AutoActivate, Digest: r.Digest.policy()}
+	}
+	p.Additions, p.Spaces = (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
 	p.Work = policy.Work(d.Work)
 	return p
 }

@@ -45,6 +45,18 @@ func (c *check) requests(r requests) {
 	case len(r.Roles) > 1 && !m.SeveralRoles:
 		c.report(at, "Give exactly one role, or set members.several_roles to true.")
 	}
+	if r.Digest != nil {
+		c.digest(path{"requests", "digest"}, *r.Digest)
+	}
+}
+
+func (c *check) digest(at path, d digest) {
+	if _, err := loadZone(d.Zone); err != nil && d.Zone != "" {
+		c.report(at.down("zone"), "%q is no time zone: give a name of the IANA database, for example \"Europe/Paris\" or \"UTC\".", d.Zone)
+	}
+	if !slices.ContainsFunc(c.document.Roles, func(r role) bool { return slices.Contains(r.Permissions, domain.DecideRequests) }) {
+		c.report(at, "Leave this out, or give a role the permission %s; nobody would get the digest.", domain.DecideRequests)
+	}
 }
 
 func (c *check) role(i int) {

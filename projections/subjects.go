@@ -35,6 +35,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.JoinRequestClosed:
 		return x.OrganizationID
+	case organization.RequestsSummarized:
+		return x.OrganizationID
 	case organization.AutoActivationChanged:
 		return x.OrganizationID
 	case organization.SeatClaimed:

@@ -137,6 +137,18 @@ type (
 		AccountID      domain.AccountID      `json:"account_id"`
 		Email          domain.Email          `json:"email" personal:"account_id"`
 		DisplayName    string                `json:"display_name" personal:"account_id"`
+		RequestedAt    time.Time             `json:"requested_at,omitzero"`
+		DigestAt       time.Time             `json:"digest_at,omitzero"` // when the requests are summed up next; none where the policy has no digest
+	}
+
+	// RequestsSummarized sends each recipient a mail that lists the open requests
+	// (C8). There are no recipients when none is open.
+	RequestsSummarized struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Due            time.Time             `json:"due"`      // the instant that was scheduled
+		Requests       int                   `json:"requests"` // that are open
+		Recipients     []domain.AccountID    `json:"recipients,omitempty"`
+		NextAt         time.Time             `json:"next_at,omitzero"` // none when none is open
 	}
 
 	// JoinRequestClosed ends a request that was not granted; MemberJoined ends
@@ -315,6 +327,9 @@ func (PasswordReset) EventType() string { return "organization.password_reset.v1
 
 // EventType implements domain.Event.
 func (JoinRequested) EventType() string { return "organization.join_requested.v1" }
+
+// EventType implements domain.Event.
+func (RequestsSummarized) EventType() string { return "organization.requests_summarized.v1" }
 
 // EventType implements domain.Event.
 func (JoinRequestClosed) EventType() string { return "organization.join_request_closed.v1" }

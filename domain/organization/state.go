@@ -45,6 +45,8 @@ type State struct {
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
 	autoActivates bool
+	digestAt      time.Time // when the open requests are summed up next; zero when that is not scheduled
+	digested      time.Time // the scheduled instant of the last time
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
@@ -192,7 +194,12 @@ func Evolve(s State, e domain.Event) State {
 	case WorkReleased:
 		return s.change(e.AccountID, func(m *Member) { m.work = without(m.work, WorkItem{Kind: e.Kind, ID: e.WorkID}) })
 	case JoinRequested:
-		s.requests = set(s.requests, e.AccountID, Request{Email: e.Email, DisplayName: e.DisplayName})
+		s.requests = set(s.requests, e.AccountID, Request{Email: e.Email, DisplayName: e.DisplayName, Since: e.RequestedAt})
+		if !e.DigestAt.IsZero() {
+			s.digestAt = e.DigestAt
+		}
+	case RequestsSummarized:
+		s.digested, s.digestAt = e.Due, e.NextAt
 	case JoinRequestClosed:
 		s = s.closeRequest(e.AccountID)
 		if e.Outcome == "rejected" {

@@ -77,6 +77,7 @@ type Requests struct {
 	Roles        []domain.Role // what they get when they are approved, unless somebody says otherwise
 	ByDomain     bool          // whoever signs in with the organization's e-mail domain asks by that (C6); otherwise everybody may ask (M1)
 	AutoActivate bool          // how an organization begins: true lets everybody who asks in at once (M2)
+	Digest       *Digest       // nil: nobody is told of the open ones (C8)
 }
 
 // Additions are the rules for members who are added without an invitation (M4).

@@ -63,6 +63,7 @@ func registry() []entry {
 		event[organization.OwnershipTransferred](),
 		event[organization.PasswordReset](),
 		event[organization.Renamed](),
+		event[organization.RequestsSummarized](),
 		event[organization.RolesChanged](),
 		event[organization.SeatClaimed](),
 		event[organization.SeatsChanged](),

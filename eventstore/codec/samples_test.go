@@ -45,6 +45,9 @@ func anEventID() eventstore.ID { return eventstore.ID{1, 2, 3, 4} }
 func additions() map[string]domain.Event {
 	later, admin := aTime(), []domain.Role{"ADMIN", "BILLING"}
 	return map[string]domain.Event{
+		"organization.join_requested.v1+digest": organization.JoinRequested{
+			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", DisplayName: "Grace Hopper", RequestedAt: later, DigestAt: later,
+		},
 		"invitation.issued.v1+provider": invitation.Issued{
 			InvitationID: anInvitation, OrganizationID: anOrganization, Email: "grace@example.com", Username: "grace",
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
@@ -141,6 +144,9 @@ func samples() []domain.Event {
 		organization.SpacesAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{aSpace}},
 		organization.WorkAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace},
 		organization.WorkReleased{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace, Cause: "removed"},
+		organization.RequestsSummarized{
+			OrganizationID: anOrganization, Due: later, Requests: 3, Recipients: []domain.AccountID{anAccount, anotherAccount}, NextAt: later,
+		},
 		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
 
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
