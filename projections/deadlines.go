@@ -74,12 +74,12 @@ const (
 	deadlinesPartition = "all"
 )
 
-// Due returns up to limit (1 to 1,000) deadlines of a kind whose time has come,
+// Due returns up to limit (1 to 20,000) deadlines of a kind whose time has come,
 // the most urgent first.
 func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limit int) ([]Deadline, error) {
-	const maxDue = 1000
+	const maxDue = 20_000
 	if limit < 1 || limit > maxDue {
-		return nil, domain.Invalid("limit", "Give a number from 1 to 1000.")
+		return nil, domain.Invalid("limit", "Give a number from 1 to 20000.")
 	}
 	rows, _, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
 	if err != nil {
