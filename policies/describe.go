@@ -181,6 +181,7 @@ func walk(path string, v reflect.Value, all *[]setting) {
 	}
 	duration, isDuration := reflect.TypeAssert[time.Duration](v)
 	switch {
+	case isDuration && duration == 0:
 	case isDuration:
 		*all = append(*all, setting{path: path, values: []string{formatDuration(duration)}})
 	case v.Kind() == reflect.Pointer:

@@ -35,6 +35,7 @@ type document struct {
 	Ownership   *ownership                     `json:"ownership"`
 	Invitations invitations                    `json:"invitations"`
 	Requests    *requests                      `json:"requests"`
+	Onboarding  *onboarding                    `json:"onboarding"`
 	Additions   *additions                     `json:"additions"`
 	Spaces      *spaces                        `json:"spaces"`
 	Work        work                           `json:"work"`
@@ -62,6 +63,7 @@ type members struct {
 	OwnRolesFixed    bool                `json:"own_roles_fixed"`
 	Permissions      []domain.Permission `json:"permissions"`
 	Seats            int                 `json:"seats"`
+	Personal         bool                `json:"personal"`
 }
 
 type ownership struct {
@@ -83,6 +85,11 @@ type requests struct {
 	Roles        []domain.Role `json:"roles"`
 	ByDomain     bool          `json:"by_domain"`
 	AutoActivate bool          `json:"auto_activate"`
+}
+
+type onboarding struct {
+	ByDomain bool   `json:"by_domain"`
+	Personal string `json:"personal"`
 }
 
 type additions struct {
@@ -132,6 +139,6 @@ func (d document) policy() *policy.Policy {
 		LinkInAnswer:            d.Invitations.LinkInAnswer,
 	}
 	p.Requests, p.Additions, p.Spaces = (*policy.Requests)(d.Requests), (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
-	p.Work = policy.Work(d.Work)
+	p.Onboarding, p.Work = (*policy.Onboarding)(d.Onboarding), policy.Work(d.Work)
 	return p
 }
