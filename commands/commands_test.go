@@ -17,6 +17,7 @@ import (
 	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 	"tenure/eventstore/sqlite"
@@ -33,6 +34,7 @@ type world struct {
 	mu    sync.Mutex
 	clock time.Time
 	step  func(string)
+	rules *policy.Policy // of onboarding, or nil
 }
 
 func newWorld(t testing.TB) *world {
@@ -58,7 +60,7 @@ func (w *world) node() *commands.Commands {
 	}
 	return commands.New(commands.Dependencies{
 		Store: w.store, Codec: w.codec, Policies: policies.Builtin(), Keys: w.keys, Passwords: passwords,
-		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step,
+		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.rules,
 	})
 }
 

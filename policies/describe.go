@@ -181,6 +181,7 @@ func walk(path string, v reflect.Value, all *[]setting) {
 	}
 	text, whole := inOneWord(v.Interface())
 	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]() && v.IsZero():
 	case whole:
 		*all = append(*all, setting{path: path, values: []string{text}})
 	case v.Kind() == reflect.Pointer:

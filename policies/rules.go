@@ -20,7 +20,12 @@ func (c *check) all() {
 	for i := range c.document.Roles {
 		c.role(i)
 	}
-	c.someoneManages()
+	if c.document.Members.Personal {
+		c.personal()
+	} else {
+		c.someoneManages()
+		c.invitations()
+	}
 	c.members()
 	if c.document.Ownership != nil {
 		c.ownership(*c.document.Ownership)
@@ -28,6 +33,9 @@ func (c *check) all() {
 	c.duration(path{"invitations", "lifetime"}, c.document.Invitations.Lifetime)
 	if c.document.Requests != nil {
 		c.requests(*c.document.Requests)
+	}
+	if c.document.Onboarding != nil {
+		c.onboarding(*c.document.Onboarding)
 	}
 }
 

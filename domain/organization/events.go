@@ -28,6 +28,15 @@ type (
 		Username       domain.Username         `json:"username" personal:"account_id"`
 		DisplayName    string                  `json:"display_name" personal:"account_id"`
 		Roles          []domain.Role           `json:"roles"`
+		Personal       bool                    `json:"personal,omitempty"` // the founder's own space: nobody else is ever a member
+	}
+
+	// EmailDomainChanged says with which e-mail domain people ask to join by
+	// signing in (C6); empty is none.
+	EmailDomainChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Before         string                `json:"before"`
+		After          string                `json:"after"`
 	}
 
 	// Renamed gives the organization another name.
@@ -278,6 +287,9 @@ type (
 
 // EventType implements domain.Event.
 func (Activated) EventType() string { return "organization.activated.v1" }
+
+// EventType implements domain.Event.
+func (EmailDomainChanged) EventType() string { return "organization.email_domain_changed.v1" }
 
 // EventType implements domain.Event.
 func (Renamed) EventType() string { return "organization.renamed.v1" }

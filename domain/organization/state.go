@@ -31,6 +31,8 @@ type State struct {
 	PolicyVersion int
 	Transfer      *Transfer // the pending request, or nil
 	Deleted       bool
+	Personal      bool   // its founder's own space
+	EmailDomain   string // with which people ask to join by signing in; empty for none
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
@@ -155,10 +157,12 @@ func (s State) Invitations() []domain.InvitationID {
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
 	case Activated:
-		s.ID, s.Name, s.Policy, s.PolicyVersion = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion
+		s.ID, s.Name, s.Policy, s.PolicyVersion, s.Personal = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion, e.Personal
 		return s.join(e.AccountID, Member{Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key()})
 	case Renamed:
 		s.Name = e.After
+	case EmailDomainChanged:
+		s.EmailDomain = e.After
 	case InvitationOpened:
 		return s.open(e)
 	case InvitationSpacesChanged:
