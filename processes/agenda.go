@@ -23,7 +23,7 @@ type Deadlines interface {
 const (
 	lookEvery  = 200 * time.Millisecond // for what is due: a range of one index
 	lookAhead  = 200                    // deadlines at a time, besides those that were put off
-	lookAtMost = 20_000                 // with those
+	lookAtMost = projections.MaxDue     // with those
 	settledFor = 30 * time.Second       // within which the view shows that a deadline was settled
 	claimPause = 2 * time.Second        // between looks at a mail that another node has
 )

@@ -74,11 +74,13 @@ const (
 	deadlinesPartition = "all"
 )
 
-// Due returns up to limit (1 to 20,000) deadlines of a kind whose time has come,
+// MaxDue is how many deadlines Due lists at most.
+const MaxDue = 20_000
+
+// Due returns up to limit (1 to MaxDue) deadlines of a kind whose time has come,
 // the most urgent first.
 func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limit int) ([]Deadline, error) {
-	const maxDue = 20_000
-	if limit < 1 || limit > maxDue {
+	if limit < 1 || limit > MaxDue {
 		return nil, domain.Invalid("limit", "Give a number from 1 to 20000.")
 	}
 	rows, _, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
