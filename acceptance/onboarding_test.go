@@ -3,6 +3,10 @@ package acceptance
 import (
 	"strings"
 	"testing"
+
+	"github.com/matryer/is"
+
+	"tenure/oidc/oidctest"
 )
 
 // onboarding starts the server so that whoever signs in is onboarded.
@@ -120,4 +124,80 @@ func (c client) giveUpDomain(org string, extras ...extra) response {
 
 func (c client) workIn(org string, extras ...extra) response {
 	return c.put("/v1/me/organization", map[string]any{"organization_id": org}, extras...)
+}
+
+// withOnboarding is onboarding for fates, which need no provider for it.
+func withOnboarding(*testing.T) (*oidctest.Provider, option) { return nil, onboarding() }
+
+// signingInFirst: whoever is the first of a domain to sign in has the organization
+// in the end, without signing in again.
+func signingInFirst(t *testing.T, c *cast) doing {
+	domain := uniqueDomain()
+	p := c.personAt(domain, "First")
+	ok(t, p.requestAccount())
+	token := c.tokenTo(t, p.Email, verifyPage, 1)
+	return doing{
+		give: func(x ...extra) response { return p.verify(token, x...) },
+		finished: func() bool {
+			found := all[holdingDoc](t, c.operator(), "/v1/operator/organizations?q="+domain)
+			if len(found) != 1 {
+				return false
+			}
+			p.signIn(t)
+			is := is.New(t)
+			is.Equal(found[0].EmailDomain, domain)
+			is.Equal(p.only(t), found[0].OrganizationID)
+			is.True(p.space(t) != "")
+			return true
+		},
+	}
+}
+
+// givingUpDomain: another organization gets it.
+func givingUpDomain(t *testing.T, c *cast) doing {
+	domain := uniqueDomain()
+	p := c.signUpAt(t, domain, "Boss")
+	first, second := p.only(t), p.found(t, "capabilities")
+	return doing{
+		give: func(x ...extra) response { return p.giveUpDomain(first, x...) },
+		finished: func() bool {
+			return p.holdDomain(second).done() && p.holding(t, first).EmailDomain+p.holding(t, second).EmailDomain == domain
+		},
+	}
+}
+
+// TestC1_KilledWhileFounding is TestSteps for the steps that founding by signing in
+// has in common with founding by hand.
+func TestC1_KilledWhileFounding(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		for _, step := range []string{"activate: name reserved", "activate: organization activated"} {
+			t.Run(step, func(t *testing.T) {
+				t.Parallel()
+				c := fate{options: withOnboarding}.start(t, b)
+				d := signingInFirst(t, c)
+				c.diesAt(t, step, func() { d.give() })
+				eventually(t, "it is finished", d.finished)
+				c.stillSound(t)
+			})
+		}
+	})
+}
+
+// domains is the part of the story in which an organization holds an e-mail domain,
+// and people pick where they work.
+func (s *story) domains() []command {
+	boss, name := s.newcomer, unique("Domain")
+	var org string
+	return []command{
+		{"found with a domain", func(x ...extra) response { return boss.foundAs("capabilities", name, x...) }, func(r response) {
+			done := decoded[receipt](s.t, r)
+			is.New(s.t).Equal(done.types(), "organization.activated organization.email_domain_changed")
+			org = done.OrganizationID
+		}},
+		{"give up the domain", func(x ...extra) response { return boss.giveUpDomain(org, x...) }, nil},
+		{"hold the domain", func(x ...extra) response { return boss.holdDomain(org, x...) }, nil},
+		{"give it up again", func(x ...extra) response { return boss.giveUpDomain(org, x...) }, nil},
+		{"pick an organization", func(x ...extra) response { return boss.workIn(org, x...) }, nil},
+		{"pick none", func(x ...extra) response { return boss.workIn("", x...) }, nil},
+	}
 }
