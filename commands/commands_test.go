@@ -52,14 +52,17 @@ func newWorld(t testing.TB) *world {
 }
 
 // node is another set of commands on the same log, with a cache of its own.
-func (w *world) node() *commands.Commands {
+func (w *world) node() *commands.Commands { return w.nodeWith(policies.Builtin()) }
+
+// nodeWith is node, with other policies.
+func (w *world) nodeWith(catalogue commands.Policies) *commands.Commands {
 	w.t.Helper()
 	passwords, err := password.New(64, 1, 4)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return commands.New(commands.Dependencies{
-		Store: w.store, Codec: w.codec, Policies: policies.Builtin(), Keys: w.keys, Passwords: passwords,
+		Store: w.store, Codec: w.codec, Policies: catalogue, Keys: w.keys, Passwords: passwords,
 		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.rules,
 	})
 }

@@ -308,51 +308,6 @@ func TestASessionIsOnboardedOnce(t *testing.T) {
 	is.Equal(w.organizationEvents(), before)
 }
 
-func TestAnAdministratorHoldsTheDomainOfTheirAddress(t *testing.T) {
-	is := is.New(t)
-	w := newOnboardingWorld(t)
-	w.rules = nil
-	c := w.node()
-	ada, eve := w.account(c, "ada@acme.example"), w.account(c, "eve@gmail.com")
-	asAda, asEve := commands.Request{Actor: domain.ByAccount(ada.AccountID)}, commands.Request{Actor: domain.ByAccount(eve.AccountID)}
-	first, receipt, err := c.ActivateOrganization(w.ctx, asAda, "capabilities", "First", "")
-	is.NoErr(err)
-	is.Equal(len(receipt.Events), 2) // founding holds the domain, since it is free
-	is.Equal(receipt.Revision, eventstore.Revision(1))
-	second, receipt, err := c.ActivateOrganization(w.ctx, asAda, "capabilities", "Second", "")
-	is.NoErr(err)
-	is.Equal(len(receipt.Events), 1)
-	third, _, err := c.ActivateOrganization(w.ctx, asEve, "capabilities", "Third", "")
-	is.NoErr(err)
-
-	_, err = c.HoldEmailDomain(w.ctx, asEve, third)
-	is.True(refusedWith(err, domain.CodeDomainPublic))
-	_, err = c.HoldEmailDomain(w.ctx, asAda, third)
-	is.True(refusedWith(err, domain.CodeNotFound))
-	_, err = c.HoldEmailDomain(w.ctx, asAda, second)
-	is.True(refusedWith(err, domain.CodeDomainTaken))
-	_, err = c.GiveUpEmailDomain(w.ctx, asAda, first)
-	is.NoErr(err)
-	for range 2 {
-		_, err = c.HoldEmailDomain(w.ctx, asAda, second)
-		is.NoErr(err)
-	}
-	_, err = c.HoldEmailDomain(w.ctx, asAda, first)
-	is.True(refusedWith(err, domain.CodeDomainTaken))
-	states := w.shared()
-	is.Equal(states[first].EmailDomain+" "+states[second].EmailDomain, " acme.example")
-
-	// Killed after the reservation, before the event: a process gives it back.
-	_, err = c.GiveUpEmailDomain(w.ctx, asAda, second)
-	is.NoErr(err)
-	is.True(w.diesAt(commands.StepDomainReserved, func(c *commands.Commands) { _, _ = c.HoldEmailDomain(w.ctx, asAda, first) }))
-	_, err = w.node().HoldEmailDomain(w.ctx, asAda, second)
-	is.True(refusedWith(err, domain.CodeDomainTaken))
-	w.pass(commands.ReservationLifetime)
-	_, err = w.node().HoldEmailDomain(w.ctx, asAda, second)
-	is.NoErr(err)
-}
-
 func TestSelectingAnOrganizationToWorkIn(t *testing.T) {
 	is := is.New(t)
 	w := newOnboardingWorld(t)

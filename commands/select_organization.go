@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tenure/domain"
 	"tenure/domain/account"
@@ -20,6 +21,9 @@ func (c *Commands) SelectOrganization(ctx context.Context, r Request, org domain
 		s, _, err := c.organizations.load(ctx, string(org))
 		if err == nil {
 			_, err = organization.AuthorizeMember(s, r.Actor)
+		}
+		if errors.Is(err, &domain.Error{Code: domain.CodeNotFound}) {
+			err = domain.Refuse(domain.CodeNotFound, "None of your organizations", "Pick one that the list of your organizations has.")
 		}
 		if err != nil {
 			return Receipt{}, c.inWordsOf(ctx, org, err)
