@@ -71,3 +71,11 @@ docs: ## write the tables of docs/operators.md and docs/policies
 .PHONY: golden
 golden: ## write golden files that do not exist yet
 	$(GO) test ./eventstore/codec ./mail -update
+
+.PHONY: mail-domains
+mail-domains: ## renew the list of public mail domains from the npm package free-email-domains
+	@folder=$$(mktemp -d) && package=$$folder/node_modules/free-email-domains && \
+	npm install --silent --no-save --ignore-scripts --prefix $$folder free-email-domains && \
+	echo "# From the npm package free-email-domains, version $$(node -p "require('$$package/package.json').version"); its license stands beside this file." > $$folder/public.txt && \
+	node -p "[...new Set(require('$$package/domains.json').map(d => d.trim().toLowerCase()))].sort().join('\n')" >> $$folder/public.txt && \
+	cp $$package/LICENSE.md commands/maildomain/LICENSE.free-email-domains.md && mv $$folder/public.txt commands/maildomain/ && rm -r $$folder

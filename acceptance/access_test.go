@@ -165,7 +165,7 @@ func decisionOf(r response) string {
 // hiddenRoutes are those that the document leaves out.
 func (c *cast) hiddenRoutes(t *testing.T) {
 	t.Helper()
-	for _, page := range []string{"/openapi.json", "/docs", "/verify", "/accept-invitation", "/confirm-transfer", "/reset-password", "/sign-in"} {
+	for _, page := range []string{"/openapi.json", "/docs", "/verify", "/accept-invitation", "/confirm-transfer", "/join-requests", "/reset-password", "/sign-in"} {
 		r := c.anonymous().get(page, anyPosition, header("Accept", "text/html"))
 		if !r.done() {
 			t.Errorf("%v", r)

@@ -172,13 +172,15 @@ func TestC4_AWholeSetInOneSave(t *testing.T) {
 
 func TestC5_RemovalLeavesTheAccountAndOtherOrganizations(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
-		s := b.start(t)
+		s := b.start(t, onboarding())
 		boss := s.signUp(t, "Boss")
 		org, other := boss.found(t, "capabilities"), boss.found(t, "capabilities")
 		member := boss.hire(t, org, s.newPerson("Member"), manageAccess)
 		own := member.found(t, "capabilities")
 		ok(t, boss.inviteTo(other, member, []string{manageSubs}))
 		ok(t, member.accept(s.invitationTo(t, member.Email)))
+		space := member.space(t)
+		ok(t, member.set(space, "settings", map[string]string{"theme": "dark"}))
 		ok(t, boss.remove(org, member))
 
 		untouched := func(t *testing.T) {
@@ -187,7 +189,9 @@ func TestC5_RemovalLeavesTheAccountAndOtherOrganizations(t *testing.T) {
 			ok(t, member.get("/v1/me"))
 			is.Equal(member.member(t, other, member).Roles, []string{manageSubs})
 			is.Equal(member.member(t, own, member).Roles, []string{administrate})
-			is.Equal(len(all[membershipDoc](t, member.client, "/v1/me/organizations")), 2)
+			is.Equal(len(member.mine(t)), 2)
+			is.Equal(member.space(t), space)
+			is.Equal(decoded[settingsDoc](t, member.get(orgPath(space, "settings"))).Settings, map[string]string{"theme": "dark"})
 		}
 		t.Run("they still have access to everything else", untouched)
 		t.Run("and sign in again", func(t *testing.T) {

@@ -49,6 +49,8 @@ func TestOperations_WrongSettingsAreNamed(t *testing.T) {
 		{"log-level", "--log-level", "loud"},
 		{"log-format", "--log-format", "xml"},
 		{"rate-limits", "--rate-limits", "perhaps"},
+		{"onboarding", "--onboarding", "nowhere"},
+		{"onboarding", "--onboarding", "seats"},
 		{"views-prefix", "--views-prefix", "mine{"},
 		{"secret-file", "--log", "esdb://127.0.0.1:2113?tls=false"},
 		{"colour", "--colour", "blue"},
@@ -276,7 +278,7 @@ func TestOperations_Metrics(t *testing.T) {
 			text = string(ok(t, s.operator().get("/metrics")).body)
 			return stuckProcess(text, c.everything(t)) == ""
 		})
-		for _, process := range []string{"issuing", "admission", "offboarding", "reservations", "profiles"} {
+		for _, process := range []string{"issuing", "admission", "offboarding", "reservations", "profiles", "onboarding"} {
 			is.True(strings.Contains(text, fmt.Sprintf("tenure_process_position{process=%q}", process)))
 		}
 

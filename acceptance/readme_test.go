@@ -58,7 +58,8 @@ func TestTheToursOfThePoliciesWork(t *testing.T) {
 			`"your_status":"none"`, `"join_requests":1`, `"outcome":"approved"`, `"type":"organization.member_suspended.v1"`,
 			`"status":"suspended"`, `"type":"organization.member_reactivated.v1"`, `"must_change_password":true`,
 		)
-		b.start(t).tour(t, "../docs/policies/capabilities.md",
+		b.start(t, onboarding()).tour(t, "../docs/policies/capabilities.md",
+			`"name":"engines.example"`, `"personal":true`, `"status":"pending"`, `"join_requests":1`, `"outcome":"approved"`,
 			`"after":["MANAGE_ACCESS","MANAGE_SUBSCRIPTION"]`, `"roles":["ADMINISTRATE_ORGANIZATION"]`,
 			`"effective_roles":["ADMINISTRATE_ORGANIZATION","MANAGE_ACCESS","MANAGE_PLATFORM_REGISTRATION","MANAGE_SUBSCRIPTION"]`,
 		)

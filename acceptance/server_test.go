@@ -67,7 +67,7 @@ func expecting(codes ...string) option {
 func withOwnRedis() option { return func(s *server) { s.ownRedis = true } }
 
 // start starts a server that ends with the test. Its clock and its death can be
-// controlled; see shiftClock and killAt.
+// controlled; see shiftClock, stopClock and killAt.
 func (b backend) start(t *testing.T, options ...option) *server {
 	t.Helper()
 	s := b.prepare(t, options...)
@@ -229,6 +229,15 @@ func (s *server) waitExit(t *testing.T) {
 func (s *server) shiftClock(t *testing.T, d time.Duration) {
 	t.Helper()
 	if err := os.WriteFile(s.hook("clock"), []byte(d.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(60 * time.Millisecond) // the server looks at the file every 20 ms
+}
+
+// stopClock has the server's clock stand still at a time.
+func (s *server) stopClock(t *testing.T, at time.Time) {
+	t.Helper()
+	if err := os.WriteFile(s.hook("clock"), []byte(at.Format(time.RFC3339Nano)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(60 * time.Millisecond) // the server looks at the file every 20 ms

@@ -12,12 +12,17 @@ import (
 
 // ActivateOrganization founds an organization under the newest version of a
 // policy, with the signed-in account as its first member (O1). It answers with
-// the new organization's id. It fails with CodeInvalid for an unknown policy,
-// CodeUsernameNeeded, CodeEmailUnverified, CodeRoleExclusive and CodeNameTaken.
+// the new organization's id. Where people ask to join by their e-mail domain, it
+// holds the founder's if that is free. It fails with CodeInvalid for a policy that
+// is unknown or that of personal spaces, CodeUsernameNeeded, CodeEmailUnverified,
+// CodeRoleExclusive and CodeNameTaken.
 func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyName string, name domain.OrganizationName, username domain.Username) (domain.OrganizationID, Receipt, error) {
 	p, ok := c.Policies.Latest(policyName)
 	if !ok {
 		return "", Receipt{}, domain.Invalid("policy", "Use the name of a policy that this server offers.")
+	}
+	if p.Members.Personal {
+		return "", Receipt{}, domain.Invalid("policy", "Choose another policy; nobody founds a personal space, since everybody has theirs.")
 	}
 	founder, _ := r.Actor.Account()
 	s, _, err := c.accounts.load(ctx, string(founder))
@@ -29,13 +34,36 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 		AccountID: s.ID, Email: s.Email, Username: username, DisplayName: s.DisplayName,
 	}
 	// A retry takes no name: the organization may have another one by now.
-	if known, replayed, err := c.organizations.replayed(ctx, string(a.OrganizationID), r); replayed || err != nil {
-		return a.OrganizationID, known, err
+	receipt, replayed, err := c.organizations.replayed(ctx, string(a.OrganizationID), r)
+	if err != nil {
+		return a.OrganizationID, receipt, err
 	}
-	if err := account.CheckProven(s); err != nil {
-		return "", Receipt{}, err
+	if !replayed {
+		if err := account.CheckProven(s); err != nil {
+			return "", Receipt{}, err
+		}
+		if receipt, err = c.found(ctx, r, p, a); err != nil {
+			return a.OrganizationID, receipt, err
+		}
 	}
-	receipt, err := c.exclusively(ctx, r, a.OrganizationID, func(held holds) (Receipt, error) {
+	for _, e := range receipt.Events {
+		if activated, ok := e.(organization.Activated); ok {
+			held, err := c.holdFoundersDomain(ctx, r, activated)
+			if err != nil {
+				return a.OrganizationID, receipt, err
+			}
+			if len(held.Events) > 0 {
+				receipt = receipt.and(held)
+				receipt.Revision = held.Revision
+			}
+		}
+	}
+	return a.OrganizationID, receipt, nil
+}
+
+// found founds an organization for somebody who may.
+func (c *Commands) found(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) (Receipt, error) {
+	return c.exclusively(ctx, r, a.OrganizationID, func(held holds) (Receipt, error) {
 		// Refused before the name is reserved what would be refused after.
 		events, err := organization.Activate(organization.State{}, p, a)
 		if err == nil {
@@ -46,10 +74,11 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 		}
 		return c.activate(ctx, r, p, a, held)
 	})
-	return a.OrganizationID, receipt, err
 }
 
-// activate founds the organization once its name is reserved.
+// activate founds the organization once its name is reserved. So is its e-mail
+// domain, if it is founded with one: by the caller, and again here, since that may
+// have been long ago on a node that hung.
 func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a organization.Activation, held holds) (Receipt, error) {
 	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
 	began := c.Now()
@@ -59,6 +88,14 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 	}
 	if whose != holder {
 		return Receipt{}, nameTaken()
+	}
+	if a.EmailDomain != "" {
+		if whose, err = c.reserve(ctx, r, reservation.KindEmailDomain, a.EmailDomain, holder); err != nil {
+			return Receipt{}, err
+		}
+		if whose != holder {
+			return Receipt{}, ErrBusy
+		}
 	}
 	c.Step(StepNameReserved)
 	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
@@ -75,7 +112,10 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 		return receipt, err
 	}
 	c.Step(StepActivated)
-	_, err = c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
+	if _, err := c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder); err != nil || a.EmailDomain == "" {
+		return receipt, err
+	}
+	_, err = c.confirm(ctx, r, reservation.KindEmailDomain, a.EmailDomain, holder)
 	return receipt, err
 }
 

@@ -14,6 +14,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,7 +53,8 @@ type Passwords interface {
 	Matches(ctx context.Context, password, hash string) (bool, error)
 }
 
-// Dependencies are what Commands works with; all but Step are needed.
+// Dependencies are what Commands works with; all but Onboarding, Logger and Step
+// are needed.
 type Dependencies struct {
 	Store           eventstore.Store
 	Codec           *codec.Codec
@@ -62,6 +64,13 @@ type Dependencies struct {
 	Now             func() time.Time
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
+
+	// Onboarding is the policy whose onboarding rules hold for whoever signs in;
+	// nil: nobody is onboarded.
+	Onboarding *policy.Policy
+
+	// Logger learns what is left to processes because the request could not do it.
+	Logger *slog.Logger
 
 	// Step is called between the writes of a command that spans streams.
 	Step func(name string)
@@ -85,6 +94,9 @@ type Commands struct {
 func New(d Dependencies) *Commands {
 	if d.Step == nil {
 		d.Step = func(string) {}
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Commands{
 		Dependencies:  d,

@@ -17,6 +17,7 @@ import (
 	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/organization"
+	"tenure/domain/policy"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 	"tenure/eventstore/sqlite"
@@ -33,6 +34,7 @@ type world struct {
 	mu    sync.Mutex
 	clock time.Time
 	step  func(string)
+	rules *policy.Policy // of onboarding, or nil
 }
 
 func newWorld(t testing.TB) *world {
@@ -50,15 +52,18 @@ func newWorld(t testing.TB) *world {
 }
 
 // node is another set of commands on the same log, with a cache of its own.
-func (w *world) node() *commands.Commands {
+func (w *world) node() *commands.Commands { return w.nodeWith(policies.Builtin()) }
+
+// nodeWith is node, with other policies.
+func (w *world) nodeWith(catalogue commands.Policies) *commands.Commands {
 	w.t.Helper()
 	passwords, err := password.New(64, 1, 4)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return commands.New(commands.Dependencies{
-		Store: w.store, Codec: w.codec, Policies: policies.Builtin(), Keys: w.keys, Passwords: passwords,
-		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step,
+		Store: w.store, Codec: w.codec, Policies: catalogue, Keys: w.keys, Passwords: passwords,
+		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.rules,
 	})
 }
 

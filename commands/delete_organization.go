@@ -10,7 +10,7 @@ import (
 )
 
 // DeleteOrganization ends an organization: from this event on nobody has access
-// (D9). Its name is free again, here or by a process; a process kills the links
+// (D9). Its name and e-mail domain are free again, here or by a process; a process kills the links
 // of open invitations, which until then are refused because it was deleted. It
 // fails as organization.Delete does.
 func (c *Commands) DeleteOrganization(ctx context.Context, r Request, org domain.OrganizationID) (Receipt, error) {
@@ -29,11 +29,20 @@ func (c *Commands) DeleteOrganization(ctx context.Context, r Request, org domain
 	return receipt, err
 }
 
-// FinishDeletion gives the name of an organization that was deleted back.
+// FinishDeletion gives the name and the e-mail domain of an organization that was
+// deleted back.
 func (c *Commands) FinishDeletion(ctx context.Context, r Request, deleted organization.Deleted) error {
 	holder := holderOrganization + string(deleted.OrganizationID)
 	key := c.Keys.Name(reservation.KindOrganizationName, deleted.Name.Key())
-	return c.release(ctx, r, reservation.KindOrganizationName, key, holder, func(ctx context.Context) (bool, error) {
+	err := c.release(ctx, r, reservation.KindOrganizationName, key, holder, func(ctx context.Context) (bool, error) {
 		return c.goesBy(ctx, reservation.KindOrganizationName, key, holder)
 	})
+	if err != nil {
+		return err
+	}
+	s, _, err := c.organizations.load(ctx, string(deleted.OrganizationID))
+	if err != nil || s.EmailDomain == "" {
+		return err
+	}
+	return c.releaseEmailDomain(ctx, r, s.EmailDomain, deleted.OrganizationID)
 }

@@ -9,8 +9,8 @@ import (
 	"tenure/domain/reservation"
 )
 
-// RenameOrganization gives the organization another name that no other has. It
-// fails with CodeNotFound, CodePermissionDenied and CodeNameTaken.
+// RenameOrganization gives the organization another name that no other has; a
+// personal space may have any. It fails with CodeNotFound, CodePermissionDenied and CodeNameTaken.
 func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.OrganizationID, name domain.OrganizationName) (Receipt, error) {
 	rename := func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 		return organization.Rename(s, p, r.Actor, name)
@@ -26,6 +26,13 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 		return nil, err
 	}); err != nil {
 		return Receipt{}, err
+	}
+	s, _, err := c.organizations.load(ctx, string(id))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if s.Personal { // goes by any name
+		return c.onOrganization(ctx, r, id, rename)
 	}
 	holder := holderOrganization + string(id)
 	began := c.Now()
@@ -62,6 +69,9 @@ func (c *Commands) FinishRenaming(ctx context.Context, r Request, renamed organi
 	if err != nil {
 		return err
 	}
+	if s.Personal {
+		return nil
+	}
 	holder := holderOrganization + string(renamed.OrganizationID)
 	if s.Name.Key() == renamed.After.Key() {
 		if _, err := c.confirm(ctx, r, reservation.KindOrganizationName, renamed.After.Key(), holder); err != nil {
@@ -75,8 +85,15 @@ func (c *Commands) FinishRenaming(ctx context.Context, r Request, renamed organi
 	})
 }
 
-// FinishActivation makes the reservation of a new organization's name last.
+// FinishActivation makes the reservation of a new organization's name last, and has
+// it hold its founder's e-mail domain.
 func (c *Commands) FinishActivation(ctx context.Context, r Request, a organization.Activated) error {
+	if a.Personal {
+		return nil
+	}
+	if _, err := c.holdFoundersDomain(ctx, r, a); err != nil {
+		return err
+	}
 	_, err := c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holderOrganization+string(a.OrganizationID))
 	return err
 }

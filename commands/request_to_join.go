@@ -57,7 +57,7 @@ func (c *Commands) RequestToJoin(ctx context.Context, r Request, org domain.Orga
 		if !asked(p) {
 			return nil, notJoinable()
 		}
-		return organization.RequestToJoin(s, p, id, organization.Request{Email: who.Email, DisplayName: who.DisplayName})
+		return organization.RequestToJoin(s, p, id, organization.Request{Email: who.Email, DisplayName: who.DisplayName}, c.Now().UTC())
 	})
 }
 

@@ -136,6 +136,11 @@ func accountOf(holder string) domain.AccountID {
 	return domain.AccountID(strings.TrimPrefix(holder, holderAccount))
 }
 
+// organizationOf is the organization that a holder is.
+func organizationOf(holder string) domain.OrganizationID {
+	return domain.OrganizationID(strings.TrimPrefix(holder, holderOrganization))
+}
+
 // goesBy reports whether the holder exists and has the text whose hash is key.
 func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, error) {
 	if strings.HasPrefix(holder, holderAccount) {
@@ -146,8 +151,10 @@ func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, 
 		}
 		return s.Exists() && c.Keys.Name(kind, s.Email.Key()) == key, err
 	}
-	id := strings.TrimPrefix(holder, holderOrganization)
 	var s organization.State
-	s, _, err := c.organizations.load(ctx, id)
-	return s.Exists() && !s.Deleted && c.Keys.Name(kind, s.Name.Key()) == key, err
+	s, _, err := c.organizations.load(ctx, string(organizationOf(holder)))
+	if kind == reservation.KindEmailDomain {
+		return s.HoldsEmailDomain(s.EmailDomain) && c.Keys.Name(kind, s.EmailDomain) == key, err
+	}
+	return s.Exists() && !s.Deleted && !s.Personal && c.Keys.Name(kind, s.Name.Key()) == key, err
 }

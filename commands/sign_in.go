@@ -48,6 +48,11 @@ func (c *Commands) startSession(ctx context.Context, r Request, id domain.Accoun
 			session, expires = started.SessionID, started.ExpiresAt
 		}
 	}
+	onboarded, err := c.Onboard(ctx, r, id, session)
+	if err != nil { // who signs in does not wait for that: a process finishes it
+		c.Logger.Warn("the onboarding of somebody who signed in is left to a process", "error", err)
+	}
+	receipt = receipt.later(onboarded.Position)
 	text, err := c.sessionToken(id, session)
 	if err != nil {
 		return SignedIn{}, err

@@ -32,5 +32,8 @@ const (
 	StepMemberSuspended       = "suspend: member suspended"
 	StepAddedRegistered       = "add: account registered"
 	StepPasswordResetDecided  = "reset password: decided"
+	StepPersonalSpaceMade     = "onboard: personal space made"
+	StepDomainReserved        = "e-mail domain: reserved"
+	StepDomainChanged         = "e-mail domain: changed"
 	StepReservationReleased   = "reservation: released"
 )

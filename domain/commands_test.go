@@ -79,7 +79,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				if rapid.IntRange(0, 5).Draw(t, "withdraw") == 0 {
 					return organization.WithdrawRequest(s, id), nil
 				}
-				return organization.RequestToJoin(s, w.policy, id, who)
+				return organization.RequestToJoin(s, w.policy, id, who, w.now)
 			})
 		},
 		"Decide": func(t *rapid.T) {

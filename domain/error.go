@@ -34,14 +34,16 @@ const (
 	CodeRoleExclusive   Code = "role_exclusive"        // M9: the account holds such a role elsewhere
 	CodeMemberProtected Code = "member_not_manageable" // the actor may not manage holders of this role
 
-	CodeNotOffered       Code = "not_offered"       // the organization's policy does not have this
-	CodeRequestPending   Code = "request_pending"   // the account has asked to join already
-	CodeRequestNotThere  Code = "request_not_there" // nobody asks, or it is decided
-	CodeSpaceNameTaken   Code = "space_name_taken"  // another space of the organization has it
-	CodeTooManySpaces    Code = "too_many_spaces"   // D6
-	CodeTooMuchWork      Code = "too_much_work"     // a member has as much as a removal can release at once
-	CodeSeatsTooFew      Code = "seats_too_few"     // fewer than are taken
-	CodePolicyImpossible Code = "policy_impossible" // X10: the organization cannot be moved to this policy
+	CodeNotOffered       Code = "not_offered"         // the organization's policy does not have this
+	CodeRequestPending   Code = "request_pending"     // the account has asked to join already
+	CodeRequestNotThere  Code = "request_not_there"   // nobody asks, or it is decided
+	CodeSpaceNameTaken   Code = "space_name_taken"    // another space of the organization has it
+	CodeTooManySpaces    Code = "too_many_spaces"     // D6
+	CodeTooMuchWork      Code = "too_much_work"       // a member has as much as a removal can release at once
+	CodeSeatsTooFew      Code = "seats_too_few"       // fewer than are taken
+	CodeDomainTaken      Code = "email_domain_taken"  // another organization holds it
+	CodeDomainPublic     Code = "email_domain_public" // anybody gets an address there
+	CodePolicyImpossible Code = "policy_impossible"   // X10: the organization cannot be moved to this policy
 
 	CodeInvitationAccepted Code = "invitation_accepted"  // O6: an accepted invitation is not revoked or resent
 	CodeInvitationRevoked  Code = "invitation_revoked"   // the link was withdrawn

@@ -93,6 +93,8 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(rapid.SampledFrom(words).Draw(t, name))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
 	case v.CanInt():
 		v.SetInt(int64(rapid.IntRange(-1, 3).Draw(t, name)))
 	case v.Kind() == reflect.Slice:
@@ -169,9 +171,14 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = organization.CancelTransfer(s.organization, p, by)
 	_, _ = organization.ConfirmTransfer(s.organization, p, transfer, noon)
 	organization.ExpireTransfer(s.organization, transfer, noon)
+	capabilities, _ := policies.Builtin().Latest("capabilities")
+	_, _ = organization.RequestToJoin(s.organization, capabilities, member, organization.Request{Email: in.Email}, noon)
+	organization.SummarizeRequests(s.organization, capabilities, noon)
+	s.organization.OldestRequests(generation + 1)
 	organization.ExpireInvitation(s.organization, id, generation)
 	organization.CloseInvitation(s.organization, id, "declined")
 	organization.RenameMember(s.organization, member, "Name")
+	_, _ = organization.ChangeEmailDomain(s.organization, p, by, word("domain"))
 	_, _ = organization.ClaimSeat(s.organization, p, id)
 	_, _ = organization.SetSeats(s.organization, p, generation)
 	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
@@ -193,6 +200,7 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = account.ChangePassword(s.account, "hash", session)
 	_, _ = account.StartSession(s.account, session, noon, noon)
 	_, _ = account.ChangeProfile(s.account, "Name", "en")
+	_, _ = account.SelectOrganization(s.account, domain.OrganizationID(word("organization")))
 	account.EndSession(s.account, session)
 	identity := account.Identity{Issuer: word("issuer"), Subject: word("subject")}
 	_, _ = account.RegisterIdentified(s.account, account.Registration{AccountID: member}, identity, account.ByProvider)

@@ -77,6 +77,7 @@ func (a *API) addRoutes() {
 	a.addMembers()
 	a.addSuspension()
 	a.addRequests()
+	a.addOnboarding()
 	a.addInvitations()
 	a.addEditing()
 	a.addSpaces()

@@ -146,6 +146,7 @@ type answer struct {
 	contentType string // of raw; empty for JSON
 	position    eventstore.Position
 	etag        string
+	more        bool // shows what the revision of the ETag does not tell, and may have changed without it
 	location    string
 	policy      string // Content-Security-Policy; empty for none at all
 	cache       string // Cache-Control; empty for no-store
@@ -171,7 +172,7 @@ func (a *API) send(c *call, r *route, ans answer) {
 	if contentType == "" {
 		contentType = fiber.MIMEApplicationJSON
 	}
-	if ans.etag != "" && status == http.StatusOK && r.method == http.MethodGet && matches(c.fiber.Get(fiber.HeaderIfNoneMatch), ans.etag) {
+	if ans.etag != "" && !ans.more && status == http.StatusOK && r.method == http.MethodGet && matches(c.fiber.Get(fiber.HeaderIfNoneMatch), ans.etag) {
 		status, body = http.StatusNotModified, nil
 	}
 	if body == nil {

@@ -13,14 +13,15 @@ import (
 )
 
 type meBody struct {
-	AccountID          domain.AccountID `json:"account_id" format:"uuid"`
-	Email              domain.Email     `json:"email"`
-	DisplayName        string           `json:"display_name"`
-	Language           string           `json:"language" doc:"Of mails, as a BCP 47 tag."`
-	AvatarURL          string           `json:"avatar_url,omitempty" doc:"The picture that others see."`
-	SessionID          domain.SessionID `json:"session_id" format:"uuid" doc:"The session whose token was sent."`
-	MustChangePassword bool             `json:"must_change_password" doc:"An administrator knows the password: have the person choose another one."`
-	EmailProven        bool             `json:"email_proven" doc:"False: an administrator knows, or knew, a password, and no link in a mail has proven the address since. The account joins no other organization until one does: ask for a link to set a new password."`
+	AccountID          domain.AccountID      `json:"account_id" format:"uuid"`
+	Email              domain.Email          `json:"email"`
+	DisplayName        string                `json:"display_name"`
+	Language           string                `json:"language" doc:"Of mails, as a BCP 47 tag."`
+	AvatarURL          string                `json:"avatar_url,omitempty" doc:"The picture that others see."`
+	SessionID          domain.SessionID      `json:"session_id" format:"uuid" doc:"The session whose token was sent."`
+	MustChangePassword bool                  `json:"must_change_password" doc:"An administrator knows the password: have the person choose another one."`
+	OrganizationID     domain.OrganizationID `json:"organization_id,omitempty" format:"uuid" doc:"Where the person works: the organization that they picked, or else their personal space; left out where they have neither."`
+	EmailProven        bool                  `json:"email_proven" doc:"False: an administrator knows, or knew, a password, and no link in a mail has proven the address since. The account joins no other organization until one does: ask for a link to set a new password."`
 }
 
 type profileBody struct {
@@ -73,7 +74,7 @@ func (a *API) addMe() {
 	add(a, route{
 		id: "get-me", method: http.MethodGet, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "One's own account", description: "The account that is signed in.",
-		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", "https://example.com/ada.png", exampleSession, false, true},
+		response: meBody{exampleAda, "ada@example.com", "Ada Lovelace", "en", "https://example.com/ada.png", exampleSession, false, exampleOrganization, true},
 	}, a.getMe)
 	add(a, route{
 		id: "change-me", method: http.MethodPatch, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
@@ -93,7 +94,7 @@ func (a *API) addMe() {
 	}, a.changePassword)
 	add(a, route{
 		id: "list-my-organizations", method: http.MethodGet, path: "/v1/me/organizations", tag: "Accounts", access: SignedIn(), status: http.StatusOK,
-		summary: "One's own organizations", description: "Those that the account is a member of, suspended or not, in the order of joining.",
+		summary: "One's own organizations", description: "Those that the account is a member of, suspended or not, in the order of joining; its own space is marked personal.",
 		codes: []domain.Code{domain.CodeInvalid},
 		response: list[myOrganization]{Items: []myOrganization{{
 			projections.Membership{OrganizationID: exampleOrganization, Roles: []domain.Role{"OWNER"}, Status: organization.Active, JoinedAt: exampleTime()},
@@ -113,9 +114,16 @@ func (a *API) addMe() {
 	}, a.listMyInvitations)
 }
 
-func (a *API) getMe(_ context.Context, c *call, _ *struct{ ViewHeaders }) (answer, error) {
+func (a *API) getMe(ctx context.Context, c *call, _ *struct{ ViewHeaders }) (answer, error) {
 	s := c.caller.Account
-	ans := answer{body: meBody{s.ID, s.Email, s.DisplayName, s.Language, s.AvatarURL, c.caller.SessionID, s.MustChange, account.CheckProven(s) == nil}}
+	org, err := a.config.Commands.WorksIn(ctx, s)
+	if err != nil {
+		return answer{}, err
+	}
+	ans := answer{
+		body: meBody{s.ID, s.Email, s.DisplayName, s.Language, s.AvatarURL, c.caller.SessionID, s.MustChange, org, account.CheckProven(s) == nil},
+		more: org != "",
+	}
 	if revision, ok := c.caller.Expected.Last(); ok {
 		ans.etag = etag(revision)
 	}

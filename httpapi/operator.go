@@ -32,6 +32,8 @@ type directoryInput struct {
 	PageInput
 	Q    string `query:"q" maxLength:"200" doc:"Beginnings of words in the name; all have to be found." example:"eng"`
 	Sort string `query:"sort" enum:"name,-name" doc:"Default name. Not together with q."`
+
+	Personal bool `query:"personal" doc:"True lists the personal spaces, and false, the default, all others." example:"false"`
 }
 
 func (a *API) addOperator() {
@@ -58,7 +60,7 @@ func (a *API) addOperator() {
 	}, a.revokeKey)
 	add(a, route{
 		id: "list-organizations", method: http.MethodGet, path: "/v1/operator/organizations", tag: "Operator", access: operator, status: http.StatusOK,
-		summary: "All organizations", description: "A page; searched and sorted by name.",
+		summary: "All organizations", description: "A page; searched and sorted by name. Personal spaces have a list of their own.",
 		codes:    []domain.Code{domain.CodeInvalid},
 		response: list[projections.Organization]{Items: []projections.Organization{exampleOrganizationDocument()}, NextCursor: exampleCursor},
 	}, a.listOrganizations)
@@ -109,5 +111,5 @@ func (a *API) revokeKey(ctx context.Context, c *call, in *struct {
 }
 
 func (a *API) listOrganizations(ctx context.Context, _ *call, in *directoryInput) (answer, error) {
-	return page(a.config.Reader.Directory(ctx, projections.DirectoryQuery{Q: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}))
+	return page(a.config.Reader.Directory(ctx, projections.DirectoryQuery{Personal: in.Personal, Q: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}))
 }

@@ -83,6 +83,8 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeUsernameTaken:       {http.StatusConflict, "Username taken"},
 		domain.CodeSeatsFull:           {http.StatusConflict, "No seat left"},
 		domain.CodeSeatsTooFew:         {http.StatusConflict, "Too few seats"},
+		domain.CodeDomainTaken:         {http.StatusConflict, "E-mail domain taken"},
+		domain.CodeDomainPublic:        {http.StatusConflict, "Public mail domain"},
 		domain.CodeNotOffered:          {http.StatusConflict, "Not offered here"},
 		domain.CodeOwnRolesFixed:       {http.StatusConflict, "You cannot change your own roles"},
 		domain.CodeMemberRemoved:       {http.StatusConflict, "Member removed"},

@@ -80,7 +80,7 @@ func exampleRequest() projections.Member {
 func (a *API) addRequests() {
 	org, grace, roles := exampleMembership()
 	joined := organization.MemberJoined{OrganizationID: org, AccountID: grace, Email: "grace@example.com", DisplayName: "Grace Hopper", Roles: roles, Via: "request"}
-	own := exampleReceipt(organization.JoinRequested{OrganizationID: org, AccountID: grace, Email: "grace@example.com", DisplayName: "Grace Hopper"})
+	own := exampleReceipt(organization.JoinRequested{OrganizationID: org, AccountID: grace, Email: "grace@example.com", DisplayName: "Grace Hopper", RequestedAt: exampleTime()})
 	own.Revision = nil
 	withdrawn := exampleReceipt(organization.JoinRequestClosed{OrganizationID: org, AccountID: grace, Outcome: "withdrawn"})
 	withdrawn.Revision = nil

@@ -110,7 +110,8 @@ func (a *API) resetMemberPassword(ctx context.Context, c *call, in *memberInput)
 	return commanded(reset.Receipt, err, func(r Receipt) any { return passwordReset{reset.Password, r} })
 }
 
-// elsewhere tells whether the account is a member of another organization.
+// elsewhere tells whether the account is a member of another organization. Its
+// personal space is nobody else's.
 func (a *API) elsewhere(org domain.OrganizationID, account domain.AccountID) func(context.Context, eventstore.Position) (bool, error) {
 	return func(ctx context.Context, atLeast eventstore.Position) (bool, error) {
 		waiting, cancel := context.WithTimeout(ctx, a.config.ViewWait)
@@ -118,23 +119,27 @@ func (a *API) elsewhere(org domain.OrganizationID, account domain.AccountID) fun
 		if err := a.config.Progress.Wait(waiting, atLeast); err != nil {
 			return false, err
 		}
-		p, err := a.config.Reader.Memberships(ctx, projections.MembershipsQuery{Account: account, Limit: 2})
-		if err != nil {
-			return false, err
-		}
-		items, err := p.Items()
-		if err != nil {
-			return false, err
-		}
-		for _, item := range items {
-			var m projections.Membership
-			if err := json.Unmarshal(item, &m); err != nil {
+		for q := (projections.MembershipsQuery{Account: account, Limit: 3}); ; { // this one, their own, and another
+			p, err := a.config.Reader.Memberships(ctx, q)
+			if err != nil {
 				return false, err
 			}
-			if m.OrganizationID != org {
-				return true, nil
+			items, err := p.Items()
+			if err != nil {
+				return false, err
+			}
+			for _, item := range items {
+				var m projections.Membership
+				if err := json.Unmarshal(item, &m); err != nil {
+					return false, err
+				}
+				if m.OrganizationID != org && !m.Personal {
+					return true, nil
+				}
+			}
+			if q.Cursor = p.NextCursor(); q.Cursor == "" {
+				return false, nil
 			}
 		}
-		return false, nil
 	}
 }

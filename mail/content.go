@@ -12,6 +12,9 @@ const (
 	maxRolesShown = 16
 )
 
+// MaxRequestsShown is how many requests a RequestsDigest lists.
+const MaxRequestsShown = 20
+
 // Content is what a mail says. The types of this file are all there are. Every
 // link in them is an absolute http or https address.
 type Content interface {
@@ -74,6 +77,24 @@ type OwnershipTransfer struct {
 	Expires      time.Time
 }
 
+// RequestsDigest tells somebody who decides on requests to join an organization
+// which are open.
+type RequestsDigest struct {
+	Organization string
+	Open         int       // how many there are
+	Oldest       []Request // the first MaxRequestsShown of them
+	Link         string    // where they are decided
+}
+
+// Request is a request to join.
+type Request struct {
+	Person Person
+	Since  time.Time // zero when that is not known
+}
+
+// More is how many requests the mail does not list.
+func (c RequestsDigest) More() int { return c.Open - len(c.Oldest) }
+
 // Name is "verify_email".
 func (VerifyEmail) Name() string { return "verify_email" }
 
@@ -88,6 +109,9 @@ func (Invitation) Name() string { return "invitation" }
 
 // Name is "ownership_transfer".
 func (OwnershipTransfer) Name() string { return "ownership_transfer" }
+
+// Name is "requests_digest".
+func (RequestsDigest) Name() string { return "requests_digest" }
 
 func (c VerifyEmail) cleaned() Content       { return c }
 func (c AlreadyRegistered) cleaned() Content { return c }
@@ -115,6 +139,16 @@ func (c OwnershipTransfer) cleaned() Content {
 	return c
 }
 
+func (c RequestsDigest) cleaned() Content {
+	oldest := c.Oldest[:min(len(c.Oldest), MaxRequestsShown)]
+	c.Oldest = make([]Request, len(oldest))
+	for i, r := range oldest {
+		c.Oldest[i] = Request{Person: r.Person.cleaned(), Since: r.Since}
+	}
+	c.Organization = plainName(c.Organization)
+	return c
+}
+
 func (p Person) cleaned() Person {
 	return Person{Name: plainName(p.Name), Email: plainIdentity(p.Email)}
 }
@@ -133,6 +167,7 @@ func (c VerifyEmail) links() []string       { return []string{c.Link} }
 func (c ResetPassword) links() []string     { return []string{c.Link} }
 func (c Invitation) links() []string        { return []string{c.Link} }
 func (c OwnershipTransfer) links() []string { return []string{c.Link} }
+func (c RequestsDigest) links() []string    { return []string{c.Link} }
 
 func (c AlreadyRegistered) links() []string {
 	if c.ResetLink == "" {
@@ -146,6 +181,7 @@ func (c ResetPassword) check() error     { return checkEnd(c, c.Expires) }
 func (c Invitation) check() error        { return checkEnd(c, c.Expires) }
 func (c OwnershipTransfer) check() error { return checkEnd(c, c.Expires) }
 func (c AlreadyRegistered) check() error { return checkLinks(c) }
+func (c RequestsDigest) check() error    { return checkLinks(c) }
 
 func checkEnd(c Content, expires time.Time) error {
 	if expires.IsZero() {
@@ -183,5 +219,7 @@ func samples() []Content {
 		Invitation{Organization: "Acme", Inviter: Person{Email: ada.Email}, Roles: []string{"USER"}, SignInAs: "grace@work.example",
 			Provider: "Google", Link: link, Expires: at},
 		OwnershipTransfer{Organization: "Acme", Target: ada, OwnerRole: "OWNER", NextRole: "ADMIN", Link: link, Expires: at},
+		RequestsDigest{Organization: "Acme", Open: 1, Oldest: []Request{{Person: ada}}, Link: link},
+		RequestsDigest{Organization: "Acme", Open: 9, Oldest: []Request{{Person: ada, Since: at}, {Person: Person{Email: ada.Email}, Since: at}}, Link: link},
 	}
 }

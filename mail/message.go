@@ -19,7 +19,7 @@ type Message struct {
 	// no tag at all, becomes English.
 	Language string
 	// Content is what the mail says: VerifyEmail, AlreadyRegistered,
-	// ResetPassword, Invitation or OwnershipTransfer.
+	// ResetPassword, Invitation, OwnershipTransfer or RequestsDigest.
 	Content Content
 	// At is the mail's date.
 	At time.Time

@@ -6,6 +6,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,11 @@ func contents() map[string]mail.Content {
 		"invitation_nobody": mail.Invitation{Organization: "Acme", Roles: []string{"USER"}, Link: link, Expires: expires},
 		"ownership_transfer": mail.OwnershipTransfer{Organization: "Acme", Target: ada, OwnerRole: "OWNER",
 			NextRole: "ADMIN", Link: link, Expires: expires},
+		"requests_digest": mail.RequestsDigest{Organization: "Zoë & Söhne", Open: 3, Oldest: []mail.Request{
+			{Person: ada, Since: at.Add(-6 * 24 * time.Hour)}, {Person: mail.Person{Email: "bob@example.com"}, Since: at.Add(-time.Hour)}, {Person: mail.Person{Name: "Eve", Email: "eve@example.com"}},
+		}, Link: link},
+		"requests_digest_one":  mail.RequestsDigest{Organization: "Acme", Open: 1, Oldest: []mail.Request{{Person: ada, Since: at}}, Link: link},
+		"requests_digest_more": mail.RequestsDigest{Organization: "Acme", Open: 1234, Oldest: slices.Repeat([]mail.Request{{Person: ada, Since: at}}, 30), Link: link},
 	}
 }
 

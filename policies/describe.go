@@ -179,10 +179,11 @@ func walk(path string, v reflect.Value, all *[]setting) {
 		}
 		return path + "." + name
 	}
-	duration, isDuration := reflect.TypeAssert[time.Duration](v)
+	text, whole := inOneWord(v.Interface())
 	switch {
-	case isDuration:
-		*all = append(*all, setting{path: path, values: []string{formatDuration(duration)}})
+	case v.Type() == reflect.TypeFor[time.Duration]() && v.IsZero():
+	case whole:
+		*all = append(*all, setting{path: path, values: []string{text}})
 	case v.Kind() == reflect.Pointer:
 		if !v.IsNil() {
 			*all = append(*all, setting{path: path, values: []string{"yes"}})
@@ -218,6 +219,22 @@ func walk(path string, v reflect.Value, all *[]setting) {
 	case !v.IsZero():
 		*all = append(*all, setting{path: path, values: []string{fmt.Sprint(v)}})
 	}
+}
+
+// inOneWord is the text that a document has for a value that Go takes apart, or
+// whose zero means something.
+func inOneWord(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case time.Duration:
+		return formatDuration(v), true
+	case time.Weekday:
+		return strings.ToLower(v.String()), true
+	case policy.TimeOfDay:
+		return v.String(), true
+	case *time.Location:
+		return v.String(), true
+	}
+	return "", false
 }
 
 // formatDuration is the text that a document has for a length of time.

@@ -35,6 +35,7 @@ type document struct {
 	Ownership   *ownership                     `json:"ownership"`
 	Invitations invitations                    `json:"invitations"`
 	Requests    *requests                      `json:"requests"`
+	Onboarding  *onboarding                    `json:"onboarding"`
 	Additions   *additions                     `json:"additions"`
 	Spaces      *spaces                        `json:"spaces"`
 	Work        work                           `json:"work"`
@@ -62,6 +63,7 @@ type members struct {
 	OwnRolesFixed    bool                `json:"own_roles_fixed"`
 	Permissions      []domain.Permission `json:"permissions"`
 	Seats            int                 `json:"seats"`
+	Personal         bool                `json:"personal"`
 }
 
 type ownership struct {
@@ -83,6 +85,18 @@ type requests struct {
 	Roles        []domain.Role `json:"roles"`
 	ByDomain     bool          `json:"by_domain"`
 	AutoActivate bool          `json:"auto_activate"`
+	Digest       *digest       `json:"digest"`
+}
+
+type digest struct {
+	Weekday string `json:"weekday"`
+	At      string `json:"at"`
+	Zone    string `json:"zone"`
+}
+
+type onboarding struct {
+	ByDomain bool   `json:"by_domain"`
+	Personal string `json:"personal"`
 }
 
 type additions struct {
@@ -131,7 +145,10 @@ func (d document) policy() *policy.Policy {
 		Providers:               d.Invitations.Providers,
 		LinkInAnswer:            d.Invitations.LinkInAnswer,
 	}
-	p.Requests, p.Additions, p.Spaces = (*policy.Requests)(d.Requests), (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
-	p.Work = policy.Work(d.Work)
+	if r := d.Requests; r != nil {
+		p.Requests = &policy.Requests{Roles: r.Roles, ByDomain: r.ByDomain, AutoActivate: r.AutoActivate, Digest: r.Digest.policy()}
+	}
+	p.Additions, p.Spaces = (*policy.Additions)(d.Additions), (*policy.Spaces)(d.Spaces)
+	p.Onboarding, p.Work = (*policy.Onboarding)(d.Onboarding), policy.Work(d.Work)
 	return p
 }

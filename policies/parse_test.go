@@ -116,6 +116,17 @@ func TestParseSaysWhatToDo(t *testing.T) {
 			"invitations:\n", "ownership: {role: KING, candidates: [BOSS], previous_owner_becomes: HAND, transfer_lifetime: 1 day}\ninvitations:\n", 1),
 			"", "", `line 19, column 69: ownership.previous_owner_becomes: Make KING or HAND admin_like; a transfer to the last admin would leave none.`},
 
+		{"no invitations", small, "invitations:\n  lifetime: 7 days\n", "", `line 1, column 1: Add "invitations": the rules for invitations.`},
+		{"onboarding to nothing", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {}\n", `line 19, column 13: onboarding: Set by_domain to true, name the policy of the personal spaces, or leave this out; it says nothing.`},
+		{"onboarding without requests", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {by_domain: true}\n", `line 19, column 25: onboarding.by_domain: Add "requests" with by_domain: true; who comes second from an e-mail domain could not ask to join.`},
+		{"onboarding with requests by hand", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrequests: {roles: [HAND]}\nonboarding: {by_domain: true}\n", `line 20, column 25: onboarding.by_domain: Add "requests" with by_domain: true; who comes second from an e-mail domain could not ask to join.`},
+		{"no policy's name", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {personal: My Own}\n", `line 19, column 24: onboarding.personal: Give the name of the policy of everybody's personal space, for example "personal"; nobody has one when absent.`},
+		{"invites to a personal space", own, "[organization.read]", "[organization.read, members.invite]", `line 7, column 38: roles[0].permissions[1]: Leave this out; a personal space has one member for ever.`},
+		{"everybody deletes a personal space", own, "personal: true", "personal: true\n  permissions: [organization.delete]", `line 11, column 17: members.permissions[0]: Leave this out; a personal space has one member for ever.`},
+		{"exclusive in a personal space", own, "    admin_like: true\n", "    exclusive: true\n", `line 6, column 16: roles[0].exclusive: Leave this out; a personal space keeps nobody from a role elsewhere.`},
+		{"invitations to a personal space", own, "members:\n", "invitations: {lifetime: 7 days}\nmembers:\n", `line 9, column 14: invitations: Leave this out; a personal space has one member for ever.`},
+		{"requests for a personal space", own, "members:\n", "requests: {roles: [ME]}\nmembers:\n", `line 9, column 11: requests: Leave this out; a personal space has one member for ever.`},
+
 		{"anchor", small, "grants: [BOSS, HAND]", "grants: &all [BOSS, HAND]", `line 8, column 13: roles[0].grants: Write the value out: anchors, aliases, tags and infinite numbers are not read.`},
 		{"tag", small, "version: 1", "version: !!int 1", `line 2, column 10: version: Write the value out: anchors, aliases, tags and infinite numbers are not read.`},
 		{"merge", small, "version: 1", "<<: {version: 1}", `line 2, column 1: Name a setting in plain text, followed by a colon and its value; merges are not read.`},
@@ -143,6 +154,21 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		})
 	}
 }
+
+// own is a personal space with as little as it takes.
+const own = `name: own
+version: 1
+summary: Somebody's own.
+roles:
+  - name: ME
+    admin_like: true
+    permissions: [organization.read]
+    summary: Whose space it is.
+members:
+  personal: true
+  founder_roles: [ME]
+  minimum_admins: 1
+`
 
 func TestParseReportsEverythingAtOnceInOrder(t *testing.T) {
 	is := is.New(t)

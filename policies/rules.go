@@ -20,7 +20,12 @@ func (c *check) all() {
 	for i := range c.document.Roles {
 		c.role(i)
 	}
-	c.someoneManages()
+	if c.document.Members.Personal {
+		c.personal()
+	} else {
+		c.someoneManages()
+		c.invitations()
+	}
 	c.members()
 	if c.document.Ownership != nil {
 		c.ownership(*c.document.Ownership)
@@ -28,6 +33,9 @@ func (c *check) all() {
 	c.duration(path{"invitations", "lifetime"}, c.document.Invitations.Lifetime)
 	if c.document.Requests != nil {
 		c.requests(*c.document.Requests)
+	}
+	if c.document.Onboarding != nil {
+		c.onboarding(*c.document.Onboarding)
 	}
 }
 
@@ -44,6 +52,18 @@ func (c *check) requests(r requests) {
 		c.report(at, "Give a role, or set members.may_have_no_role to true.")
 	case len(r.Roles) > 1 && !m.SeveralRoles:
 		c.report(at, "Give exactly one role, or set members.several_roles to true.")
+	}
+	if r.Digest != nil {
+		c.digest(path{"requests", "digest"}, *r.Digest)
+	}
+}
+
+func (c *check) digest(at path, d digest) {
+	if _, err := loadZone(d.Zone); err != nil && d.Zone != "" {
+		c.report(at.down("zone"), "%q is no time zone: give a name of the IANA database, for example \"Europe/Paris\" or \"UTC\".", d.Zone)
+	}
+	if !slices.ContainsFunc(c.document.Roles, func(r role) bool { return slices.Contains(r.Permissions, domain.DecideRequests) }) {
+		c.report(at, "Leave this out, or give a role the permission %s; nobody would get the digest.", domain.DecideRequests)
 	}
 }
 

@@ -140,10 +140,13 @@ func TestSettingsAreThoseOfTheSources(t *testing.T) {
 	is.True(of("capabilities").Members.OwnRolesFixed)     // "They cannot update their own capabilities."
 	is.True(of("capabilities").Members.SeveralRoles)      // "Enable or disable the required capabilities."
 	is.True(of("capabilities").Requests.ByDomain)         // "their email domain matches the administrator's domain"
-	is.Equal(of("delegated").Members.MinimumAdmins, 1)    // "at least one organization admin"
-	is.Equal(of("delegated").Spaces.PerAssignment, 10)    // "You can only assign a user to 10 spaces at this point."
-	is.Equal(of("moderated").Additions.PasswordLength, 6) // "Enter a password (min 6 characters)"
-	is.True(!of("moderated").Requests.AutoActivate)       // "You can enable auto-activation in Settings"
+	is.Equal(of("capabilities").Requests.Digest.Weekday, time.Monday)
+	is.Equal(of("capabilities").Requests.Digest.At.String(), "09:00")
+	is.Equal(of("capabilities").Requests.Digest.Zone.String(), "Europe/Paris") // "Every Monday at 9:00 AM (Paris' time), a summary email is sent"
+	is.Equal(of("delegated").Members.MinimumAdmins, 1)                         // "at least one organization admin"
+	is.Equal(of("delegated").Spaces.PerAssignment, 10)                         // "You can only assign a user to 10 spaces at this point."
+	is.Equal(of("moderated").Additions.PasswordLength, 6)                      // "Enter a password (min 6 characters)"
+	is.True(!of("moderated").Requests.AutoActivate)                            // "You can enable auto-activation in Settings"
 	is.True(of("moderated").Exclusive([]domain.Role{"author"}) && !of("moderated").Exclusive([]domain.Role{"participant"}))
 
 	// Nobody gives up the last seat of an administrator by themselves.

@@ -23,7 +23,7 @@ type Deadlines interface {
 const (
 	lookEvery  = 200 * time.Millisecond // for what is due: a range of one index
 	lookAhead  = 200                    // deadlines at a time, besides those that were put off
-	lookAtMost = 20_000                 // with those
+	lookAtMost = projections.MaxDue     // with those
 	settledFor = 30 * time.Second       // within which the view shows that a deadline was settled
 	claimPause = 2 * time.Second        // between looks at a mail that another node has
 )
@@ -65,6 +65,10 @@ func (p *Processes) agendas() []*agenda {
 		}),
 		p.agenda(projections.TransferExpiry, 2, func(ctx context.Context, d projections.Deadline) error {
 			_, err := p.Commands.ExpireTransfer(ctx, by("expiry", d), d.OrganizationID, d.TransferID)
+			return err
+		}),
+		p.agenda(projections.DigestDue, 2, func(ctx context.Context, d projections.Deadline) error {
+			_, err := p.Commands.SummarizeRequests(ctx, by("digest", d), d.OrganizationID)
 			return err
 		}),
 		p.agenda(projections.StaleReservation, 2, func(ctx context.Context, d projections.Deadline) error {
@@ -121,7 +125,7 @@ func (a *agenda) settleAll(ctx context.Context, list []projections.Deadline) {
 		})
 	}
 	for _, d := range list {
-		if a.ready(d.EventID) && ctx.Err() == nil {
+		if a.ready(d.ID()) && ctx.Err() == nil {
 			next <- d
 		}
 	}
@@ -136,22 +140,22 @@ func (a *agenda) attempt(ctx context.Context, d projections.Deadline) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t := a.tries[d.EventID]
+	t := a.tries[d.ID()]
 	if err == nil {
 		a.health.done(a.name())
-		a.tries[d.EventID] = try{notUntil: time.Now().Add(settledFor)}
+		a.tries[d.ID()] = try{notUntil: time.Now().Add(settledFor)}
 		return
 	}
 	if errors.Is(err, mailing.ErrClaimed) { // no failure: that node is at it
 		t.notUntil = time.Now().Add(claimPause)
-		a.tries[d.EventID] = t
+		a.tries[d.ID()] = t
 		return
 	}
 	t.attempts++
-	t.notUntil = time.Now().Add(a.backoff(d.EventID, t.attempts))
-	a.tries[d.EventID] = t
+	t.notUntil = time.Now().Add(a.backoff(d.ID(), t.attempts))
+	a.tries[d.ID()] = t
 	a.health.failed(a.name(), err)
-	a.logger.Error("process step failed", "process", a.name(), "deadline", d.EventID, "attempts", t.attempts, "error", err)
+	a.logger.Error("process step failed", "process", a.name(), "deadline", d.ID(), "attempts", t.attempts, "error", err)
 }
 
 func (a *agenda) ready(id string) bool {
@@ -184,8 +188,8 @@ func (a *agenda) forgetOthers(list []projections.Deadline, limit int) {
 	defer a.mu.Unlock()
 	still := make(map[string]try, len(list))
 	for _, d := range list {
-		if t, ok := a.tries[d.EventID]; ok {
-			still[d.EventID] = t
+		if t, ok := a.tries[d.ID()]; ok {
+			still[d.ID()] = t
 		}
 	}
 	a.tries = still

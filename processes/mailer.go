@@ -81,7 +81,7 @@ func (m *Mailer) deliver(ctx context.Context, d projections.Deadline) error {
 	case message == nil:
 		return m.Commands.RecordMailAbandoned(ctx, r, id, d.Template, mailing.CauseOutdated)
 	}
-	message.ID, message.At = d.EventID, d.At
+	message.ID, message.At = string(id), d.At
 	rendered, err := m.Templates.Render(*message)
 	if err == nil {
 		err = m.Sender.Send(attempt, rendered)
@@ -126,6 +126,8 @@ func (m *Mailer) compose(ctx context.Context, d projections.Deadline) (*mail.Mes
 		return m.composeInvitation(ctx, d)
 	case projections.TemplateOwnershipTransfer:
 		return m.composeTransfer(ctx, d)
+	case projections.TemplateRequestsDigest:
+		return m.composeDigest(ctx, d)
 	}
 	return nil, errors.New("processes: no mail is known as " + d.Template)
 }
@@ -164,6 +166,21 @@ func (m *Mailer) composeTransfer(ctx context.Context, d projections.Deadline) (*
 		Link:         m.link("/confirm-transfer", link.Token),
 		Expires:      link.Organization.Transfer.ExpiresAt,
 	}), nil
+}
+
+// composeDigest lists the requests that are open now: those that were decided
+// since the event, maybe days ago while there was no mail server, are no news.
+func (m *Mailer) composeDigest(ctx context.Context, d projections.Deadline) (*mail.Message, error) {
+	digest, err := m.Commands.RequestsDigest(ctx, d.OrganizationID, d.AccountID)
+	if err != nil || !digest.Wanted {
+		return nil, err
+	}
+	org := digest.Organization
+	content := mail.RequestsDigest{Organization: string(org.Name), Open: org.Requests(), Link: m.PublicURL + "/join-requests#organization=" + string(org.ID)}
+	for _, r := range org.OldestRequests(mail.MaxRequestsShown) {
+		content.Oldest = append(content.Oldest, mail.Request{Person: mail.Person{Name: r.DisplayName, Email: string(r.Email)}, Since: r.Since})
+	}
+	return to(digest.Recipient, content), nil
 }
 
 // link puts the token where neither a server's log nor a Referer header shows it.

@@ -37,17 +37,24 @@ type stack struct {
 	keys      *token.Keys
 	passwords *password.Hasher
 	commands  *commands.Commands
+	policies  *policies.Catalogue
 	killAt    string // the step at which a command stops as if killed
 	sent      *mailServer
 
-	mu     sync.Mutex
-	shift  time.Duration
-	health *processes.Health
+	mu      sync.Mutex
+	shift   time.Duration
+	stopped time.Time // what the clock shows since it was stopped
+	health  *processes.Health
 }
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{t: t, ctx: context.Background(), sent: &mailServer{}}
+	return newStackUnder(t, policies.Builtin())
+}
+
+func newStackUnder(t *testing.T, catalogue *policies.Catalogue) *stack {
+	t.Helper()
+	s := &stack{t: t, ctx: context.Background(), policies: catalogue, sent: &mailServer{}}
 	var err error
 	must := func() {
 		t.Helper()
@@ -70,7 +77,7 @@ func newStack(t *testing.T) *stack {
 // newCommands are those of another node on the same log.
 func (s *stack) newCommands() *commands.Commands {
 	return commands.New(commands.Dependencies{
-		Store: s.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: s.keys, Passwords: s.passwords,
+		Store: s.log, Codec: codec.New(), Policies: s.policies, Keys: s.keys, Passwords: s.passwords,
 		Now: s.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: s.step,
 	})
 }
@@ -78,6 +85,9 @@ func (s *stack) newCommands() *commands.Commands {
 func (s *stack) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.stopped.IsZero() {
+		return s.stopped
+	}
 	return time.Now().Add(s.shift)
 }
 
@@ -85,6 +95,13 @@ func (s *stack) pass(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shift += d
+}
+
+// stopClock has the clock stand still at a time.
+func (s *stack) stopClock(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = at
 }
 
 type killed struct{}
@@ -173,48 +190,6 @@ func (s *stack) eventually(what string, holds func() bool) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	s.t.Fatalf("never: %s", what)
-}
-
-// mailServer takes mails, or fails as it is told to.
-type mailServer struct {
-	mu    sync.Mutex
-	fail  []error
-	slow  func(context.Context) // runs after a mail was taken
-	mails []mail.Rendered
-}
-
-// Send implements mail.Sender.
-func (m *mailServer) Send(ctx context.Context, r mail.Rendered) error {
-	if m.slow != nil {
-		defer m.slow(ctx)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.fail) > 0 {
-		err := m.fail[0]
-		m.fail = m.fail[1:]
-		return err
-	}
-	m.mails = append(m.mails, r)
-	return nil
-}
-
-func (m *mailServer) taken() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.mails)
-}
-
-func (m *mailServer) to(address string) []mail.Rendered {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []mail.Rendered
-	for _, r := range m.mails {
-		if r.To == address {
-			found = append(found, r)
-		}
-	}
-	return found
 }
 
 const secret = "correct horse battery"

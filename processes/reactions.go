@@ -68,16 +68,21 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 			},
 		},
 		{
-			// The reservations of names, addresses and identities that are in use
-			// last, and those of identities that are not are given back; the
-			// name of an organization that was deleted is free.
-			name: "reservations", types: []string{"organization.activated.", "organization.renamed.", "organization.deleted.", "account.registered.", "account.identity_"}, grace: requestGrace,
+			// The reservations of names, addresses, identities and e-mail domains
+			// that are in use last, and those of identities and domains that are
+			// not are given back; the name of an organization that was deleted is
+			// free.
+			name: "reservations", types: []string{
+				"organization.activated.", "organization.renamed.", "organization.email_domain_changed.", "organization.deleted.", "account.registered.", "account.identity_",
+			}, grace: requestGrace,
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
 				case organization.Activated:
 					return c.FinishActivation(ctx, r, e)
 				case organization.Renamed:
 					return c.FinishRenaming(ctx, r, e)
+				case organization.EmailDomainChanged:
+					return c.FinishEmailDomain(ctx, r, e)
 				case organization.Deleted:
 					return c.FinishDeletion(ctx, r, e)
 				case account.Registered:
@@ -97,7 +102,24 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 				return carryName(ctx, c, memberships, r, e)
 			},
 		},
+		{
+			// Who has signed in has what the server onboards people to.
+			name: "onboarding", types: []string{"account.session_started."}, grace: onboardingGrace(c),
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				started := e.Event.(account.SessionStarted)
+				_, err := c.Onboard(ctx, r, started.AccountID, started.SessionID)
+				return err
+			},
+		},
 	}
+}
+
+// onboardingGrace is none where there is nothing to wait for.
+func onboardingGrace(c *commands.Commands) time.Duration {
+	if c.Onboarding == nil {
+		return 0
+	}
+	return requestGrace
 }
 
 func ended(e domain.Event) domain.InvitationID {

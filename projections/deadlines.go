@@ -1,8 +1,10 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,7 @@ const (
 	InvitationExpiry DeadlineKind = "invitation_expiry" // an open invitation's lifetime is over
 	TransferExpiry   DeadlineKind = "transfer_expiry"   // a pending ownership transfer's time is over
 	StaleReservation DeadlineKind = "reservation"       // an unconfirmed reservation's time is over
+	DigestDue        DeadlineKind = "requests_digest"   // an organization's open requests are to be summed up
 	MailDue          DeadlineKind = "mail"              // a mail is to be sent; due when it was asked for
 )
 
@@ -34,6 +37,7 @@ const (
 	TemplateAlreadyRegistered = "already_registered" // account.registration_repeated
 	TemplateInvitation        = "invitation"         // invitation.issued, invitation.resent
 	TemplateOwnershipTransfer = "ownership_transfer" // organization.ownership_transfer_requested
+	TemplateRequestsDigest    = "requests_digest"    // organization.requests_summarized, to each recipient
 )
 
 // Deadline is something that has to be done at a time. It holds no personal
@@ -54,6 +58,10 @@ type Deadline struct {
 	At             time.Time             `json:"at"` // when that event occurred
 }
 
+// ID names the deadline among those of its kind. One event can ask for several
+// mails.
+func (d Deadline) ID() string { return cmp.Or(string(d.MailID), d.EventID) }
+
 // Reservation names a reserved text by its keyed hash.
 type Reservation struct {
 	Kind   string `json:"kind"`
@@ -66,12 +74,14 @@ const (
 	deadlinesPartition = "all"
 )
 
-// Due returns up to limit (1 to 1,000) deadlines of a kind whose time has come,
+// MaxDue is how many deadlines Due lists at most.
+const MaxDue = 20_000
+
+// Due returns up to limit (1 to MaxDue) deadlines of a kind whose time has come,
 // the most urgent first.
 func (r *Reader) Due(ctx context.Context, kind DeadlineKind, now time.Time, limit int) ([]Deadline, error) {
-	const maxDue = 1000
-	if limit < 1 || limit > maxDue {
-		return nil, domain.Invalid("limit", "Give a number from 1 to 1000.")
+	if limit < 1 || limit > MaxDue {
+		return nil, domain.Invalid("limit", "Give a number from 1 to 20000.")
 	}
 	rows, _, err := r.storage.Range(ctx, deadlinesView, RangeQuery{Partition: deadlinesPartition, Index: string(kind), Limit: limit})
 	if err != nil {
@@ -107,7 +117,8 @@ func deadlines() View[Deadline] {
 	return View[Deadline]{
 		Name: deadlinesView,
 		Types: []string{
-			"invitation.", "organization.ownership_transfer", "reservation.", "mail.sent.", "mail.abandoned.",
+			"invitation.", "organization.ownership_transfer", "organization.join_requested.", "organization.requests_summarized.", "organization.deleted.",
+			"reservation.", "mail.sent.", "mail.abandoned.",
 			"account.verification_requested.", "account.password_reset_requested.", "account.registration_repeated.",
 		},
 		Touches: touchDeadlines,
@@ -131,6 +142,15 @@ func touchDeadlines(e Event) []Key {
 		return []Key{deadlineKey(TransferExpiry, string(x.TransferID))}
 	case organization.OwnershipTransferred:
 		return []Key{deadlineKey(TransferExpiry, string(x.TransferID))}
+	case organization.JoinRequested:
+		if x.DigestAt.IsZero() {
+			return nil
+		}
+		return []Key{digestKey(x.OrganizationID)}
+	case organization.RequestsSummarized:
+		return append(digestMails(uuid.UUID(e.ID).String(), x), digestKey(x.OrganizationID))
+	case organization.Deleted:
+		return []Key{digestKey(x.OrganizationID)}
 	case reservation.Made:
 		return []Key{reservationKey(x.Kind, x.Key)}
 	case reservation.Confirmed:
@@ -173,6 +193,12 @@ func foldDeadline(_ *Deadline, in In[Deadline]) *Deadline {
 	case organization.OwnershipTransferRequested:
 		d.OrganizationID, d.TransferID, d.AccountID = x.OrganizationID, x.TransferID, x.From
 		d.mailOr(mail, TemplateOwnershipTransfer, TransferExpiry, x.ExpiresAt)
+	case organization.JoinRequested:
+		d.OrganizationID = x.OrganizationID
+		d.Kind, d.Due = DigestDue, x.DigestAt.UTC()
+	case organization.RequestsSummarized:
+		d.OrganizationID = x.OrganizationID
+		return d.digest(in.Key, x.NextAt)
 	case reservation.Made:
 		d.Kind, d.Due = StaleReservation, x.ExpiresAt.UTC()
 		d.Reservation = &Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
@@ -190,6 +216,34 @@ func (d *Deadline) mailOr(mail bool, template string, kind DeadlineKind, due tim
 	}
 	d.Kind, d.Due = kind, due.UTC()
 }
+
+// digest makes it the mail to one of the recipients, or the next digest, if there
+// is one.
+func (d *Deadline) digest(key Key, next time.Time) *Deadline {
+	mail, isMail := strings.CutPrefix(key.ID, deadlineKey(MailDue, "").ID)
+	switch {
+	case isMail:
+		d.Kind, d.Due, d.MailID, d.Template = MailDue, d.At, domain.MailID(mail), TemplateRequestsDigest
+		d.AccountID = domain.AccountID(strings.TrimPrefix(mail, d.EventID+"."))
+	case next.IsZero():
+		return nil
+	default:
+		d.Kind, d.Due = DigestDue, next.UTC()
+	}
+	return d
+}
+
+// digestMails are the mails of a digest: each is named by the event and its
+// recipient.
+func digestMails(event string, e organization.RequestsSummarized) []Key {
+	keys := make([]Key, 0, len(e.Recipients)+1)
+	for _, recipient := range e.Recipients {
+		keys = append(keys, deadlineKey(MailDue, event+"."+string(recipient)))
+	}
+	return keys
+}
+
+func digestKey(org domain.OrganizationID) Key { return deadlineKey(DigestDue, string(org)) }
 
 func deadlineKey(kind DeadlineKind, id string) Key {
 	return Key{Partition: deadlinesPartition, ID: string(kind) + "/" + id}

@@ -8,12 +8,14 @@ import (
 	"tenure/domain/organization"
 )
 
-// DirectoryQuery asks for a page of all organizations, for the operator.
+// DirectoryQuery asks for a page of all organizations, for the operator: those
+// that people share, or all personal spaces.
 type DirectoryQuery struct {
-	Q      string // beginnings of words in the name, as in MembersQuery
-	Sort   string // name (default), -name; empty with Q
-	Cursor string
-	Limit  int // 1 to 200, default 50
+	Personal bool
+	Q        string // beginnings of words in the name, as in MembersQuery
+	Sort     string // name (default), -name; empty with Q
+	Cursor   string
+	Limit    int // 1 to 200, default 50
 }
 
 const (
@@ -42,7 +44,7 @@ func (q DirectoryQuery) scan() (scan, error) {
 		if q.Sort != "" {
 			return scan{}, errSortedSearch()
 		}
-		s.index = "word"
+		s.index = directoryIndex("word", q.Personal)
 		return s.search(words, nil, func(body []byte) ([]string, bool, error) {
 			var e directoryEntry
 			err := json.Unmarshal(body, &e)
@@ -52,7 +54,17 @@ func (q DirectoryQuery) scan() (scan, error) {
 	if s.index, s.descending, err = parseSort(q.Sort, "name"); err != nil {
 		return scan{}, err
 	}
+	s.index = directoryIndex(s.index, q.Personal)
 	return s, nil
+}
+
+// directoryIndex keeps personal spaces, of which there are as many as accounts,
+// apart from the others.
+func directoryIndex(index string, personal bool) string {
+	if personal {
+		return "personal." + index
+	}
+	return index
 }
 
 // organizationItems are the full documents of the organizations on a page: the
@@ -77,7 +89,8 @@ func (r *Reader) organizationItems(ctx context.Context, rows []Row) ([][]byte, e
 
 // directoryEntry is the document of an organization in the directory.
 type directoryEntry struct {
-	Name domain.OrganizationName `json:"name"`
+	Name     domain.OrganizationName `json:"name"`
+	Personal bool                    `json:"personal,omitempty"`
 }
 
 func directory() View[directoryEntry] {
@@ -93,16 +106,21 @@ func directory() View[directoryEntry] {
 			}
 			return nil
 		},
-		Fold: func(_ *directoryEntry, in In[directoryEntry]) *directoryEntry {
-			if x, ok := in.Event.Event.(organization.Renamed); ok {
-				return &directoryEntry{Name: x.After}
+		Fold: func(e *directoryEntry, in In[directoryEntry]) *directoryEntry {
+			switch x := in.Event.Event.(type) {
+			case organization.Activated:
+				return &directoryEntry{Name: x.Name, Personal: x.Personal}
+			case organization.Renamed:
+				if e != nil {
+					e.Name = x.After
+				}
 			}
-			return &directoryEntry{Name: in.Event.Event.(organization.Activated).Name}
+			return e
 		},
 		Entries: func(_ Key, e *directoryEntry) []Entry {
-			entries := []Entry{{"name", domain.Fold(string(e.Name))}}
+			entries := []Entry{{directoryIndex("name", e.Personal), domain.Fold(string(e.Name))}}
 			for _, word := range e.words() {
-				entries = append(entries, Entry{"word", word})
+				entries = append(entries, Entry{directoryIndex("word", e.Personal), word})
 			}
 			return entries
 		},

@@ -9,16 +9,20 @@ import (
 	"tenure/domain/organization"
 )
 
-// Membership is the document of an account's membership in an organization.
+// Membership is the document of an account's membership in an organization, or,
+// while it is Pending, of its request to join one.
 type Membership struct {
 	OrganizationID domain.OrganizationID `json:"organization_id"`
 	Roles          []domain.Role         `json:"roles"`
 	Status         organization.Status   `json:"status"`
-	JoinedAt       time.Time             `json:"joined_at"`
+	JoinedAt       time.Time             `json:"joined_at,omitzero"`
+	RequestedAt    *time.Time            `json:"requested_at,omitempty"` // while Pending
+	Personal       bool                  `json:"personal,omitempty"`     // the account's own space
 }
 
 // MembershipsQuery asks for a page of the organizations of an account: those
-// that it is a member of now, suspended or not, in the order of joining.
+// that it is a member of now, suspended or not, in the order of joining; or those
+// that it asks to join, in the order of asking.
 type MembershipsQuery struct {
 	Account domain.AccountID
 	Cursor  string
@@ -32,7 +36,16 @@ const membershipsView = "memberships.v1"
 // an organization that was deleted are left out: a page can be short and still
 // have a cursor.
 func (r *Reader) Memberships(ctx context.Context, q MembershipsQuery) (Page, error) {
-	s := scan{view: membershipsView, partition: string(q.Account), index: "joined_at", cursor: q.Cursor, limit: q.Limit}
+	return r.memberships(ctx, q, "joined_at")
+}
+
+// OwnRequests is Memberships for the open requests of an account.
+func (r *Reader) OwnRequests(ctx context.Context, q MembershipsQuery) (Page, error) {
+	return r.memberships(ctx, q, "requested_at")
+}
+
+func (r *Reader) memberships(ctx context.Context, q MembershipsQuery, index string) (Page, error) {
+	s := scan{view: membershipsView, partition: string(q.Account), index: index, cursor: q.Cursor, limit: q.Limit}
 	s.items = func(ctx context.Context, rows []Row) ([][]byte, error) {
 		orgs := make([]domain.OrganizationID, len(rows))
 		for i, row := range rows {
@@ -92,13 +105,17 @@ func memberships() View[Membership] {
 		Types: []string{
 			"organization.activated.", "organization.member_joined.", "organization.member_removed.",
 			"organization.member_suspended.", "organization.member_reactivated.",
-			"organization.roles_changed.", "organization.ownership_transferred.",
+			"organization.roles_changed.", "organization.ownership_transferred.", "organization.join_request",
 		},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case organization.Activated:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
 			case organization.MemberJoined:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.JoinRequested:
+				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
+			case organization.JoinRequestClosed:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
 			case organization.MemberRemoved:
 				return []Key{membershipKey(x.AccountID, x.OrganizationID)}
@@ -115,6 +132,9 @@ func memberships() View[Membership] {
 		},
 		Fold: foldMembership,
 		Entries: func(_ Key, m *Membership) []Entry {
+			if m.RequestedAt != nil {
+				return []Entry{{"requested_at", sortTime(*m.RequestedAt)}}
+			}
 			return []Entry{{"joined_at", sortTime(m.JoinedAt)}}
 		},
 	}
@@ -124,10 +144,12 @@ func foldMembership(m *Membership, in In[Membership]) *Membership {
 	at := in.Metadata.OccurredAt.UTC()
 	switch x := in.Event.Event.(type) {
 	case organization.Activated:
-		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at}
+		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, Personal: x.Personal}
+	case organization.JoinRequested:
+		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(nil), Status: Pending, RequestedAt: &at}
 	case organization.MemberJoined:
 		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at}
-	case organization.MemberRemoved:
+	case organization.MemberRemoved, organization.JoinRequestClosed:
 		return nil
 	}
 	if m == nil {

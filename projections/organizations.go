@@ -20,6 +20,8 @@ type Organization struct {
 	OpenInvitations   int                     `json:"open_invitations"` // whose e-mail and username are held
 	CreatedAt         time.Time               `json:"created_at"`
 	DeletedAt         *time.Time              `json:"deleted_at,omitempty"`
+	EmailDomain       string                  `json:"email_domain,omitempty"` // with which people ask to join by signing in
+	Personal          bool                    `json:"personal,omitempty"`     // somebody's own space
 	OwnershipTransfer *PendingTransfer        `json:"ownership_transfer,omitempty"`
 }
 
@@ -82,6 +84,8 @@ func touchOrganization(e Event) []Key {
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Renamed:
 		return []Key{organizationKey(x.OrganizationID)}
+	case organization.EmailDomainChanged:
+		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Deleted:
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.MemberSuspended:
@@ -105,7 +109,7 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 	if x, ok := in.Event.Event.(organization.Activated); ok {
 		return &organizationDoc{&Organization{
 			OrganizationID: x.OrganizationID, Name: x.Name, Policy: x.Policy, PolicyVersion: x.PolicyVersion,
-			Status: "active", Members: 1, CreatedAt: at,
+			Status: "active", Members: 1, CreatedAt: at, Personal: x.Personal,
 		}}
 	}
 	if doc == nil {
@@ -118,8 +122,10 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 	switch x := in.Event.Event.(type) {
 	case organization.Renamed:
 		o.Name = x.After
+	case organization.EmailDomainChanged:
+		o.EmailDomain = x.After
 	case organization.Deleted:
-		o.Status, o.DeletedAt, o.Members = "deleted", &at, 0
+		o.Status, o.DeletedAt, o.Members, o.EmailDomain = "deleted", &at, 0, ""
 	case organization.InvitationOpened:
 		if !isOpen(x.InvitationID) {
 			o.OpenInvitations++

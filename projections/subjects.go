@@ -11,6 +11,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 	switch x := e.(type) {
 	case organization.Activated:
 		return x.OrganizationID
+	case organization.EmailDomainChanged:
+		return x.OrganizationID
 	case organization.Renamed:
 		return x.OrganizationID
 	case organization.InvitationOpened:
@@ -34,6 +36,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 	case organization.JoinRequested:
 		return x.OrganizationID
 	case organization.JoinRequestClosed:
+		return x.OrganizationID
+	case organization.RequestsSummarized:
 		return x.OrganizationID
 	case organization.AutoActivationChanged:
 		return x.OrganizationID

@@ -79,7 +79,7 @@ func TestPolicyShowPrintsTheDocumentOrTheTable(t *testing.T) {
 	is.True(strings.Contains(out, "| gives the roles | Administrator, Member | – |\n"))
 
 	_, err = tenure(t, "policy", "show", "seatz")
-	is.True(err != nil && strings.Contains(err.Error(), "one of capabilities, delegated, moderated, ownership, seats"))
+	is.True(err != nil && strings.Contains(err.Error(), "one of capabilities, delegated, moderated, ownership, personal, seats"))
 	_, err = tenure(t, "policy", "show", "seats@7")
 	is.True(err != nil)
 	_, err = tenure(t, "policy", "show", "seats@next")

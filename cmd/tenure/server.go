@@ -95,6 +95,11 @@ func (x *server) open() (err error) {
 	s := x.settings
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
+	catalogue := policies.Builtin()
+	onboarding, err := s.onboarding(catalogue)
+	if err != nil {
+		return err
+	}
 	if err := x.openLog(); err != nil {
 		return err
 	}
@@ -119,7 +124,7 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: codec.New(), Policies: policies.Builtin(), Keys: keys, Passwords: passwords,
+		Store: x.log, Codec: codec.New(), Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {

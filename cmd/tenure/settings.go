@@ -15,8 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"tenure/domain/policy"
 	"tenure/mail"
 	"tenure/oidc"
+	"tenure/policies"
 )
 
 // settings are those of the server. Each is a flag and an environment variable:
@@ -46,6 +48,8 @@ type settings struct {
 	SMTPCAFile    string `help:"PEM file of the authorities to trust instead of the system's." name:"smtp-ca-file" type:"path"`
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
+
+	Onboarding string `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
@@ -189,6 +193,18 @@ func (s *settings) proxies() ([]netip.Prefix, error) {
 		all = append(all, prefix)
 	}
 	return all, nil
+}
+
+// onboarding is the policy that people are onboarded by, nil for none.
+func (s *settings) onboarding(catalogue *policies.Catalogue) (*policy.Policy, error) {
+	if s.Onboarding == "" {
+		return nil, nil
+	}
+	p, err := catalogue.Onboarding(s.Onboarding)
+	if err != nil {
+		return nil, bad("onboarding", s.Onboarding, err.Error())
+	}
+	return p, nil
 }
 
 // embedded is the log or the views in the data folder.

@@ -33,7 +33,8 @@ type State struct {
 	Email        domain.Email
 	DisplayName  string
 	Language     string
-	AvatarURL    string // empty for none
+	AvatarURL    string                // empty for none
+	Organization domain.OrganizationID // that the person chose to work in last; empty for none (C9)
 	Verified     bool
 	PasswordHash string // argon2id, PHC string
 
@@ -212,6 +213,19 @@ func ChangeAvatar(s State, url string) ([]domain.Event, error) {
 	return []domain.Event{AvatarChanged{AccountID: s.ID, Before: s.AvatarURL, After: url}}, nil
 }
 
+// SelectOrganization says in which of its organizations the person works; empty
+// for none of them. The caller has checked that it is one. It fails with
+// CodeNotFound.
+func SelectOrganization(s State, id domain.OrganizationID) ([]domain.Event, error) {
+	switch {
+	case !s.Exists():
+		return nil, notFound()
+	case s.Organization == id:
+		return nil, nil
+	}
+	return []domain.Event{OrganizationSelected{AccountID: s.ID, Before: s.Organization, After: id}}, nil
+}
+
 // See records that the account is in use, unless that was recorded, or a session
 // was started, less than SeenEvery ago. Sessions live for sessionLifetime: their
 // end tells when they began.
@@ -250,6 +264,8 @@ func Evolve(s State, e domain.Event) State {
 		s.DisplayName, s.Language = e.DisplayNameAfter, e.LanguageAfter
 	case AvatarChanged:
 		s.AvatarURL = e.After
+	case OrganizationSelected:
+		s.Organization = e.After
 	case Seen:
 		s.seen = e.At
 	case SessionStarted:

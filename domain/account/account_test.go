@@ -135,6 +135,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("StartSession", domain.CodeEmailUnverified, "no account", nil, start("s", noon))
 
 	r.Refused("ChangeAvatar", domain.CodeNotFound, "no account", nil, changeAvatar("https://example.com/a.png"))
+	r.Refused("SelectOrganization", domain.CodeNotFound, "no account", nil, selectOrganization("acme"))
 	r.Refused("ChangeProfile", domain.CodeNotFound, "no account", nil, changeProfile("Ada", "en"))
 	added := with([]domain.Event{registered}, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"})
 	r.Refused("RegisterAdded", domain.CodeAccountExists, "verified", known, registerAdded(registration()))
@@ -323,4 +324,18 @@ func TestBeingSeenIsRecordedOnceADay(t *testing.T) {
 	seen := in.When(see(noon.Add(SeenEvery))).Then(Seen{AccountID: ada, At: noon.Add(SeenEvery)})
 	seen.When(see(noon.Add(2*SeenEvery - 1))).Then()
 	seen.When(see(noon.Add(2 * SeenEvery))).Then(Seen{AccountID: ada, At: noon.Add(2 * SeenEvery)})
+}
+
+func selectOrganization(id domain.OrganizationID) decision {
+	return func(s State) ([]domain.Event, error) { return SelectOrganization(s, id) }
+}
+
+func TestSelectingAnOrganization(t *testing.T) {
+	is := is.New(t)
+	selected := domaintest.Given(t, Evolve, known...).When(selectOrganization("acme")).
+		Then(OrganizationSelected{AccountID: ada, After: "acme"})
+	is.Equal(selected.State.Organization, domain.OrganizationID("acme"))
+	selected.When(selectOrganization("acme")).Then()
+	none := selected.When(selectOrganization("")).Then(OrganizationSelected{AccountID: ada, Before: "acme"})
+	is.Equal(none.State.Organization, domain.OrganizationID(""))
 }

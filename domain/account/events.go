@@ -96,6 +96,14 @@ type (
 		After     string           `json:"after" personal:"account_id"`
 	}
 
+	// OrganizationSelected says in which organization the person works from now
+	// on (C9); empty is none.
+	OrganizationSelected struct {
+		AccountID domain.AccountID      `json:"account_id"`
+		Before    domain.OrganizationID `json:"before"`
+		After     domain.OrganizationID `json:"after"`
+	}
+
 	// Seen records that a session of the account is in use, at most once in
 	// SeenEvery.
 	Seen struct {
@@ -150,6 +158,9 @@ func (ProfileChanged) EventType() string { return "account.profile_changed.v1" }
 
 // EventType implements domain.Event.
 func (AvatarChanged) EventType() string { return "account.avatar_changed.v1" }
+
+// EventType implements domain.Event.
+func (OrganizationSelected) EventType() string { return "account.organization_selected.v1" }
 
 // EventType implements domain.Event.
 func (Seen) EventType() string { return "account.seen.v1" }

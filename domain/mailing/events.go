@@ -28,7 +28,7 @@ type (
 	Abandoned struct {
 		MailID   domain.MailID `json:"mail_id"`
 		Template string        `json:"template"`
-		Cause    string        `json:"cause"` // rejected (the server refused it for good), outdated (its link is dead) or timed_out
+		Cause    string        `json:"cause"` // rejected (the server refused it for good), outdated (its link is dead, or what it tells is settled) or timed_out
 	}
 )
 

@@ -1,5 +1,6 @@
 // Package mailing is the aggregate of one mail that has to be sent once. The
-// mail's id is the id of the event that asked for it.
+// mail's id is the id of the event that asked for it, followed by a dot and the
+// account of the recipient where the event asks for several.
 //
 // A node claims the mail before it hands it to the mail server, and lets go of
 // it when the claim ends. Claims are events like all others: of two nodes that
@@ -16,7 +17,7 @@ import (
 // The causes for which a mail is not tried again.
 const (
 	CauseRejected = "rejected"  // the mail server refused it for good
-	CauseOutdated = "outdated"  // its link no longer works
+	CauseOutdated = "outdated"  // its link no longer works, or what it tells is settled
 	CauseTimedOut = "timed_out" // it could not be sent for too long
 )
 

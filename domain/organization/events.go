@@ -28,6 +28,15 @@ type (
 		Username       domain.Username         `json:"username" personal:"account_id"`
 		DisplayName    string                  `json:"display_name" personal:"account_id"`
 		Roles          []domain.Role           `json:"roles"`
+		Personal       bool                    `json:"personal,omitempty"` // the founder's own space: nobody else is ever a member
+	}
+
+	// EmailDomainChanged says with which e-mail domain people ask to join by
+	// signing in (C6); empty is none.
+	EmailDomainChanged struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Before         string                `json:"before"`
+		After          string                `json:"after"`
 	}
 
 	// Renamed gives the organization another name.
@@ -137,6 +146,18 @@ type (
 		AccountID      domain.AccountID      `json:"account_id"`
 		Email          domain.Email          `json:"email" personal:"account_id"`
 		DisplayName    string                `json:"display_name" personal:"account_id"`
+		RequestedAt    time.Time             `json:"requested_at,omitzero"`
+		DigestAt       time.Time             `json:"digest_at,omitzero"` // when the requests are summed up next; none where the policy has no digest
+	}
+
+	// RequestsSummarized sends each recipient a mail that lists the open requests
+	// (C8). There are no recipients when none is open.
+	RequestsSummarized struct {
+		OrganizationID domain.OrganizationID `json:"organization_id"`
+		Due            time.Time             `json:"due"`      // the instant that was scheduled
+		Requests       int                   `json:"requests"` // that are open
+		Recipients     []domain.AccountID    `json:"recipients,omitempty"`
+		NextAt         time.Time             `json:"next_at,omitzero"` // none when none is open
 	}
 
 	// JoinRequestClosed ends a request that was not granted; MemberJoined ends
@@ -268,6 +289,9 @@ type (
 func (Activated) EventType() string { return "organization.activated.v1" }
 
 // EventType implements domain.Event.
+func (EmailDomainChanged) EventType() string { return "organization.email_domain_changed.v1" }
+
+// EventType implements domain.Event.
 func (Renamed) EventType() string { return "organization.renamed.v1" }
 
 // EventType implements domain.Event.
@@ -315,6 +339,9 @@ func (PasswordReset) EventType() string { return "organization.password_reset.v1
 
 // EventType implements domain.Event.
 func (JoinRequested) EventType() string { return "organization.join_requested.v1" }
+
+// EventType implements domain.Event.
+func (RequestsSummarized) EventType() string { return "organization.requests_summarized.v1" }
 
 // EventType implements domain.Event.
 func (JoinRequestClosed) EventType() string { return "organization.join_request_closed.v1" }

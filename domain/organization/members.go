@@ -8,7 +8,8 @@ import (
 	"tenure/domain/policy"
 )
 
-// Activation founds an organization. Name is reserved by the caller.
+// Activation founds an organization. Name and EmailDomain are reserved by the
+// caller, except that a personal space goes by any name.
 type Activation struct {
 	OrganizationID domain.OrganizationID
 	Name           domain.OrganizationName
@@ -16,6 +17,7 @@ type Activation struct {
 	Email          domain.Email
 	Username       domain.Username
 	DisplayName    string
+	EmailDomain    string // empty for none
 }
 
 // Activate founds the organization with its founder as the first member (O1).
@@ -27,11 +29,15 @@ func Activate(s State, p *policy.Policy, a Activation) ([]domain.Event, error) {
 	if err := checkUsername(p, a.Username); err != nil {
 		return nil, err
 	}
-	return []domain.Event{Activated{
+	events := []domain.Event{Activated{
 		OrganizationID: a.OrganizationID, Name: a.Name, Policy: p.Name, PolicyVersion: p.Version,
 		AccountID: a.AccountID, Email: a.Email, Username: a.Username, DisplayName: a.DisplayName,
-		Roles: p.Members.FounderRoles,
-	}}, nil
+		Roles: p.Members.FounderRoles, Personal: p.Members.Personal,
+	}}
+	if a.EmailDomain != "" {
+		events = append(events, EmailDomainChanged{OrganizationID: a.OrganizationID, After: a.EmailDomain})
+	}
+	return events, nil
 }
 
 // Rename changes the name, which the caller has reserved. It fails with

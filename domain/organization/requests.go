@@ -2,6 +2,7 @@ package organization
 
 import (
 	"slices"
+	"time"
 
 	"tenure/domain"
 	"tenure/domain/policy"
@@ -11,6 +12,7 @@ import (
 type Request struct {
 	Email       domain.Email
 	DisplayName string
+	Since       time.Time // of an open request
 }
 
 // Request finds an open request to join.
@@ -46,7 +48,7 @@ func (s State) AutoActivates() bool { return s.autoActivates }
 // CodeMemberRemoved (who was removed is let back by an invitation, M8),
 // CodeRequestNotThere (whose request was rejected, where the e-mail domain asks),
 // CodeEmailTaken and CodeSeatsFull.
-func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Request) ([]domain.Event, error) {
+func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Request, at time.Time) ([]domain.Event, error) {
 	if err := s.checkOpen(); err != nil {
 		return nil, err
 	}
@@ -72,7 +74,9 @@ func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Reques
 		return nil, err
 	}
 	if !s.autoActivates {
-		return []domain.Event{JoinRequested{OrganizationID: s.ID, AccountID: account, Email: r.Email, DisplayName: r.DisplayName}}, nil
+		return []domain.Event{JoinRequested{
+			OrganizationID: s.ID, AccountID: account, Email: r.Email, DisplayName: r.DisplayName, RequestedAt: at, DigestAt: s.nextDigest(p, at),
+		}}, nil
 	}
 	if err := s.checkSeat(p); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 
 func requestToJoin(p *policy.Policy, account domain.AccountID, email domain.Email) decision {
 	return func(s State) ([]domain.Event, error) {
-		return RequestToJoin(s, p, account, Request{Email: email, DisplayName: "The " + string(account)})
+		return RequestToJoin(s, p, account, Request{Email: email, DisplayName: "The " + string(account)}, noon)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 var (
 	seats        = builtin("seats")
 	capabilities = builtin("capabilities")
+	personal     = builtin("personal")
 )
 
 // seated is an organization of the seats policy with these many members and

@@ -31,6 +31,8 @@ type State struct {
 	PolicyVersion int
 	Transfer      *Transfer // the pending request, or nil
 	Deleted       bool
+	Personal      bool   // its founder's own space
+	EmailDomain   string // with which people ask to join by signing in; empty for none
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
@@ -45,6 +47,8 @@ type State struct {
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
 	autoActivates bool
+	digestAt      time.Time // when the open requests are summed up next; zero when that is not scheduled
+	digested      time.Time // the scheduled instant of the last time
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
@@ -153,10 +157,12 @@ func (s State) Invitations() []domain.InvitationID {
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
 	case Activated:
-		s.ID, s.Name, s.Policy, s.PolicyVersion = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion
+		s.ID, s.Name, s.Policy, s.PolicyVersion, s.Personal = e.OrganizationID, e.Name, e.Policy, e.PolicyVersion, e.Personal
 		return s.join(e.AccountID, Member{Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key()})
 	case Renamed:
 		s.Name = e.After
+	case EmailDomainChanged:
+		s.EmailDomain = e.After
 	case InvitationOpened:
 		return s.open(e)
 	case InvitationSpacesChanged:
@@ -192,7 +198,12 @@ func Evolve(s State, e domain.Event) State {
 	case WorkReleased:
 		return s.change(e.AccountID, func(m *Member) { m.work = without(m.work, WorkItem{Kind: e.Kind, ID: e.WorkID}) })
 	case JoinRequested:
-		s.requests = set(s.requests, e.AccountID, Request{Email: e.Email, DisplayName: e.DisplayName})
+		s.requests = set(s.requests, e.AccountID, Request{Email: e.Email, DisplayName: e.DisplayName, Since: e.RequestedAt})
+		if !e.DigestAt.IsZero() {
+			s.digestAt = e.DigestAt
+		}
+	case RequestsSummarized:
+		s.digested, s.digestAt = e.Due, e.NextAt
 	case JoinRequestClosed:
 		s = s.closeRequest(e.AccountID)
 		if e.Outcome == "rejected" {

@@ -46,7 +46,7 @@ func suspendedMember(id domain.AccountID, roles ...domain.Role) domain.Event {
 }
 
 func asked(id domain.AccountID) domain.Event {
-	return JoinRequested{OrganizationID: org, AccountID: id, Email: domain.Email(id + "@example.com"), DisplayName: "The " + string(id)}
+	return JoinRequested{OrganizationID: org, AccountID: id, Email: domain.Email(id + "@example.com"), DisplayName: "The " + string(id), RequestedAt: noon}
 }
 
 func suspend(p *policy.Policy, actor, account domain.AccountID) decision {

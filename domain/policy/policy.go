@@ -23,9 +23,10 @@ type Policy struct {
 	Members     Members
 	Ownership   *Ownership // nil: nobody owns the organization
 	Invitations Invitations
-	Requests    *Requests  // nil: nobody asks to join
-	Additions   *Additions // nil: nobody is added without an invitation
-	Spaces      *Spaces    // nil: the organization has no spaces
+	Requests    *Requests   // nil: nobody asks to join
+	Onboarding  *Onboarding // nil: no server onboards people by this policy
+	Additions   *Additions  // nil: nobody is added without an invitation
+	Spaces      *Spaces     // nil: the organization has no spaces
 	Work        Work
 	Refusals    map[domain.Code]Refusal // the policy's own words for refusals
 }
@@ -53,6 +54,7 @@ type Members struct {
 	OwnRolesFixed    bool                // nobody changes their own roles (C4)
 	Permissions      []domain.Permission // what every member may do, whatever their roles
 	Seats            int                 // members that an organization may have unless its operator says otherwise; 0 for any number (S9)
+	Personal         bool                // the founder is the only member there ever is: everybody has a space of their own (C9)
 }
 
 // Ownership are the rules of the one member who owns the organization.
@@ -77,6 +79,14 @@ type Requests struct {
 	Roles        []domain.Role // what they get when they are approved, unless somebody says otherwise
 	ByDomain     bool          // whoever signs in with the organization's e-mail domain asks by that (C6); otherwise everybody may ask (M1)
 	AutoActivate bool          // how an organization begins: true lets everybody who asks in at once (M2)
+	Digest       *Digest       // nil: nobody is told of the open ones (C8)
+}
+
+// Onboarding are the rules for whoever signs in to a server that is set to
+// onboard people by this policy.
+type Onboarding struct {
+	ByDomain bool   // the first one from an e-mail domain that no organization holds founds one of this policy (C1)
+	Personal string // the policy of everybody's personal space; empty for none (C9)
 }
 
 // Additions are the rules for members who are added without an invitation (M4).
@@ -100,6 +110,10 @@ type Refusal struct {
 	Title   string
 	Message string
 }
+
+// AskedByDomain reports whether people ask to join by signing in with the
+// organization's e-mail domain (C6).
+func (p *Policy) AskedByDomain() bool { return p.Requests != nil && p.Requests.ByDomain }
 
 // Role finds a role by its name.
 func (p *Policy) Role(name domain.Role) (Role, bool) {

@@ -1,7 +1,7 @@
 // Package reservation is the aggregate of one text that may be held once in the
 // whole deployment: an account's e-mail address, the identity at a provider that
-// signs in to it, an organization's name, the one organization in which an
-// account has exclusive roles. It is made before its holder's stream is written
+// signs in to it, an organization's name and e-mail domain, the one organization
+// in which an account has exclusive roles. It is made before its holder's stream is written
 // and confirmed after. A holder that
 // never came to be gives it back through a process: until that has looked at
 // the holder, even an outdated reservation is not free.
@@ -19,6 +19,7 @@ const (
 	KindOrganizationName = "organization-name"
 	KindIdentity         = "identity"
 	KindExclusiveRole    = "exclusive-role" // of an account, which holds such roles in one organization only (M9)
+	KindEmailDomain      = "email-domain"   // of an organization, which people ask to join by signing in with it (C6)
 )
 
 // State is what the decisions need to know of a reservation. The zero State is

@@ -45,10 +45,17 @@ func anEventID() eventstore.ID { return eventstore.ID{1, 2, 3, 4} }
 func additions() map[string]domain.Event {
 	later, admin := aTime(), []domain.Role{"ADMIN", "BILLING"}
 	return map[string]domain.Event{
+		"organization.join_requested.v1+digest": organization.JoinRequested{
+			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", DisplayName: "Grace Hopper", RequestedAt: later, DigestAt: later,
+		},
 		"invitation.issued.v1+provider": invitation.Issued{
 			InvitationID: anInvitation, OrganizationID: anOrganization, Email: "grace@example.com", Username: "grace",
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
+		},
+		"organization.activated.v1+personal": organization.Activated{
+			OrganizationID: anOrganization, Name: "Personal space", Policy: "personal", PolicyVersion: 1,
+			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: []domain.Role{"OWNER"}, Personal: true,
 		},
 		"organization.invitation_opened.v1+provider": organization.InvitationOpened{
 			OrganizationID: anOrganization, InvitationID: anInvitation, Generation: 1, Email: "grace@example.com", Username: "grace",
@@ -67,6 +74,7 @@ func samples() []domain.Event {
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
+		account.OrganizationSelected{AccountID: anAccount, Before: anOrganization, After: anOrganization},
 		account.PasswordAssigned{AccountID: anAccount, OrganizationID: anOrganization, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA"},
 		account.PasswordResetRequested{AccountID: anAccount, Generation: 2, ExpiresAt: later},
 		account.PasswordSet{AccountID: anAccount, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA", KeptSession: aSession},
@@ -102,6 +110,7 @@ func samples() []domain.Event {
 			OrganizationID: anOrganization, Name: "Analytical Engines & Söhne", Policy: "default", PolicyVersion: 4,
 			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: owner,
 		},
+		organization.EmailDomainChanged{OrganizationID: anOrganization, Before: "acme.example", After: "xn--mller-kva.example"},
 		organization.InvitationSpacesChanged{
 			OrganizationID: anOrganization, InvitationID: anInvitation, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{},
 		},
@@ -141,6 +150,9 @@ func samples() []domain.Event {
 		organization.SpacesAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{aSpace}},
 		organization.WorkAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace},
 		organization.WorkReleased{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace, Cause: "removed"},
+		organization.RequestsSummarized{
+			OrganizationID: anOrganization, Due: later, Requests: 3, Recipients: []domain.AccountID{anAccount, anotherAccount}, NextAt: later,
+		},
 		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
 
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},

@@ -17,7 +17,7 @@ var files embed.FS
 
 // Names are the pages: each is the file <name>.html and the path /<name>.
 func Names() []string {
-	return []string{"verify", "sign-in", "reset-password", "accept-invitation", "confirm-transfer"}
+	return []string{"verify", "sign-in", "reset-password", "accept-invitation", "confirm-transfer", "join-requests"}
 }
 
 // Files are the pages, page.js and page.css. A page refers to pages/page.js and

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/mailing"
+	"tenure/domain/organization"
 	"tenure/domain/reservation"
 )
 
@@ -26,6 +28,23 @@ func (h *history) askForMail() {
 	eventID := h.record("account-"+string(p.id), e)
 	if _, session := e.(account.SessionStarted); !session {
 		h.mail(eventID)
+	}
+}
+
+// summarizeRequests asks for a mail to each of some members, and maybe for the
+// next time.
+func (h *history) summarizeRequests() {
+	o, _ := pick(h, "organization", h.orgs)
+	e := organization.RequestsSummarized{OrganizationID: o.id, Due: h.now, Requests: 2}
+	for _, p := range h.accounts[:rapid.IntRange(0, 3).Draw(h.t, "recipients")] {
+		e.Recipients = append(e.Recipients, p.id)
+	}
+	if rapid.Bool().Draw(h.t, "next") {
+		e.NextAt = h.now.Add(7 * 24 * time.Hour)
+	}
+	eventID := uuid.UUID(h.inOrg(o, e)).String()
+	for _, to := range e.Recipients {
+		h.mails = append(h.mails, domain.MailID(eventID+"."+string(to)))
 	}
 }
 

@@ -274,6 +274,17 @@ func (m *model) foldWaiting(e codec.Envelope) {
 		delete(m.waiting, string(x.TransferID))
 	case organization.OwnershipTransferred:
 		delete(m.waiting, string(x.TransferID))
+	case organization.RequestsSummarized:
+		for _, to := range x.Recipients {
+			one := mail
+			one.MailID, one.Template, one.OrganizationID, one.AccountID = domain.MailID(eventID+"."+string(to)), "requests_digest", x.OrganizationID, to
+			m.waiting[string(one.MailID)] = one
+		}
+		delete(m.waiting, string(x.OrganizationID))
+		if !x.NextAt.IsZero() {
+			made.Kind, made.Due, made.OrganizationID = projections.DigestDue, x.NextAt, x.OrganizationID
+			m.waiting[string(x.OrganizationID)] = made
+		}
 	case reservation.Made:
 		made.Kind, made.Due, made.Reservation = projections.StaleReservation, x.ExpiresAt, &projections.Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
 		m.waiting[x.Key] = made

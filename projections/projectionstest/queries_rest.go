@@ -109,7 +109,7 @@ func (c checker) invitees(p person) {
 }
 
 func (c checker) waiting() {
-	for _, kind := range []projections.DeadlineKind{projections.InvitationExpiry, projections.TransferExpiry, projections.StaleReservation, projections.MailDue} {
+	for _, kind := range []projections.DeadlineKind{projections.InvitationExpiry, projections.TransferExpiry, projections.StaleReservation, projections.DigestDue, projections.MailDue} {
 		all := c.m.due(kind, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC))
 		next, ok, err := c.r.NextDue(context.Background(), kind)
 		c.is.NoErr(err)

@@ -39,6 +39,18 @@
       "confirm-transfer.submit": "Transfer the ownership",
       "confirm-transfer.done": "The ownership is transferred",
       "confirm-transfer.done.detail": "You may close this page.",
+      "join-requests": "Requests to join",
+      "join-requests.intro": "Sign in to decide on the requests to join your organization.",
+      "join-requests.sign-in": "Sign in",
+      "join-requests.choose": "Choose whom to let in, or to turn away. The others go on waiting.",
+      "join-requests.submit": "Approve",
+      "join-requests.reject": "Reject",
+      "join-requests.nobody": "Choose at least one request",
+      "join-requests.nobody.detail": "Nothing was decided.",
+      "join-requests.none": "No request is waiting",
+      "join-requests.none.detail": "All are decided. You may close this page.",
+      "join-requests.done": "You have decided",
+      "join-requests.done.detail": "You may close this page, or open the link again to see who still waits.",
       "provider.with": "Continue with", "provider.gone": "This provider is not set up any more", "provider.gone.detail": "Ask the organization for another invitation.",
       "organization": "Organization", "role": "Role", "email": "E-mail", "until": "Valid until",
       "password": "Password", "new_password": "New password", "display_name": "Your name", "hint": "At least 10 characters.",
@@ -81,6 +93,18 @@
       "confirm-transfer.submit": "Transférer la propriété",
       "confirm-transfer.done": "La propriété est transférée",
       "confirm-transfer.done.detail": "Vous pouvez fermer cette page.",
+      "join-requests": "Demandes d’adhésion",
+      "join-requests.intro": "Connectez-vous pour décider des demandes d’adhésion à votre organisation.",
+      "join-requests.sign-in": "Se connecter",
+      "join-requests.choose": "Choisissez qui admettre, ou refuser. Les autres continuent d’attendre.",
+      "join-requests.submit": "Accepter",
+      "join-requests.reject": "Refuser",
+      "join-requests.nobody": "Choisissez au moins une demande",
+      "join-requests.nobody.detail": "Rien n’a été décidé.",
+      "join-requests.none": "Aucune demande en attente",
+      "join-requests.none.detail": "Toutes sont traitées. Vous pouvez fermer cette page.",
+      "join-requests.done": "Vous avez décidé",
+      "join-requests.done.detail": "Vous pouvez fermer cette page, ou rouvrir le lien pour voir qui attend encore.",
       "provider.with": "Continuer avec", "provider.gone": "Ce fournisseur n’est plus configuré", "provider.gone.detail": "Demandez une autre invitation à l’organisation.",
       "organization": "Organisation", "role": "Rôle", "email": "E-mail", "until": "Valable jusqu’au",
       "password": "Mot de passe", "new_password": "Nouveau mot de passe", "display_name": "Votre nom", "hint": "Au moins 10 caractères.",
@@ -99,7 +123,9 @@
   const kept = JSON.parse((code && sessionStorage.getItem("login")) || "{}");
   sessionStorage.removeItem("login");
   const token = fragment.get("token") || kept.token || "";
-  if (code) history.replaceState(null, "", location.pathname + (token ? `#token=${token}` : ""));
+  const organization = fragment.get("organization") || kept.organization || "";
+  const back = token ? `#token=${token}` : organization ? `#organization=${organization}` : "";
+  if (code) history.replaceState(null, "", location.pathname + back);
 
   const make = (name, attributes = {}, ...children) => {
     const e = document.createElement(name);
@@ -186,7 +212,7 @@
   const leave = async (provider) => {
     const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
     const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
-    sessionStorage.setItem("login", JSON.stringify({ verifier, token }));
+    sessionStorage.setItem("login", JSON.stringify({ verifier, token, organization }));
     const query = new URLSearchParams({ return_to: location.origin + location.pathname, challenge });
     location.assign(`v1/oidc/${provider.name}/login?${query}`);
   };
@@ -210,6 +236,25 @@
     const mine = await call("v1/me/organizations", undefined, session.token).finally(() => end(session));
     const names = mine.items.map((o) => make("li", {}, `${o.name} (${o.roles.join(", ")})`));
     show(note("done", say("sign-in.done"), say(names.length ? "sign-in.done.detail" : "sign-in.none")), make("ul", {}, ...names));
+  };
+
+  // decide shows the requests to join, a page of them, and ends the session when
+  // some are decided or nothing can be.
+  const decide = async (session) => {
+    const path = `v1/organizations/${encodeURIComponent(organization)}/join-requests`;
+    const open = await call(`${path}?limit=50`, undefined, session.token).catch((p) => end(session).then(() => { throw p; }));
+    if (!open.items.length) return end(session).then(() => done("join-requests.none"));
+    const people = open.items.map((m) => make("label", { class: "choice" }, make("input", { type: "checkbox", name: m.account_id }), `${m.display_name} (${m.email})`));
+    const all = (decision) => async (chosen) => {
+      const decisions = Object.keys(chosen).map((account_id) => ({ account_id, decision }));
+      if (!decisions.length) throw { title: say("join-requests.nobody"), detail: say("join-requests.nobody.detail") };
+      const { results } = await call(`${path}/decide`, { decisions }, session.token);
+      await end(session);
+      const refused = results.filter((r) => r.problem).map((r) => note("problem", open.items.find((m) => m.account_id === r.account_id).display_name, r.problem.detail));
+      show(note("done", say("join-requests.done"), say("join-requests.done.detail")), ...refused);
+    };
+    const button = make("button", { type: "button", class: "second" }, say("join-requests.reject"));
+    show(make("p", {}, say("join-requests.choose")), form(people, all("approve"), { button, run: all("reject") }));
   };
 
   const steps = {
@@ -250,6 +295,19 @@
       await call("v1/ownership-transfers/confirm", { token });
       done("confirm-transfer.done");
     })),
+
+    "join-requests": async () => {
+      const others = await providers();
+      const ask = (...before) => show(...before, make("p", {}, say("join-requests.intro")), form([field("email", "email", "username"), field("password", "password", "current-password")], async ({ email, password }) => {
+        await decide(await call("v1/sessions", { email, password }));
+      }, undefined, "join-requests.sign-in"), ...others);
+      if (!code) return ask();
+      try {
+        await decide((await exchange()).session);
+      } catch (p) {
+        ask(problem(p));
+      }
+    },
 
     "accept-invitation": async () => {
       let refused;
@@ -297,7 +355,7 @@
   addEventListener("hashchange", () => location.reload()); // another link in the same tab
   document.documentElement.lang = language;
   document.title = `${say(page)} – Tenure`;
-  if (!token && !["sign-in", "reset-password"].includes(page)) {
+  if (!(page === "join-requests" ? organization : token) && !["sign-in", "reset-password"].includes(page)) {
     show(note("problem", say("link.title"), say("link.detail")));
     return;
   }

@@ -1,0 +1,163 @@
+package commands
+
+import (
+	"context"
+
+	"tenure/commands/maildomain"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+	"tenure/eventstore"
+)
+
+// An e-mail domain is held as a name is: reserved before the organization's event,
+// confirmed after, and given back when the organization has another one, or none,
+// or is deleted. But for founding by signing in (see onboard.go), an organization
+// exists before a domain is reserved for it.
+
+// HoldEmailDomain has an organization hold the e-mail domain of the signed-in
+// account: who signs in with it asks to join (C6). One that the organization held
+// before is free again. It fails as organization.ChangeEmailDomain does, and with
+// CodeEmailUnverified, CodeDomainPublic and CodeDomainTaken.
+func (c *Commands) HoldEmailDomain(ctx context.Context, r Request, org domain.OrganizationID) (Receipt, error) {
+	if known, replayed, err := c.organizations.replayed(ctx, string(org), r); replayed || err != nil {
+		return known, err
+	}
+	id, _ := r.Actor.Account()
+	who, _, err := c.accounts.load(ctx, string(id))
+	if err != nil {
+		return Receipt{}, err
+	}
+	name, unfit := ownDomain(who)
+	// Refused before the domain is reserved what would be refused after.
+	check := plain(r)
+	check.IfRevision = r.IfRevision
+	if _, err := c.onOrganization(ctx, check, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		if _, err := organization.ChangeEmailDomain(s, p, r.Actor, name); err != nil {
+			return nil, err
+		}
+		return nil, unfit
+	}); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := c.changeEmailDomain(ctx, r, org, r.Actor, name)
+	return receipt, c.inWordsOf(ctx, org, err)
+}
+
+// GiveUpEmailDomain has an organization hold no e-mail domain any more. It fails
+// as organization.ChangeEmailDomain does.
+func (c *Commands) GiveUpEmailDomain(ctx context.Context, r Request, org domain.OrganizationID) (Receipt, error) {
+	return c.changeEmailDomain(ctx, r, org, r.Actor, "")
+}
+
+// changeEmailDomain changes the domain on somebody's decision. Killed after the
+// domain is reserved: it is free again when a process has looked, or held when the
+// request is sent again. Killed after the event: a process finishes.
+func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.OrganizationID, by domain.Actor, name string) (Receipt, error) {
+	holder := holderOrganization + string(org)
+	if name != "" {
+		whose, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holder)
+		if err != nil {
+			return Receipt{}, err
+		}
+		if whose != holder {
+			return Receipt{}, domain.Refuse(domain.CodeDomainTaken, "E-mail domain taken", "Another organization holds it; ask its administrators to give it up.")
+		}
+		c.Step(StepDomainReserved)
+	}
+	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		return organization.ChangeEmailDomain(s, p, by, name)
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	c.Step(StepDomainChanged)
+	changed := organization.EmailDomainChanged{OrganizationID: org, After: name} // also where it was held already
+	for _, e := range receipt.Events {
+		if x, ok := e.(organization.EmailDomainChanged); ok {
+			changed = x
+		}
+	}
+	return receipt, c.FinishEmailDomain(ctx, r, changed)
+}
+
+// FinishEmailDomain makes the reservation of an organization's e-mail domain last,
+// and gives the one before it back.
+func (c *Commands) FinishEmailDomain(ctx context.Context, r Request, changed organization.EmailDomainChanged) error {
+	s, _, err := c.organizations.load(ctx, string(changed.OrganizationID))
+	if err != nil {
+		return err
+	}
+	if s.HoldsEmailDomain(changed.After) {
+		if _, err := c.confirm(ctx, r, reservation.KindEmailDomain, changed.After, holderOrganization+string(changed.OrganizationID)); err != nil {
+			return err
+		}
+	}
+	if changed.Before == "" {
+		return nil
+	}
+	return c.releaseEmailDomain(ctx, r, changed.Before, changed.OrganizationID)
+}
+
+// releaseEmailDomain gives a domain back that the organization does not hold, and
+// is not about to.
+func (c *Commands) releaseEmailDomain(ctx context.Context, r Request, name string, org domain.OrganizationID) error {
+	key, holder := c.Keys.Name(reservation.KindEmailDomain, name), holderOrganization+string(org)
+	return c.release(ctx, r, reservation.KindEmailDomain, key, holder, func(ctx context.Context) (bool, error) {
+		s, _, err := c.reservations.load(ctx, reservation.KindEmailDomain+"-"+key)
+		if err != nil || (s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now())) {
+			return true, err
+		}
+		return c.goesBy(ctx, reservation.KindEmailDomain, key, holder)
+	})
+}
+
+// holdFoundersDomain has a new organization hold the domain of its founder's
+// proven address, where the policy has people ask by it, and the domain is free
+// and not a public one. Killed before, a process does it; once anything else has
+// happened in the organization, that is left to its administrators.
+func (c *Commands) holdFoundersDomain(ctx context.Context, r Request, a organization.Activated) (Receipt, error) {
+	p, ok := c.Policies.Get(a.Policy, a.PolicyVersion)
+	if !ok || !p.AskedByDomain() {
+		return Receipt{}, nil
+	}
+	r, id := plain(r), string(a.OrganizationID)
+	r.part, r.decidedBy = c.Keys.Request("founder's domain", id), domain.ByAccount(a.AccountID)
+	if known, replayed, err := c.organizations.replayed(ctx, id, r); replayed || err != nil {
+		return known, err
+	}
+	who, _, err := c.accounts.load(ctx, string(a.AccountID))
+	if err != nil {
+		return Receipt{}, err
+	}
+	_, expected, err := c.organizations.load(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	first := eventstore.Revision(0)
+	name, unfit := ownDomain(who)
+	if last, _ := expected.Last(); unfit != nil || last != first {
+		return Receipt{}, nil
+	}
+	r.IfRevision = &first
+	receipt, err := c.changeEmailDomain(ctx, r, a.OrganizationID, domain.ByAccount(a.AccountID), name)
+	if isRefusal(err) {
+		return Receipt{}, nil
+	}
+	return receipt, err
+}
+
+// ownDomain is the e-mail domain that the holder of an account can speak for. It
+// fails with CodeEmailUnverified and CodeDomainPublic.
+func ownDomain(s account.State) (string, error) {
+	if err := account.CheckProven(s); err != nil {
+		return "", err
+	}
+	name := maildomain.Of(s.Email)
+	if name == "" || !maildomain.Private(name) {
+		return "", domain.Refuse(domain.CodeDomainPublic, "Public mail domain", "Anybody gets an address there. Sign in with an address of the organization's own domain.")
+	}
+	return name, nil
+}

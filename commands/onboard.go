@@ -1,0 +1,206 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tenure/commands/maildomain"
+	"tenure/domain"
+	"tenure/domain/account"
+	"tenure/domain/organization"
+	"tenure/domain/policy"
+	"tenure/domain/reservation"
+)
+
+// personalSpaceName is what a personal space is called until its holder calls it
+// something else. It says nothing about the person, since names stay in the log.
+const personalSpaceName domain.OrganizationName = "Personal space"
+
+// Onboard gives somebody who has signed in what the policy that this server
+// onboards by has for them: a personal space (C9), and by the e-mail domain of
+// their address an organization, which they found (C1) or ask to join (C6). Only an
+// address that is proven counts, and only a session that goes on. What the session
+// was onboarded to, it is not onboarded to again, whatever has become of that.
+//
+// It is run in the request that has started the session, and again by a process,
+// which does what a killed request has left: each write here does nothing the
+// second time. That the first one from a domain founds the organization is the
+// reservation of the domain: whoever comes meanwhile finds it, made for an
+// organization that does not exist yet, and founds that one as well; the
+// organization's own stream says who was first, and the others ask to join. So
+// nobody waits for a request that may have been killed.
+func (c *Commands) Onboard(ctx context.Context, r Request, id domain.AccountID, session domain.SessionID) (Receipt, error) {
+	if c.Onboarding == nil || c.Onboarding.Onboarding == nil {
+		return Receipt{}, nil
+	}
+	who, _, err := c.accounts.load(ctx, string(id))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if _, goesOn := who.Session(session, c.Now()); !goesOn || account.CheckProven(who) != nil {
+		return Receipt{}, nil
+	}
+	r = plain(r)
+	r.part, r.decidedBy = c.Keys.Request("onboard", string(session)), domain.ByAccount(id)
+	made, err := c.makePersonalSpace(ctx, c.part(r, "personal space"), who)
+	if err != nil {
+		return Receipt{}, err
+	}
+	found, err := c.onboardByDomain(ctx, r, who)
+	return made.and(found), err
+}
+
+// PersonalSpace is the id of an account's personal space, if it has one.
+func (c *Commands) PersonalSpace(id domain.AccountID) domain.OrganizationID {
+	return domain.OrganizationID(c.Keys.ID("id", "personal space", string(id)).String())
+}
+
+func (c *Commands) makePersonalSpace(ctx context.Context, r Request, who account.State) (Receipt, error) {
+	p, ok := c.Policies.Latest(c.Onboarding.Onboarding.Personal)
+	if !ok {
+		return Receipt{}, nil
+	}
+	id := c.PersonalSpace(who.ID)
+	s, _, err := c.organizations.load(ctx, string(id))
+	if err != nil || s.Exists() {
+		return Receipt{}, err
+	}
+	receipt, err := c.organizations.execute(ctx, string(id), r, func(s organization.State) ([]domain.Event, error) {
+		if s.Exists() {
+			return nil, nil
+		}
+		return organization.Activate(s, p, founding(who, id, personalSpaceName))
+	})
+	if err != nil {
+		return c.ignoring(who, err)
+	}
+	c.Step(StepPersonalSpaceMade)
+	return receipt, nil
+}
+
+// onboardByDomain has somebody found the organization that holds the domain of
+// their address, or ask to join it.
+func (c *Commands) onboardByDomain(ctx context.Context, r Request, who account.State) (Receipt, error) {
+	name, unfit := ownDomain(who)
+	if unfit != nil {
+		return Receipt{}, nil
+	}
+	founding := c.part(r, "found")
+	own := domain.OrganizationID(c.newID(founding, "organization", ""))
+	founded, _, err := c.organizations.load(ctx, string(own))
+	if _, been := founded.Member(who.ID); been || err != nil {
+		return Receipt{}, err
+	}
+	for range attemptLimit {
+		id, err := c.domainHolder(ctx, r, name, own)
+		if err != nil || id == "" {
+			return Receipt{}, err
+		}
+		s, _, err := c.organizations.load(ctx, string(id))
+		switch {
+		case err != nil:
+			return Receipt{}, err
+		case s.HoldsEmailDomain(name):
+			return c.askByDomain(ctx, c.part(r, "ask"), id, who)
+		case s.Exists(): // held it once, and that was not finished, or is about to hold it
+			if err := c.releaseEmailDomain(ctx, r, name, id); err != nil {
+				return Receipt{}, err
+			}
+			if whose, err := c.holder(ctx, reservation.KindEmailDomain, name); err != nil || organizationOf(whose) == id {
+				return Receipt{}, err // who signs in from then on asks to join
+			}
+		default:
+			receipt, err := c.foundByDomain(ctx, founding, id, name, who)
+			if !isRefusal(err) {
+				return receipt, err
+			}
+			if s, _, loadErr := c.organizations.load(ctx, string(id)); loadErr != nil || !s.Exists() {
+				return c.ignoring(who, cmp.Or(loadErr, err))
+			} // else somebody was faster
+		}
+	}
+	return Receipt{}, fmt.Errorf("%w: an e-mail domain changed hands %d times meanwhile", ErrBusy, attemptLimit)
+}
+
+// domainHolder is the organization that holds a domain, or that it is reserved
+// for: own, where it was free and this server has people found organizations.
+func (c *Commands) domainHolder(ctx context.Context, r Request, name string, own domain.OrganizationID) (domain.OrganizationID, error) {
+	whose, err := c.holder(ctx, reservation.KindEmailDomain, name)
+	if err == nil && whose == "" && c.Onboarding.Onboarding.ByDomain {
+		if whose, err = c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(own)); err == nil {
+			c.Step(StepDomainReserved)
+		}
+	}
+	return organizationOf(whose), err
+}
+
+// foundByDomain founds the organization that a domain is reserved for. It is
+// called by the domain, or by that and a number where the name is taken.
+func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
+	const room = 5 // for the number
+	called := maildomain.Display(name)
+	if len(called) > domain.MaxNameRunes-room {
+		called = name[:min(len(name), domain.MaxNameRunes-room)]
+	}
+	for n := 1; ; n++ {
+		a := founding(who, id, domain.OrganizationName(called))
+		if n > 1 {
+			a.Name = domain.OrganizationName(fmt.Sprintf("%s %d", called, n))
+		}
+		a.EmailDomain = name
+		receipt, err := c.found(ctx, r, c.Onboarding, a)
+		if !errors.Is(err, &domain.Error{Code: domain.CodeNameTaken}) || n > 1000 {
+			return receipt, err
+		}
+	}
+}
+
+// askByDomain asks for somebody to become a member, where people ask by their
+// domain. Who is one, asks already, was rejected or removed, or is invited, is not
+// asked for (C6).
+func (c *Commands) askByDomain(ctx context.Context, r Request, id domain.OrganizationID, who account.State) (Receipt, error) {
+	ask := func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		if !p.AskedByDomain() || !s.HoldsEmailDomain(s.EmailDomain) {
+			return nil, nil
+		}
+		return organization.RequestToJoin(s, p, who.ID, organization.Request{Email: who.Email, DisplayName: who.DisplayName}, c.Now().UTC())
+	}
+	s, _, err := c.organizations.load(ctx, string(id))
+	if err != nil {
+		return Receipt{}, err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if events, err := ask(s, p); err != nil || len(events) == 0 {
+		return c.ignoring(who, err)
+	}
+	receipt, err := c.onOrganization(ctx, r, id, ask)
+	if err != nil {
+		return c.ignoring(who, err)
+	}
+	return receipt, nil
+}
+
+// ignoring lets a refusal be: it is not what the person has asked for.
+func (c *Commands) ignoring(who account.State, err error) (Receipt, error) {
+	if !isRefusal(err) {
+		return Receipt{}, err
+	}
+	c.Logger.Debug("somebody who signed in is not onboarded", "account", who.ID, "reason", err)
+	return Receipt{}, nil
+}
+
+// founding is the activation of an organization that somebody has not asked for
+// by name.
+func founding(who account.State, id domain.OrganizationID, name domain.OrganizationName) organization.Activation {
+	local, _, _ := strings.Cut(string(who.Email), "@")
+	username, _ := domain.ParseUsername("username", local)
+	return organization.Activation{
+		OrganizationID: id, Name: name, AccountID: who.ID, Email: who.Email, Username: username, DisplayName: who.DisplayName,
+	}
+}

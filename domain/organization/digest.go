@@ -1,0 +1,71 @@
+package organization
+
+import (
+	"slices"
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/policy"
+)
+
+// maxRecipients is how many members one digest is for: they stand in one event,
+// which has to fit into one append.
+const maxRecipients = 5000
+
+// SummarizeRequests has the open requests to join summed up in a mail to each
+// member who may decide on them, if the time for that has come (C8). There is one
+// event for a scheduled instant, however often and by whomever this is asked, and
+// one for all the instants that have gone by unnoticed. When nothing is open,
+// nobody gets a mail, and the next request sets the next instant. It never fails.
+func SummarizeRequests(s State, p *policy.Policy, at time.Time) []domain.Event {
+	if s.Deleted || s.digestAt.IsZero() || at.Before(s.digestAt) {
+		return nil
+	}
+	e := RequestsSummarized{OrganizationID: s.ID, Due: s.digestAt, Requests: s.Requests()}
+	if e.Requests > 0 && p.Requests != nil && p.Requests.Digest != nil {
+		e.Recipients = s.deciders(p)
+		e.NextAt = p.Requests.Digest.Next(at)
+	}
+	return []domain.Event{e}
+}
+
+// nextDigest is when a request that is made now is summed up at the latest; zero
+// where none is.
+func (s State) nextDigest(p *policy.Policy, now time.Time) time.Time {
+	switch {
+	case p.Requests.Digest == nil:
+		return time.Time{}
+	case !s.digestAt.IsZero():
+		return s.digestAt
+	case now.Before(s.digested): // by the clock of a node that is behind
+		now = s.digested
+	}
+	return p.Requests.Digest.Next(now)
+}
+
+// deciders lists the members who may decide on requests, sorted.
+func (s State) deciders(p *policy.Policy) []domain.AccountID {
+	var ids []domain.AccountID
+	if s.members == nil {
+		return nil
+	}
+	for itr := s.members.Iterator(); !itr.Done(); {
+		id, m, _ := itr.Next()
+		if m.Status == Active && p.Allows(m.Roles, domain.DecideRequests) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids[:min(len(ids), maxRecipients)]
+}
+
+// OldestRequests lists up to limit open requests to join, the oldest first.
+func (s State) OldestRequests(limit int) []Request {
+	open := make([]Request, 0, s.Requests())
+	for _, id := range slices.Sorted(slices.Values(s.OpenRequests(s.Requests()))) {
+		r, _ := s.Request(id)
+		open = append(open, r)
+	}
+	slices.SortStableFunc(open, func(a, b Request) int { return a.Since.Compare(b.Since) })
+	return open[:min(len(open), limit)]
+}
