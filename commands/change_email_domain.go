@@ -57,6 +57,7 @@ func (c *Commands) GiveUpEmailDomain(ctx context.Context, r Request, org domain.
 // request is sent again. Killed after the event: a process finishes.
 func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.OrganizationID, by domain.Actor, name string) (Receipt, error) {
 	holder := holderOrganization + string(org)
+	began := c.Now()
 	if name != "" {
 		whose, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holder)
 		if err != nil {
@@ -68,6 +69,9 @@ func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.
 		c.Step(StepDomainReserved)
 	}
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		if name != "" && c.mayBeGivenBack(began) {
+			return nil, ErrBusy
+		}
 		return organization.ChangeEmailDomain(s, p, by, name)
 	})
 	if err != nil {
