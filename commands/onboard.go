@@ -49,8 +49,8 @@ func (c *Commands) Onboard(ctx context.Context, r Request, id domain.AccountID, 
 	if err != nil {
 		return Receipt{}, err
 	}
-	found, err := c.onboardByDomain(ctx, r, who)
-	return made.and(found), err
+	joined, err := c.onboardByDomain(ctx, r, who)
+	return made.and(joined), err
 }
 
 // PersonalSpace is the id of an account's personal space, if it has one.
@@ -88,58 +88,59 @@ func (c *Commands) onboardByDomain(ctx context.Context, r Request, who account.S
 	if unfit != nil {
 		return Receipt{}, nil
 	}
-	founding := c.part(r, "found")
-	own := domain.OrganizationID(c.newID(founding, "organization", ""))
-	founded, _, err := c.organizations.load(ctx, string(own))
-	if _, been := founded.Member(who.ID); been || err != nil {
+	founds := c.part(r, "found")
+	own := domain.OrganizationID(c.newID(founds, "organization", ""))
+	before, _, err := c.organizations.load(ctx, string(own))
+	if _, been := before.Member(who.ID); been || err != nil {
 		return Receipt{}, err
 	}
 	for range attemptLimit {
-		id, err := c.domainHolder(ctx, r, name, own)
-		if err != nil || id == "" {
+		whose, err := c.holder(ctx, reservation.KindEmailDomain, name)
+		if err != nil {
 			return Receipt{}, err
 		}
+		id := cmp.Or(organizationOf(whose), own)
 		s, _, err := c.organizations.load(ctx, string(id))
 		switch {
 		case err != nil:
 			return Receipt{}, err
 		case s.HoldsEmailDomain(name):
-			return c.askByDomain(ctx, c.part(r, "ask"), id, who)
+			return c.askByDomain(ctx, c.part(r, "ask"), id, name, who)
 		case s.Exists(): // held it once, and that was not finished, or is about to hold it
 			if err := c.releaseEmailDomain(ctx, r, name, id); err != nil {
 				return Receipt{}, err
 			}
-			if whose, err := c.holder(ctx, reservation.KindEmailDomain, name); err != nil || organizationOf(whose) == id {
+			if whose, err := c.holder(ctx, reservation.KindEmailDomain, name); err != nil || organizationOf(whose) == id || id == own {
 				return Receipt{}, err // who signs in from then on asks to join
 			}
+		case !c.Onboarding.Onboarding.ByDomain:
+			return Receipt{}, nil
 		default:
-			receipt, err := c.foundByDomain(ctx, founding, id, name, who)
-			if !isRefusal(err) {
+			receipt, err := c.foundByDomain(ctx, founds, id, name, who)
+			if !errors.Is(err, errFoundMeanwhile) {
 				return receipt, err
 			}
-			if s, _, loadErr := c.organizations.load(ctx, string(id)); loadErr != nil || !s.Exists() {
-				return c.ignoring(who, cmp.Or(loadErr, err))
-			} // else somebody was faster
 		}
 	}
 	return Receipt{}, fmt.Errorf("%w: an e-mail domain changed hands %d times meanwhile", ErrBusy, attemptLimit)
 }
 
-// domainHolder is the organization that holds a domain, or that it is reserved
-// for: own, where it was free and this server has people found organizations.
-func (c *Commands) domainHolder(ctx context.Context, r Request, name string, own domain.OrganizationID) (domain.OrganizationID, error) {
-	whose, err := c.holder(ctx, reservation.KindEmailDomain, name)
-	if err == nil && whose == "" && c.Onboarding.Onboarding.ByDomain {
-		if whose, err = c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(own)); err == nil {
-			c.Step(StepDomainReserved)
-		}
-	}
-	return organizationOf(whose), err
-}
+// errFoundMeanwhile says that somebody else was faster.
+var errFoundMeanwhile = errors.New("commands: founded meanwhile")
 
-// foundByDomain founds the organization that a domain is reserved for. It is
-// called by the domain, or by that and a number where the name is taken.
+// foundByDomain founds the organization for a domain, which it reserves, also
+// where that was done: so nobody gives the reservation back meanwhile. The
+// organization is called by the domain, or by that and a number where the name is
+// taken. It fails with errFoundMeanwhile.
 func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
+	whose, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(id))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if organizationOf(whose) != id {
+		return Receipt{}, errFoundMeanwhile
+	}
+	c.Step(StepDomainReserved)
 	const room = 5 // for the number
 	called := maildomain.Display(name)
 	if len(called) > domain.MaxNameRunes-room {
@@ -152,8 +153,19 @@ func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.Organ
 		}
 		a.EmailDomain = name
 		receipt, err := c.found(ctx, r, c.Onboarding, a)
-		if !errors.Is(err, &domain.Error{Code: domain.CodeNameTaken}) || n > 1000 {
+		switch s, _, loadErr := c.organizations.load(ctx, string(id)); {
+		case err == nil || !isRefusal(err):
 			return receipt, err
+		case loadErr != nil:
+			return Receipt{}, loadErr
+		case s.Exists():
+			// The reservation, made again above, lasts again.
+			if err := c.FinishEmailDomain(ctx, r, organization.EmailDomainChanged{OrganizationID: id, After: name}); err != nil {
+				return Receipt{}, err
+			}
+			return Receipt{}, errFoundMeanwhile
+		case !errors.Is(err, &domain.Error{Code: domain.CodeNameTaken}) || n > 1000:
+			return c.ignoring(who, err)
 		}
 	}
 }
@@ -161,9 +173,9 @@ func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.Organ
 // askByDomain asks for somebody to become a member, where people ask by their
 // domain. Who is one, asks already, was rejected or removed, or is invited, is not
 // asked for (C6).
-func (c *Commands) askByDomain(ctx context.Context, r Request, id domain.OrganizationID, who account.State) (Receipt, error) {
+func (c *Commands) askByDomain(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
 	ask := func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
-		if !p.AskedByDomain() || !s.HoldsEmailDomain(s.EmailDomain) {
+		if !p.AskedByDomain() || !s.HoldsEmailDomain(name) {
 			return nil, nil
 		}
 		return organization.RequestToJoin(s, p, who.ID, organization.Request{Email: who.Email, DisplayName: who.DisplayName}, c.Now().UTC())

@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -198,7 +199,31 @@ func TestOfManyOfADomainAtOnceOneFoundsAndTheOthersArePending(t *testing.T) {
 		is.Equal(s.Requests(), crowd-1)
 		is.True(s.HoldsEmailDomain("acme.example"))
 		is.Equal(len(w.organizationEvents()), 1+crowd) // and everybody's own
+
+		// The domain is free at once when it is given up.
+		for id := range w.shared() {
+			for n := range crowd {
+				account := w.byEmail(domain.Email(fmt.Sprintf("user%d@acme.example", n)))
+				if _, founder := s.ActiveMember(account); founder {
+					_, err := nodes[0].GiveUpEmailDomain(w.ctx, commands.Request{Actor: domain.ByAccount(account)}, id)
+					is.NoErr(err)
+				}
+			}
+		}
+		w.account(nodes[1], "late@acme.example")
+		is.Equal(len(w.shared()), 2)
 	}
+}
+
+// byEmail is the account that has an address.
+func (w *world) byEmail(email domain.Email) domain.AccountID {
+	w.t.Helper()
+	recorded, err := w.store.ReadStream(w.ctx, "reservation-email-"+w.keys.Name("email", email.Key()), 0, 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(string(recorded[0].Data), `"holder":"account:`)
+	return domain.AccountID(id[:36])
 }
 
 type killed struct{}
@@ -334,4 +359,29 @@ func TestSelectingAnOrganizationToWorkIn(t *testing.T) {
 	is.Equal(worksIn(bob.AccountID), c.PersonalSpace(bob.AccountID))
 	_, err = c.SelectOrganization(w.ctx, asBob, c.PersonalSpace(ada.AccountID))
 	is.True(errors.Is(err, &domain.Error{Code: domain.CodeNotFound}))
+}
+
+// away is a log in which organizations cannot be written.
+type away struct{ eventstore.Store }
+
+func (s away) Append(ctx context.Context, stream string, expected eventstore.Expected, events []eventstore.Event) (eventstore.Result, error) {
+	if strings.HasPrefix(stream, "organization-") {
+		return eventstore.Result{}, errors.New("away")
+	}
+	return s.Store.Append(ctx, stream, expected, events)
+}
+
+func TestASignInDoesNotFailWithTheOnboarding(t *testing.T) {
+	is := is.New(t)
+	w := newOnboardingWorld(t)
+	working := w.store
+	w.store = away{working}
+	ada := w.account(w.node(), "ada@acme.example")
+	is.True(ada.Token != "")
+	is.Equal(len(w.organizationEvents()), 0)
+	w.store = working
+	_, err := w.node().Onboard(w.ctx, commands.Request{Actor: domain.ByProcess("onboarding")}, ada.AccountID, ada.SessionID)
+	is.NoErr(err)
+	_, founder := w.only().ActiveMember(ada.AccountID)
+	is.True(founder)
 }

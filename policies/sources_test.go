@@ -149,6 +149,13 @@ func TestSettingsAreThoseOfTheSources(t *testing.T) {
 	is.True(!of("moderated").Requests.AutoActivate)                            // "You can enable auto-activation in Settings"
 	is.True(of("moderated").Exclusive([]domain.Role{"author"}) && !of("moderated").Exclusive([]domain.Role{"participant"}))
 
+	is.Equal(*of("capabilities").Onboarding, policy.Onboarding{ByDomain: true, Personal: "personal"}) // "the first user who logs in", "Personal Space"
+	holder := of("personal").Members.FounderRoles
+	is.True(of("personal").Members.Personal)                                                                             // "You are the only member."
+	is.True(!of("personal").Allows(holder, domain.InviteMembers))                                                        // "You cannot invite other users."
+	is.True(!of("personal").Allows(holder, domain.StartTrials))                                                          // "You cannot start a product trial from this space."
+	is.True(of("personal").Allows(holder, domain.UpdateSettings) && of("personal").Allows(holder, domain.ManageBilling)) // "it is fully configurable"
+
 	// Nobody gives up the last seat of an administrator by themselves.
 	for _, name := range policies.Builtin().Names() {
 		p := of(name)
