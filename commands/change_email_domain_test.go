@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -57,6 +58,18 @@ func TestAnAdministratorHoldsTheDomainOfTheirAddress(t *testing.T) {
 	w.pass(commands.ReservationLifetime)
 	_, err = w.node().HoldEmailDomain(w.ctx, asAda, second)
 	is.NoErr(err)
+
+	// A node that hangs there does not write the event when it wakes up.
+	_, err = c.GiveUpEmailDomain(w.ctx, asAda, second)
+	is.NoErr(err)
+	_, err = w.hangsAt(commands.StepDomainReserved, func() {
+		w.pass(commands.ReservationLifetime)
+		_, err := c.HoldEmailDomain(w.ctx, asAda, second)
+		is.NoErr(err)
+	}).HoldEmailDomain(w.ctx, asAda, first)
+	is.True(errors.Is(err, commands.ErrBusy))
+	states = w.shared()
+	is.Equal(states[first].EmailDomain+" "+states[second].EmailDomain, " acme.example")
 }
 
 func TestADomainIsFreeWhenItsOrganizationIsDeleted(t *testing.T) {
