@@ -14,14 +14,14 @@ import (
 var rolePermissions = map[string][]string{
 	"OWNER": {
 		"organization.read", "organization.update", "members.read", "members.invite", "members.change_roles", "members.remove",
-		"invitations.read", "history.read", "ownership.transfer",
+		"invitations.read", "history.read", "settings.read", "settings.update", "ownership.transfer",
 	},
 	"ADMIN": {
 		"organization.read", "organization.update", "members.read", "members.invite", "members.change_roles", "members.remove",
-		"invitations.read", "history.read",
+		"invitations.read", "history.read", "settings.read", "settings.update",
 	},
 	"USER":   {"organization.read"},
-	"VIEWER": {"organization.read", "members.read", "invitations.read", "history.read"},
+	"VIEWER": {"organization.read", "members.read", "invitations.read", "history.read", "settings.read"},
 }
 
 // caller is somebody, and what that means for the decision.

@@ -26,6 +26,8 @@ var sourceTable = map[string]string{ // by permission: the roles that have it
 	"members.remove":       "OWNER ADMIN",
 	"invitations.read":     "OWNER ADMIN VIEWER",
 	"history.read":         "OWNER ADMIN VIEWER",
+	"settings.read":        "OWNER ADMIN VIEWER",
+	"settings.update":      "OWNER ADMIN",
 	"ownership.transfer":   "OWNER",
 	"app:settings.read":    "OWNER ADMIN VIEWER",
 	"app:settings.manage":  "OWNER ADMIN",
