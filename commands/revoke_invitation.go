@@ -26,7 +26,11 @@ func (c *Commands) RevokeInvitation(ctx context.Context, r Request, org domain.O
 	check := plain(r)
 	check.IfRevision = r.IfRevision
 	if _, err := c.onOrganization(ctx, check, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
-		return nil, organization.AuthorizeRevocation(s, p, r.Actor, inv.Roles)
+		roles, ok := s.RolesInvitedTo(id)
+		if !ok {
+			roles = inv.Roles
+		}
+		return nil, organization.AuthorizeRevocation(s, p, r.Actor, roles)
 	}); err != nil {
 		return Receipt{}, err
 	}

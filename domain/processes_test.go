@@ -109,7 +109,7 @@ func (w *world) settle(id domain.InvitationID) {
 			a := w.accounts[s.AcceptedBy]
 			return organization.Admit(org, organization.Joiner{
 				AccountID: a.ID, Email: a.Email, Username: s.Username, DisplayName: a.DisplayName,
-				Roles: s.Roles, InvitationID: id, InvitedBy: s.InvitedBy,
+				InvitationID: id, InvitedBy: s.InvitedBy,
 			}), nil
 		case invitation.StatusExpired:
 			return organization.ExpireInvitation(org, id, s.Generation), nil

@@ -138,6 +138,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	refusedSuspensions(r)
 	refusedRequests(r)
 	refuseSeats(r)
+	refusedMoves(r)
 	r.Complete()
 }
 

@@ -34,13 +34,13 @@ type State struct {
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
-	lapsed      *immutable.Map[domain.InvitationID, []domain.SpaceID] // of invitations that expired: a resend brings them back
-	emails      *immutable.Map[string, string]                        // Email.Key → holder, a member's or invitation's id
-	usernames   *immutable.Map[string, string]                        // Username.Key → holder
-	active      map[string]roleSet                                    // active members per set of roles: few, whatever the number of members
-	suspended   int                                                   // members who are
-	claims      int                                                   // open invitations that a seat is kept for
-	seats       int                                                   // as the operator says; 0 is what the policy says
+	lapsed      *immutable.Map[domain.InvitationID, lapsed] // invitations that expired: a resend brings them back
+	emails      *immutable.Map[string, string]              // Email.Key → holder, a member's or invitation's id
+	usernames   *immutable.Map[string, string]              // Username.Key → holder
+	active      map[string]roleSet                          // active members per set of roles: few, whatever the number of members
+	suspended   int                                         // members who are
+	claims      int                                         // open invitations that a seat is kept for
+	seats       int                                         // as the operator says; 0 is what the policy says
 
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
@@ -86,6 +86,12 @@ type OpenInvitation struct {
 	email      string
 	username   string
 	spaces     []domain.SpaceID // for the member that it makes, sorted; some may be deleted
+}
+
+// lapsed is what an invitation that expired was to.
+type lapsed struct {
+	roles  []domain.Role
+	spaces []domain.SpaceID
 }
 
 // Transfer is a pending request to transfer the ownership.
@@ -149,6 +155,16 @@ func (s State) Invitations() []domain.InvitationID {
 	return ids
 }
 
+// RolesInvitedTo are the roles that an invitation, open or expired, leads to by
+// now; those that its link was made with may have become others (X10).
+func (s State) RolesInvitedTo(id domain.InvitationID) ([]domain.Role, bool) {
+	if open, ok := s.Invitation(id); ok {
+		return open.Roles, true
+	}
+	before, ok := get(s.lapsed, id)
+	return before.roles, ok
+}
+
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
@@ -162,8 +178,8 @@ func Evolve(s State, e domain.Event) State {
 	case InvitationSpacesChanged:
 		return s.changeInvitationSpaces(e)
 	case InvitationClosed:
-		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" && len(open.spaces) > 0 {
-			s.lapsed = set(s.lapsed, e.InvitationID, open.spaces)
+		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" {
+			s.lapsed = set(s.lapsed, e.InvitationID, lapsed{open.Roles, open.spaces})
 		}
 		return s.close(e.InvitationID)
 	case MemberJoined:
@@ -212,6 +228,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.deleteSpace(e.SpaceID)
 	case SettingsChanged:
 		return s.changeSettings(e)
+	case PolicyChanged:
+		return s.changePolicy(e)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

@@ -9,6 +9,7 @@ import (
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
+	"tenure/domain/publication"
 	"tenure/domain/reservation"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -123,6 +124,10 @@ func samples() []domain.Event {
 			To: anotherAccount, ToBefore: admin, ToAfter: owner,
 		},
 		organization.PasswordReset{OrganizationID: anOrganization, AccountID: anotherAccount},
+		organization.PolicyChanged{
+			OrganizationID: anOrganization, Before: organization.PolicyVersion{Policy: "default", Version: 4}, After: organization.PolicyVersion{Policy: "school", Version: 2},
+			Roles: map[domain.Role][]domain.Role{"OWNER": {"HEAD", "TEACHER"}, "ADMIN": {}, "BILLING": {"TEACHER"}}, KeepsSeats: true,
+		},
 		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
 		organization.AutoActivationChanged{OrganizationID: anOrganization, Before: true, After: true},
 		organization.Deleted{OrganizationID: anOrganization, Name: "Analytical Engines"},
@@ -142,6 +147,8 @@ func samples() []domain.Event {
 		organization.WorkAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace},
 		organization.WorkReleased{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace, Cause: "removed"},
 		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
+
+		publication.Published{Name: "school", Version: 2, Document: "name: school\nversion: 2\nsummary: \"Ümläute & <tags>\"\n"},
 
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
 		reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), ExpiresAt: later},
