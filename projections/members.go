@@ -55,21 +55,22 @@ type MembersQuery struct {
 	Cursor string
 	Limit  int // 1 to 200, default 50
 
+	NeverMoved  bool   // the organization's policy was never changed: one question less to the storage
 	AllSpaces   string // the roles that open every space, separated by spaces: their holders' documents say so
 	WithProfile bool   // adds the accounts' profiles
 }
 
-const membersView = "members.v1"
+const membersView = "members.v2"
 
 // Member returns one member's document with the account's profile, of whatever
 // status. It fails with CodeNotFound. The holders of allSpaces may enter every
 // space; the document says so.
 func (r *Reader) Member(ctx context.Context, org domain.OrganizationID, id domain.AccountID, allSpaces ...domain.Role) ([]byte, error) {
-	body, err := r.document(ctx, membersView, memberKey(org, id), "No such member", "Look the member up in the list of members.")
+	body, moves, err := r.documentOf(ctx, membersView, org, memberKey(org, id), "No such member", "Look the member up in the list of members.")
 	if err != nil {
 		return nil, err
 	}
-	shown, err := r.shownMembers(ctx, MembersQuery{Organization: org, AllSpaces: RoleList(allSpaces), WithProfile: true}, [][]byte{body})
+	shown, err := r.shownMembers(ctx, MembersQuery{Organization: org, AllSpaces: RoleList(allSpaces), WithProfile: true}, moves, [][]byte{body})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,11 @@ func RoleList(list []domain.Role) string {
 // role, or for several words, can be short and still have a cursor.
 func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 	fill := func(storage Storage) (Page, error) {
-		s, err := q.scan()
+		moves, err := readMoves(ctx, storage, membersView, q.Organization, q.NeverMoved)
+		if err != nil {
+			return Page{}, err
+		}
+		s, err := q.scan(moves)
 		if err != nil {
 			return Page{}, err
 		}
@@ -98,7 +103,7 @@ func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 			for i, row := range rows {
 				bodies[i] = row.Body
 			}
-			return r.shownMembers(ctx, q, bodies)
+			return r.shownMembers(ctx, q, moves, bodies)
 		}
 		return s.page(ctx, storage)
 	}
@@ -109,10 +114,16 @@ func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 }
 
 // shownMembers are the documents of members as the query wants to see them:
-// without spaces that were deleted since, with what their roles open.
-func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, bodies [][]byte) ([][]byte, error) {
+// with what their roles have become and open, without spaces that were deleted
+// since.
+func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, moves policyMoves, bodies [][]byte) ([][]byte, error) {
 	allSpaces := strings.Fields(q.AllSpaces)
-	for i, body := range bodies {
+	for i, stored := range bodies {
+		body, err := shown(stored, moves, func(m *Member) *[]domain.Role { return &m.Roles })
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = body
 		if len(allSpaces) == 0 && !bytes.Contains(body, []byte(`"spaces":`)) {
 			continue
 		}
@@ -120,7 +131,6 @@ func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, bodies [][]by
 		if err := json.Unmarshal(body, &m); err != nil {
 			return nil, err
 		}
-		var err error
 		if m.Spaces, err = r.notDeleted(ctx, q.Organization, m.Spaces); err != nil {
 			return nil, err
 		}
@@ -158,7 +168,7 @@ func (r *Reader) notDeleted(ctx context.Context, org domain.OrganizationID, spac
 	return kept, nil
 }
 
-func (q MembersQuery) scan() (scan, error) {
+func (q MembersQuery) scan(moves policyMoves) (scan, error) {
 	statuses := []organization.Status{organization.Status(q.Status)}
 	switch statuses[0] {
 	case "":
@@ -183,9 +193,9 @@ func (q MembersQuery) scan() (scan, error) {
 		}
 		s.among(statuses, func(status organization.Status) string { return string(status) + ".word" })
 		return s.search(words, []string{q.Role}, func(body []byte) ([]string, bool, error) {
-			var m Member
+			var m memberDoc
 			err := json.Unmarshal(body, &m)
-			return m.words(), q.Role == "" || slices.Contains(m.Roles, domain.Role(q.Role)), err
+			return m.words(), q.Role == "" || slices.Contains(moves.now(m.Roles, m.heldRoles), domain.Role(q.Role)), err
 		}), nil
 	}
 	field, descending, err := parseSort(q.Sort, "display_name", "joined_at")
@@ -194,6 +204,19 @@ func (q MembersQuery) scan() (scan, error) {
 	}
 	s.descending = descending
 	s.among(statuses, func(status organization.Status) string { return memberIndex(status, domain.Role(q.Role), field) })
+	if q.Role == "" || len(moves) == 0 {
+		return s, nil
+	}
+	for _, source := range moves.sources(domain.Role(q.Role)) {
+		for _, status := range statuses {
+			s.also = append(s.also, memberIndex(status, source, field))
+		}
+	}
+	s.keep = func(row Row) (bool, bool, error) {
+		var m memberDoc
+		err := json.Unmarshal(row.Body, &m)
+		return slices.Contains(moves.now(m.Roles, m.heldRoles), domain.Role(q.Role)), false, err
+	}
 	return s, nil
 }
 
@@ -204,12 +227,20 @@ func (s *scan) among(statuses []organization.Status, index func(organization.Sta
 	}
 }
 
-func members() View[Member] {
-	return View[Member]{
+// memberDoc is what is stored: a member, or the changes of policy.
+type memberDoc struct {
+	Member
+	heldRoles
+	Moves policyMoves `json:"moves,omitempty"`
+}
+
+func members() View[memberDoc] {
+	return View[memberDoc]{
 		Name: membersView,
 		Types: []string{
 			"organization.activated.", "organization.member_", "organization.roles_changed.", "organization.ownership_transferred.",
 			"organization.invitation_", "organization.join_request", "organization.spaces_assigned.", "organization.space_deleted.",
+			"organization.policy_changed.",
 		},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
@@ -230,6 +261,8 @@ func members() View[Member] {
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.SpaceDeleted:
 				return []Key{deletedSpaceKey(x.OrganizationID, x.SpaceID)}
+			case organization.PolicyChanged:
+				return []Key{movesKey(x.OrganizationID)}
 			case organization.MemberRenamed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.RolesChanged:
@@ -249,14 +282,29 @@ func members() View[Member] {
 			}
 			return nil
 		},
-		Fold:    foldMember,
-		Entries: func(_ Key, m *Member) []Entry { return m.entries() },
+		Fold: func(d *memberDoc, in In[memberDoc]) *memberDoc {
+			if d == nil {
+				d = &memberDoc{}
+			}
+			if _, moved := in.Event.Event.(organization.PolicyChanged); moved {
+				return &memberDoc{Moves: d.Moves.and(in.Event)}
+			}
+			m := &d.Member
+			if m.Status == "" {
+				m = nil
+			}
+			if m = foldMember(m, in.Key, in.Event); m == nil {
+				return nil
+			}
+			return &memberDoc{Member: *m, heldRoles: d.heldRoles.after(in.Event)}
+		},
+		Entries: func(_ Key, m *memberDoc) []Entry { return m.entries() },
 	}
 }
 
-func foldMember(m *Member, in In[Member]) *Member {
-	at := in.Metadata.OccurredAt.UTC()
-	switch x := in.Event.Event.(type) {
+func foldMember(m *Member, key Key, e Event) *Member {
+	at := e.Metadata.OccurredAt.UTC()
+	switch x := e.Event.(type) {
 	case organization.Activated:
 		return &Member{
 			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
@@ -276,7 +324,7 @@ func foldMember(m *Member, in In[Member]) *Member {
 	case organization.SpaceDeleted:
 		return &Member{} // a mark
 	case organization.MemberJoined:
-		if in.Key != memberKey(x.OrganizationID, x.AccountID) {
+		if key != memberKey(x.OrganizationID, x.AccountID) {
 			return nil // the invitation's
 		}
 		return &Member{
@@ -293,7 +341,7 @@ func foldMember(m *Member, in In[Member]) *Member {
 	if m == nil {
 		return nil
 	}
-	switch x := in.Event.Event.(type) {
+	switch x := e.Event.(type) {
 	case organization.MemberRenamed:
 		m.DisplayName = x.After
 	case organization.RolesChanged:

@@ -270,7 +270,7 @@ func ExclusiveMoves(s State, from, to *policy.Policy, events []domain.Event) (ga
 // changePolicy gives everybody what their roles become. Whoever has looked at the
 // roles of a member before has to look again: they mean something else now.
 func (s State) changePolicy(e PolicyChanged) State {
-	s.Policy, s.PolicyVersion = e.After.Policy, e.After.Version
+	s.Policy, s.PolicyVersion, s.PolicyChanges = e.After.Policy, e.After.Version, s.PolicyChanges+1
 	s.members = replaceAll(s.members, func(m Member) Member {
 		if m.Present() {
 			m.Roles, m.changes = domain.MapRoles(m.Roles, e.Roles), m.changes+1

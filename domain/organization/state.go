@@ -29,6 +29,7 @@ type State struct {
 	Name          domain.OrganizationName
 	Policy        string // the name of the policy in force
 	PolicyVersion int
+	PolicyChanges int       // how often it was changed (X10)
 	Transfer      *Transfer // the pending request, or nil
 	Deleted       bool
 
