@@ -65,7 +65,7 @@ func TestTheToursOfThePoliciesWork(t *testing.T) {
 		own := b.start(t).runTour(t, "../docs/policies/custom.md")
 		is := is.New(t)
 		is.Equal(strings.Count(own, `"code":`), 2) // a role that is none, and roles without a successor
-		shows(t, own, `Name a role of this policy; \"PUPILS\" is none. Did you mean \"PUPIL\"?`, `"line":14,`, `"code":"role_unmapped"`,
+		shows(t, own, `Name a role of this policy; \"PUPILS\" is none. Did you mean \"PUPIL\"?`, `"line":13,`, `"code":"role_unmapped"`,
 			`"type":"organization.policy_changed.v1"`, `"roles":["TEACHER"]`, `"policy":"school","version":2`, `"reason":"Has become a school."`)
 		out := b.start(t).runTour(t, "../docs/policies/seats.md")
 		is.Equal(strings.Count(out, `"code":`), 1) // Grace has to wait, once
