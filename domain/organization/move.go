@@ -267,6 +267,22 @@ func ExclusiveMoves(s State, from, to *policy.Policy, events []domain.Event) (ga
 	return gains, losses, nil
 }
 
+// lapsed is what an invitation that expired was to.
+type lapsed struct {
+	roles  []domain.Role
+	spaces []domain.SpaceID
+}
+
+// RolesInvitedTo are the roles that an invitation, open or expired, leads to by
+// now; those that its link was made with may have become others (X10).
+func (s State) RolesInvitedTo(id domain.InvitationID) ([]domain.Role, bool) {
+	if open, ok := s.Invitation(id); ok {
+		return open.Roles, true
+	}
+	before, ok := get(s.lapsed, id)
+	return before.roles, ok
+}
+
 // changePolicy gives everybody what their roles become. Whoever has looked at the
 // roles of a member before has to look again: they mean something else now.
 func (s State) changePolicy(e PolicyChanged) State {

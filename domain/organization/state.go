@@ -89,12 +89,6 @@ type OpenInvitation struct {
 	spaces     []domain.SpaceID // for the member that it makes, sorted; some may be deleted
 }
 
-// lapsed is what an invitation that expired was to.
-type lapsed struct {
-	roles  []domain.Role
-	spaces []domain.SpaceID
-}
-
 // Transfer is a pending request to transfer the ownership.
 type Transfer struct {
 	ID        domain.TransferID
@@ -154,16 +148,6 @@ func (s State) Invitations() []domain.InvitationID {
 		ids = append(ids, id)
 	}
 	return ids
-}
-
-// RolesInvitedTo are the roles that an invitation, open or expired, leads to by
-// now; those that its link was made with may have become others (X10).
-func (s State) RolesInvitedTo(id domain.InvitationID) ([]domain.Role, bool) {
-	if open, ok := s.Invitation(id); ok {
-		return open.Roles, true
-	}
-	before, ok := get(s.lapsed, id)
-	return before.roles, ok
 }
 
 // Evolve folds one event into the state.
