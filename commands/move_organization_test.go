@@ -182,3 +182,37 @@ func TestAnAcceptanceUnderWayGetsWhatItsRoleHasBecome(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(limits.Taken, 2)
 }
+
+// Under a policy that lets the invitations of those who leave be, one of them is
+// still open; the next policy revokes such invitations.
+func TestAMoveEndsTheInvitationsOfThoseWhoHaveLeft(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, by := w.organization(c, "acme")
+	lenient := strings.Replace(string(guild(1)), "revoke_when_inviter_leaves: true", "revoke_when_inviter_leaves: false", 1)
+	_, _, err := c.PublishPolicy(w.ctx, operator, []byte(lenient))
+	is.NoErr(err)
+	_, err = c.MoveOrganization(w.ctx, operator, org, "guild", 0, nil)
+	is.NoErr(err)
+	admin := w.member(c, by, org, "admin", "ADMIN")
+	left, _, err := w.invite(c, commands.Request{Actor: domain.ByAccount(admin)}, org, "guest", "USER")
+	is.NoErr(err)
+	kept, _, err := w.invite(c, by, org, "other", "USER")
+	is.NoErr(err)
+	_, err = c.RemoveMember(w.ctx, by, org, admin)
+	is.NoErr(err)
+	process := commands.Request{Actor: domain.ByProcess("offboarding")}
+	is.NoErr(c.RevokeInvitationsOf(w.ctx, process, org, admin))
+	is.NoErr(c.RevokeInvitationsOfFormer(w.ctx, process, org))
+	_, err = c.LookUpInvitation(w.ctx, w.invitationLink(left, 1))
+	is.NoErr(err) // the policy lets it be
+
+	_, err = c.MoveOrganization(w.ctx, operator, org, "ownership", 0, nil)
+	is.NoErr(err)
+	is.NoErr(c.RevokeInvitationsOfFormer(w.ctx, process, org))
+	_, err = c.LookUpInvitation(w.ctx, w.invitationLink(left, 1))
+	is.True(refusedWith(err, domain.CodeInvitationRevoked))
+	_, err = c.LookUpInvitation(w.ctx, w.invitationLink(kept, 1))
+	is.NoErr(err)
+}

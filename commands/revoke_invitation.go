@@ -56,6 +56,20 @@ func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domai
 	return c.revokeAll(ctx, r, s, s.InvitationsBy(inviter), invitation.CauseInviterLeft)
 }
 
+// RevokeInvitationsOfFormer revokes what all who are no active members had invited
+// to, if the policy that the organization has moved to says so (X14, X10).
+func (c *Commands) RevokeInvitationsOfFormer(ctx context.Context, r Request, org domain.OrganizationID) error {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(s)
+	if err != nil || !p.Invitations.RevokeWhenInviterLeaves {
+		return err
+	}
+	return c.revokeAll(ctx, r, s, s.InvitationsOfFormer(), invitation.CauseInviterLeft)
+}
+
 // RevokeInvitationsOfDeleted kills the links of an organization that was deleted
 // (D9). Until it has, they are refused for that.
 func (c *Commands) RevokeInvitationsOfDeleted(ctx context.Context, r Request, org domain.OrganizationID) error {

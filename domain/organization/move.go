@@ -329,6 +329,16 @@ func unknownRole(message string) error {
 	return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: "roles", Message: message}
 }
 
+// InvitationsOfFormer lists the open invitations of those who have left, or are
+// suspended, in no order: a policy before may have let them be.
+func (s State) InvitationsOfFormer() []domain.InvitationID {
+	return slices.DeleteFunc(s.Invitations(), func(id domain.InvitationID) bool {
+		open, _ := s.Invitation(id)
+		_, active := s.ActiveMember(open.InvitedBy)
+		return active
+	})
+}
+
 func impossible(message string) error {
 	return domain.Refuse(domain.CodePolicyImpossible, "The policy does not fit", message)
 }
