@@ -246,6 +246,10 @@ func (s State) releasedUnder(to *policy.Policy) ([]domain.Event, error) {
 // of policy, and those who cease to. It fails with CodePolicyImpossible when the
 // former are too many.
 func ExclusiveMoves(s State, from, to *policy.Policy, events []domain.Event) (gains, losses []domain.AccountID, err error) {
+	exclusive := func(r policy.Role) bool { return r.Exclusive }
+	if !slices.ContainsFunc(from.Roles, exclusive) && !slices.ContainsFunc(to.Roles, exclusive) {
+		return nil, nil, nil
+	}
 	after := s
 	for _, e := range events {
 		after = Evolve(after, e)
