@@ -33,7 +33,7 @@ var layers = []struct {
 	{"projections/redis", []string{"projections", "eventstore"}, nil},
 	{"projections/redis/redistest", []string{}, nil},
 	{"processes", []string{"commands", "projections", "eventstore", "domain", "mail"}, nil},
-	{"httpapi", []string{"httpapi", "commands", "projections", "domain", "eventstore", "mail", "oidc"}, nil},
+	{"httpapi", []string{"httpapi", "commands", "projections", "domain", "documents", "eventstore", "mail", "oidc"}, nil},
 	{"acceptance", []string{"acceptance", "oidc/oidctest"}, nil},
 	{"acceptance/bench", []string{""}, nil},
 	{"cmd", []string{""}, nil},

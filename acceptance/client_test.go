@@ -181,6 +181,8 @@ type problem struct {
 	Errors []struct {
 		Field   string `json:"field"`
 		Message string `json:"message"`
+		Line    int    `json:"line"`
+		Column  int    `json:"column"`
 	} `json:"errors"`
 }
 

@@ -113,6 +113,11 @@ type (
 		CausedBy    string         `json:"caused_by"`
 		Correlation string         `json:"correlation"`
 		Data        map[string]any `json:"data"`
+		Roles       *movedDoc      `json:"roles"`
+	}
+	movedDoc struct {
+		Before []string `json:"before"`
+		After  []string `json:"after"`
 	}
 	actorDoc struct {
 		Kind string `json:"kind"`

@@ -63,8 +63,12 @@ func TestTheToursOfThePoliciesWork(t *testing.T) {
 			`"after":["MANAGE_ACCESS","MANAGE_SUBSCRIPTION"]`, `"roles":["ADMINISTRATE_ORGANIZATION"]`,
 			`"effective_roles":["ADMINISTRATE_ORGANIZATION","MANAGE_ACCESS","MANAGE_PLATFORM_REGISTRATION","MANAGE_SUBSCRIPTION"]`,
 		)
-		out := b.start(t).runTour(t, "../docs/policies/seats.md")
+		own := b.start(t).runTour(t, "../docs/policies/custom.md")
 		is := is.New(t)
+		is.Equal(strings.Count(own, `"code":`), 2) // a role that is none, and roles without a successor
+		shows(t, own, `Name a role of this policy; \"PUPILS\" is none. Did you mean \"PUPIL\"?`, `"line":13,`, `"code":"role_unmapped"`,
+			`"type":"organization.policy_changed.v1"`, `"roles":["TEACHER"]`, `"policy":"school","version":2`, `"reason":"Has become a school."`)
+		out := b.start(t).runTour(t, "../docs/policies/seats.md")
 		is.Equal(strings.Count(out, `"code":`), 1) // Grace has to wait, once
 		shows(t, out, `"code":"seats_full"`, `"type":"organization.seats_changed.v1"`, `"type":"organization.member_joined.v1"`,
 			`{"seats":2,"taken":2,"open_invitations":0}`)

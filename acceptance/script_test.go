@@ -132,6 +132,8 @@ func (s *story) operators() []command {
 			s.key = made.APIKeyID
 			s.issued.add(made.Key)
 		}},
+		{"publish a policy", func(x ...extra) response { return s.operator().post(policiesPath, obj{"document": club(s.t, 1)}, x...) }, nil},
+		{"move an organization", func(x ...extra) response { return s.operator().moveTo(s.own, "club", 0, toClub, x...) }, nil},
 		{"revoke key", func(x ...extra) response { return s.operator().delete("/v1/operator/api-keys/"+s.key, x...) }, nil},
 	}
 }

@@ -97,30 +97,30 @@ func TestX13_Rebuild(t *testing.T) {
 
 		t.Run("a paused one waits, while another goes on", func(t *testing.T) {
 			is := is.New(t)
-			paused := c.pausedAt(t, "members.v1")
+			paused := c.pausedAt(t, "members.v2")
 			refused(t, c.operator().post(rebuildPath("members", ""), nil), 409, "rebuild_running")
 			ok(t, c.operator().post(rebuildPath("directory", ""), nil)) // with or without the version
 			c.switchedTo(t, "directory.v1", 1)
-			still := c.view(t, "members.v1")
+			still := c.view(t, "members.v2")
 			is.Equal(still.phase(), "paused")
 			is.Equal(still.Generation, paused.Generation)
 			is.Equal(still.Rebuild.Position, paused.Rebuild.Position)
 			ok(t, c.operator().post(rebuildPath("members", "/pause"), nil)) // paused it is
 			resumed := decoded[viewDoc](t, c.operator().post(rebuildPath("members", "/resume"), nil))
 			is.Equal(resumed.phase(), "building")
-			c.switchedTo(t, "members.v1", paused.Generation+1)
+			c.switchedTo(t, "members.v2", paused.Generation+1)
 			refused(t, c.operator().delete(rebuildPath("members", "")), 409, "rebuild_not_running") // too late
 			is.Equal(c.snapshot(t), before)
 		})
 
 		t.Run("a cancelled one leaves nothing, and the next one is another", func(t *testing.T) {
 			is := is.New(t)
-			paused := c.pausedAt(t, "invitations.v1")
+			paused := c.pausedAt(t, "invitations.v2")
 			ok(t, c.operator().delete(rebuildPath("invitations", "")))
-			eventually(t, "it is cancelled", func() bool { return c.view(t, "invitations.v1").phase() == "" })
-			is.Equal(c.view(t, "invitations.v1").Generation, paused.Generation)
+			eventually(t, "it is cancelled", func() bool { return c.view(t, "invitations.v2").phase() == "" })
+			is.Equal(c.view(t, "invitations.v2").Generation, paused.Generation)
 			ok(t, c.operator().post(rebuildPath("invitations", ""), nil))
-			c.switchedTo(t, "invitations.v1", paused.Generation+2)
+			c.switchedTo(t, "invitations.v2", paused.Generation+2)
 			is.Equal(c.snapshot(t), before)
 		})
 
@@ -129,24 +129,24 @@ func TestX13_Rebuild(t *testing.T) {
 			ok(t, c.operator().post(rebuildPath("timeline", ""), nil))
 			c.kill(t)
 			c.run(t)
-			c.switchedTo(t, "timeline.v1", 1)
-			paused := c.pausedAt(t, "organizations.v1")
+			c.switchedTo(t, "timeline.v2", 1)
+			paused := c.pausedAt(t, "organizations.v2")
 			c.kill(t)
 			c.run(t)
 			c.everything(t)
-			is.Equal(c.view(t, "organizations.v1").phase(), "paused")
+			is.Equal(c.view(t, "organizations.v2").phase(), "paused")
 			ok(t, c.operator().post(rebuildPath("organizations", "/resume"), nil))
-			c.switchedTo(t, "organizations.v1", paused.Generation+1)
+			c.switchedTo(t, "organizations.v2", paused.Generation+1)
 			is.Equal(c.snapshot(t), before)
 		})
 
 		t.Run("killed after the switch, the new rows serve, and the old ones go", func(t *testing.T) {
 			is := is.New(t)
 			ok(t, c.operator().post(rebuildPath("memberships", ""), nil))
-			c.switchedTo(t, "memberships.v1", 1)
+			c.switchedTo(t, "memberships.v2", 1)
 			c.kill(t)
 			c.run(t)
-			is.Equal(c.view(t, "memberships.v1").Generation, 1)
+			is.Equal(c.view(t, "memberships.v2").Generation, 1)
 			is.Equal(c.snapshot(t), before)
 			for _, v := range c.views(t) {
 				c.retired(t, v.Name)

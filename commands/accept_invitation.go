@@ -32,6 +32,9 @@ func (c *Commands) LookUpInvitation(ctx context.Context, link string) (Invited, 
 	if err != nil {
 		return Invited{}, err
 	}
+	if roles, ok := org.RolesInvitedTo(inv.ID); ok {
+		inv.Roles = roles
+	}
 	has, err := c.accountByEmail(ctx, inv.Email)
 	return Invited{Invitation: inv, OrganizationName: org.Name, HasAccount: has.Verified}, err
 }
@@ -89,7 +92,7 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 	if err != nil {
 		return Accepted{}, err
 	}
-	answer := Accepted{Receipt: known.and(settled), OrganizationID: inv.Organization, Roles: inv.Roles}
+	answer := Accepted{Receipt: known.and(settled), OrganizationID: inv.Organization, Roles: rolesGiven(settled, inv)}
 	for _, e := range known.Events {
 		if accepted, ok := e.(invitation.Accepted); ok {
 			answer.AccountID = accepted.AccountID
@@ -115,6 +118,17 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 		answer.Receipt = answer.and(signedIn.Receipt)
 	}
 	return answer, nil
+}
+
+// rolesGiven are the roles that an admission has given: not always those that the
+// link was made with (X10). Who was a member already keeps theirs.
+func rolesGiven(settled Receipt, inv invitation.State) []domain.Role {
+	for _, e := range settled.Events {
+		if joined, ok := e.(organization.MemberJoined); ok {
+			return joined.Roles
+		}
+	}
+	return inv.Roles
 }
 
 // DeclineInvitation uses the link up without an effect. It fails as
@@ -192,7 +206,7 @@ func (c *Commands) checkHeld(ctx context.Context, held holds, inv invitation.Sta
 	if err != nil {
 		return err
 	}
-	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, Roles: inv.Roles, InvitationID: inv.ID}), c.Now())
+	return held.lacking(s, p, organization.Admit(s, organization.Joiner{AccountID: who, Email: inv.Email, InvitationID: inv.ID}), c.Now())
 }
 
 // checkAcceptance refuses, before an account is made, what would be refused

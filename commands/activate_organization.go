@@ -17,7 +17,10 @@ import (
 // is unknown or that of personal spaces, CodeUsernameNeeded, CodeEmailUnverified,
 // CodeRoleExclusive and CodeNameTaken.
 func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyName string, name domain.OrganizationName, username domain.Username) (domain.OrganizationID, Receipt, error) {
-	p, ok := c.Policies.Latest(policyName)
+	p, ok, err := c.latestPolicy(ctx, policyName)
+	if err != nil {
+		return "", Receipt{}, err
+	}
 	if !ok {
 		return "", Receipt{}, domain.Invalid("policy", "Use the name of a policy that this server offers.")
 	}

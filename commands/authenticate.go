@@ -71,6 +71,9 @@ type Membership struct {
 	organization.Member
 	Policy   *policy.Policy
 	Expected eventstore.Expected // the stream that this rests on
+
+	// NeverMoved says that the policy of the organization was never changed.
+	NeverMoved bool
 }
 
 // Authorize answers with the actor's membership when it has the permission,
@@ -101,7 +104,7 @@ func (c *Commands) membership(ctx context.Context, org domain.OrganizationID, au
 		return Membership{}, err
 	}
 	m, err := authorize(s, p)
-	return Membership{Member: m, Policy: p, Expected: expected}, err
+	return Membership{Member: m, Policy: p, Expected: expected, NeverMoved: s.PolicyChanges == 0}, err
 }
 
 // OrganizationExists reports whether there is such an organization, for

@@ -27,6 +27,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
+	"tenure/domain/publication"
 	"tenure/domain/reservation"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -39,10 +40,15 @@ const (
 	PasswordResetLifetime = time.Hour
 )
 
-// Policies finds the rules of an organization.
+// Policies are those that the program comes with, and the reader of documents of
+// others.
 type Policies interface {
 	Get(name string, version int) (*policy.Policy, bool)
 	Latest(name string) (*policy.Policy, bool)
+	Names() []string
+	Document(*policy.Policy) []byte
+	// Parse reads a document of an operator. Its error says what is wrong with it.
+	Parse(document []byte) (*policy.Policy, error)
 }
 
 // Passwords hashes and checks passwords; both are slow on purpose.
@@ -88,6 +94,8 @@ type Commands struct {
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
 	trails        *aggregates[trail] // of organizations, for explanations
+	publications  *aggregates[publication.State]
+	known         *knownPolicies
 }
 
 // New makes the commands.
@@ -107,6 +115,8 @@ func New(d Dependencies) *Commands {
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
+		publications:  newAggregates(d, "policies-", publication.Evolve),
+		known:         &knownPolicies{},
 	}
 }
 
@@ -118,11 +128,11 @@ func (c *Commands) rules(s organization.State) (*policy.Policy, error) {
 	if !s.Exists() {
 		return noPolicy, nil
 	}
-	p, ok := c.Policies.Get(s.Policy, s.PolicyVersion)
-	if !ok {
-		return nil, errors.New("commands: the log names policy " + s.Policy + " in a version that this server does not have")
+	p, ok, err := c.policyVersion(s.Policy, s.PolicyVersion)
+	if err == nil && !ok {
+		err = errors.New("commands: the log names policy " + s.Policy + " in a version that neither this server nor the log has")
 	}
-	return p, nil
+	return p, err
 }
 
 // PolicyOf is the policy that an organization is under; one that allows nothing

@@ -77,8 +77,13 @@ type hold struct {
 // lacking names the accounts that the events give exclusive roles to without a
 // reservation that is good at the time.
 func (h holds) lacking(s organization.State, p *policy.Policy, events []domain.Event, at time.Time) error {
+	return h.lackingFor(s, organization.GainsExclusive(s, p, events), at)
+}
+
+// lackingFor is lacking for accounts that are known to gain exclusive roles.
+func (h holds) lackingFor(s organization.State, gains []domain.AccountID, at time.Time) error {
 	lacking := make(map[domain.AccountID]int)
-	for _, id := range organization.GainsExclusive(s, p, events) {
+	for _, id := range gains {
 		if held, ok := h[id]; !ok || held.changes != s.RoleChanges(id) || at.After(held.until) {
 			lacking[id] = s.RoleChanges(id)
 		}
@@ -232,12 +237,13 @@ func (c *Commands) hasExclusive(ctx context.Context, account domain.AccountID, h
 	if err != nil {
 		return false, err
 	}
-	id, open := s.InvitationTo(who.Email)
-	if !open || s.Deleted {
+	id, found := s.InvitationTo(who.Email)
+	if !found || s.Deleted {
 		return false, nil
 	}
+	open, _ := s.Invitation(id)
 	inv, _, err := c.invitations.load(ctx, string(id))
-	return inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account && p.Exclusive(inv.Roles), err
+	return inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account && p.Exclusive(open.Roles), err
 }
 
 // releaseExclusive gives back what the events of a command have made useless. A

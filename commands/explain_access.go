@@ -104,7 +104,14 @@ func follow(t trail, e domain.Event) trail {
 			t.opened = t.opened.Delete(string(e.InvitationID))
 		}
 	}
-	for _, account := range accountsIn(e) {
+	accounts := accountsIn(e)
+	if _, everybody := e.(organization.PolicyChanged); everybody {
+		for itr := t.members.Iterator(); !itr.Done(); {
+			account, _, _ := itr.Next()
+			accounts = append(accounts, domain.AccountID(account))
+		}
+	}
+	for _, account := range accounts {
 		was, known := before.Member(account)
 		is, member := t.Member(account)
 		spaces := t.SpacesOf(is)

@@ -44,6 +44,9 @@ func (c *Commands) ResendInvitation(ctx context.Context, r Request, org domain.O
 			InvitationID: id, Email: inv.Email, Username: inv.Username, Roles: inv.Roles, Language: inv.Language,
 			Provider: inv.Provider, Tenant: inv.Tenant, Notify: inv.Notify,
 		}
+		if roles, ok := s.RolesInvitedTo(id); ok {
+			in.Roles = roles
+		}
 		return organization.Resend(s, p, r.Actor, in, inv.Generation, c.Now().UTC())
 	})
 	if err != nil {

@@ -96,6 +96,9 @@ func (c *Commands) InvitationLink(ctx context.Context, id domain.InvitationID, g
 	if err != nil {
 		return InvitationLink{}, err
 	}
+	if roles, ok := org.RolesInvitedTo(id); ok {
+		s.Roles = roles
+	}
 	inviter, err := c.Account(ctx, s.InvitedBy)
 	if err != nil {
 		return InvitationLink{}, err

@@ -26,7 +26,11 @@ func (c *Commands) RevokeInvitation(ctx context.Context, r Request, org domain.O
 	check := plain(r)
 	check.IfRevision = r.IfRevision
 	if _, err := c.onOrganization(ctx, check, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
-		return nil, organization.AuthorizeRevocation(s, p, r.Actor, inv.Roles)
+		roles, ok := s.RolesInvitedTo(id)
+		if !ok {
+			roles = inv.Roles
+		}
+		return nil, organization.AuthorizeRevocation(s, p, r.Actor, roles)
 	}); err != nil {
 		return Receipt{}, err
 	}
@@ -50,6 +54,20 @@ func (c *Commands) RevokeInvitationsOf(ctx context.Context, r Request, org domai
 		return nil
 	}
 	return c.revokeAll(ctx, r, s, s.InvitationsBy(inviter), invitation.CauseInviterLeft)
+}
+
+// RevokeInvitationsOfFormer revokes what all who are no active members had invited
+// to, if the policy that the organization has moved to says so (X14, X10).
+func (c *Commands) RevokeInvitationsOfFormer(ctx context.Context, r Request, org domain.OrganizationID) error {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(s)
+	if err != nil || !p.Invitations.RevokeWhenInviterLeaves {
+		return err
+	}
+	return c.revokeAll(ctx, r, s, s.InvitationsOfFormer(), invitation.CauseInviterLeft)
 }
 
 // RevokeInvitationsOfDeleted kills the links of an organization that was deleted

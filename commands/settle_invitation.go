@@ -32,7 +32,7 @@ func (c *Commands) SettleInvitation(ctx context.Context, r Request, id domain.In
 	}
 	joiner := organization.Joiner{
 		AccountID: a.ID, Email: a.Email, DisplayName: a.DisplayName,
-		Username: s.Username, Roles: s.Roles, InvitationID: id, InvitedBy: s.InvitedBy,
+		Username: s.Username, InvitationID: id, InvitedBy: s.InvitedBy,
 	}
 	receipt, err := c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
 		return organization.Admit(o, joiner), nil

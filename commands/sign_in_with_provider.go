@@ -125,7 +125,7 @@ func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identifi
 	}
 	c.Step(StepInvitationAccepted)
 	settled, err := c.SettleInvitation(ctx, r, inv.ID)
-	return receipt.and(settled), &Joined{inv.ID, inv.Organization, inv.Roles, mine.ID}, err
+	return receipt.and(settled), &Joined{inv.ID, inv.Organization, rolesGiven(settled, inv), mine.ID}, err
 }
 
 // accountToAccept checks that the identity may accept the invitation, and links

@@ -108,6 +108,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			n := rapid.IntRange(0, 8).Draw(t, "seats")
 			w.commit(func(s organization.State) ([]domain.Event, error) { return organization.SetSeats(s, w.policy, n) })
 		},
+		"Move":            w.move,
 		"Transfer":        w.transfer,
 		"ConfirmTransfer": w.confirmTransfer,
 
@@ -195,6 +196,9 @@ func (w *world) resend(t *rapid.T) {
 	check := func() bool { seen = w.invitations[id]; return invitation.CheckResend(seen) == nil }
 	w.begin(t, append(request{check}, w.opening(func(s organization.State) ([]domain.Event, error) {
 		in := organization.Invitee{InvitationID: id, Email: seen.Email, Username: seen.Username, Roles: seen.Roles, Language: seen.Language, Provider: seen.Provider, Notify: seen.Notify}
+		if roles, ok := s.RolesInvitedTo(id); ok {
+			in.Roles = roles
+		}
 		return organization.Resend(s, w.policy, by, in, seen.Generation, w.now)
 	})...))
 }

@@ -44,6 +44,9 @@ const (
 	CodeDomainTaken      Code = "email_domain_taken"  // another organization holds it
 	CodeDomainPublic     Code = "email_domain_public" // anybody gets an address there
 	CodePolicyImpossible Code = "policy_impossible"   // X10: the organization cannot be moved to this policy
+	CodeRoleUnmapped     Code = "role_unmapped"       // X10: nobody has said what a role becomes that somebody has
+	CodePolicyBuiltIn    Code = "policy_built_in"     // X10: the name is that of a policy of Tenure's own
+	CodePolicyVersion    Code = "policy_version"      // X10: versions never change, and leave no gaps
 
 	CodeInvitationAccepted Code = "invitation_accepted"  // O6: an accepted invitation is not revoked or resent
 	CodeInvitationRevoked  Code = "invitation_revoked"   // the link was withdrawn

@@ -25,7 +25,7 @@ var events = []domain.Event{
 	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
 	organization.InvitationSpacesChanged{}, organization.SpaceCreated{}, organization.SpaceRenamed{}, organization.SpaceDeleted{},
 	organization.SpacesAssigned{}, organization.WorkAssigned{}, organization.WorkReleased{}, organization.SettingsChanged{}, organization.Deleted{},
-	organization.SeatClaimed{}, organization.SeatsChanged{},
+	organization.SeatClaimed{}, organization.SeatsChanged{}, organization.PolicyChanged{},
 	organization.OwnershipTransferRequested{}, organization.OwnershipTransferEnded{}, organization.OwnershipTransferred{},
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
@@ -97,6 +97,16 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 		v.SetBool(rapid.Bool().Draw(t, name))
 	case v.CanInt():
 		v.SetInt(int64(rapid.IntRange(-1, 3).Draw(t, name)))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
+	case v.Kind() == reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range rapid.IntRange(0, 2).Draw(t, name) {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(t, name, key)
+			fill(t, name, value)
+			v.SetMapIndex(key, value)
+		}
 	case v.Kind() == reflect.Slice:
 		n := rapid.IntRange(0, 2).Draw(t, name)
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
@@ -181,7 +191,12 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = organization.ChangeEmailDomain(s.organization, p, by, word("domain"))
 	_, _ = organization.ClaimSeat(s.organization, p, id)
 	_, _ = organization.SetSeats(s.organization, p, generation)
-	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id, Roles: roles})
+	other, _ := policies.Builtin().Latest(rapid.SampledFrom([]string{"seats", "moderated", "delegated"}).Draw(t, "policy"))
+	move := organization.Move{To: other, Roles: map[domain.Role][]domain.Role{roles[0]: {other.Roles[0].Name}}}
+	if events, err := organization.ChangePolicy(s.organization, p, move); err == nil {
+		_, _, _ = organization.ExclusiveMoves(s.organization, p, other, events)
+	}
+	organization.Admit(s.organization, organization.Joiner{AccountID: member, InvitationID: id})
 
 	invitation.Issue(s.invitation, invitation.Details{InvitationID: id})
 	_, _ = invitation.Resend(s.invitation, generation, member, noon)

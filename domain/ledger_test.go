@@ -119,12 +119,38 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 		l.asking[e.AccountID] = true
 	case organization.JoinRequestClosed:
 		delete(l.asking, e.AccountID)
+	case organization.PolicyChanged:
+		for id, m := range l.members {
+			m.roles = mapped(m.roles, e)
+			l.members[id] = m
+		}
+		for id, open := range l.open {
+			open.roles, open.claimed = mapped(open.roles, e), open.claimed || e.KeepsSeats
+			l.open[id] = open
+		}
 	case organization.OwnershipTransferred:
 		before(e.From, e.FromBefore)
 		before(e.To, e.ToBefore)
 		become(e.From, e.FromAfter)
 		become(e.To, e.ToAfter)
 	}
+}
+
+// mapped is what roles become, of which each has to be named.
+func mapped(roles []domain.Role, e organization.PolicyChanged) []domain.Role {
+	var after []domain.Role
+	for _, role := range roles {
+		become, ok := e.Roles[role]
+		if !ok {
+			panic("nobody says what " + string(role) + " becomes")
+		}
+		for _, r := range become {
+			if !slices.Contains(after, r) {
+				after = append(after, r)
+			}
+		}
+	}
+	return after
 }
 
 // checkOrganization holds what is true after every append to the organization.
@@ -167,7 +193,7 @@ func (w *world) checkOrganization() {
 		hold(emails, expected.email, string(id))
 		hold(usernames, expected.username, string(id))
 		open, ok := w.org.Invitation(id)
-		if !ok || open.Generation != expected.generation || open.InvitedBy != expected.invitedBy || !slices.Contains(w.org.InvitationsBy(expected.invitedBy), id) {
+		if !ok || open.Generation != expected.generation || !slices.Equal(open.Roles, expected.roles) || p.Owns(open.Roles) || open.InvitedBy != expected.invitedBy || !slices.Contains(w.org.InvitationsBy(expected.invitedBy), id) {
 			w.t.Fatalf("invitation %s is %+v, not %+v", id, open, expected)
 		}
 	}
@@ -177,9 +203,9 @@ func (w *world) checkOrganization() {
 			taken++
 		}
 	}
-	limit := l.seats
-	if limit == 0 {
-		limit = p.Members.Seats
+	limit := p.Members.Seats
+	if l.seats > 0 && limit > 0 {
+		limit = l.seats
 	}
 	switch {
 	case limit > 0 && taken > limit:

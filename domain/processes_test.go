@@ -39,6 +39,8 @@ var processes = map[string]func(*world, domain.Event) bool{
 			return w.revokeOf(e.AccountID)
 		case organization.MemberSuspended:
 			return w.revokeOf(e.AccountID)
+		case organization.PolicyChanged:
+			return !w.policy.Invitations.RevokeWhenInviterLeaves || w.revokeAll(w.org.InvitationsOfFormer())
 		}
 		return true
 	},
@@ -109,7 +111,7 @@ func (w *world) settle(id domain.InvitationID) {
 			a := w.accounts[s.AcceptedBy]
 			return organization.Admit(org, organization.Joiner{
 				AccountID: a.ID, Email: a.Email, Username: s.Username, DisplayName: a.DisplayName,
-				Roles: s.Roles, InvitationID: id, InvitedBy: s.InvitedBy,
+				InvitationID: id, InvitedBy: s.InvitedBy,
 			}), nil
 		case invitation.StatusExpired:
 			return organization.ExpireInvitation(org, id, s.Generation), nil
@@ -126,7 +128,10 @@ func (w *world) revokeOf(inviter domain.AccountID) bool {
 	if _, active := w.org.ActiveMember(inviter); active || !w.policy.Invitations.RevokeWhenInviterLeaves {
 		return true
 	}
-	ids := w.org.InvitationsBy(inviter)
+	return w.revokeAll(w.org.InvitationsBy(inviter))
+}
+
+func (w *world) revokeAll(ids []domain.InvitationID) bool {
 	for _, id := range ids {
 		if open, _ := w.org.Invitation(id); w.invitations[id].Generation < open.Generation {
 			return false

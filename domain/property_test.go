@@ -19,13 +19,28 @@ func TestNothingThatHappensBreaksTheRules(t *testing.T) {
 	catalogue := policies.Builtin()
 	for _, name := range catalogue.Names() {
 		p, _ := catalogue.Latest(name)
-		t.Run(name, rapid.MakeCheck(func(t *rapid.T) { live(t, p) }))
+		var others []*policy.Policy
+		for _, other := range catalogue.Names() {
+			if other != name {
+				q, _ := catalogue.Latest(other)
+				others = append(others, q)
+			}
+		}
+		t.Run(name, rapid.MakeCheck(func(t *rapid.T) { live(t, p, others...) }))
 	}
-	t.Run("any policy", rapid.MakeCheck(func(t *rapid.T) { live(t, anyPolicy(t)) }))
+	t.Run("any policy", rapid.MakeCheck(func(t *rapid.T) {
+		live(t, anyPolicy(t), renamed(anyPolicy(t), "other"), renamed(anyPolicy(t), "third"))
+	}))
 }
 
-func live(t *rapid.T, p *policy.Policy) {
-	w := newWorld(t, p)
+// renamed is a policy under another name.
+func renamed(p *policy.Policy, name string) *policy.Policy {
+	p.Name = name
+	return p
+}
+
+func live(t *rapid.T, p *policy.Policy, others ...*policy.Policy) {
+	w := newWorld(t, p, others...)
 	actions := w.actions()
 	for _, next := range rapid.SliceOfN(rapid.SampledFrom(weighted), 60, 200).Draw(t, "actions") {
 		actions[next](t)
@@ -38,7 +53,7 @@ func live(t *rapid.T, p *policy.Policy) {
 // weighted is every action, as often as it takes for much to happen.
 var weighted = strings.Fields(`Invite Invite Invite Resend Resend Revoke Accept Accept Accept Accept Decline
 	ChangeRoles ChangeRoles ChangeRoles Remove Remove Seats Transfer Transfer ConfirmTransfer Rename
-	Suspend Suspend Reactivate Ask Ask Decide Decide AutoActivate Add
+	Suspend Suspend Reactivate Ask Ask Decide Decide AutoActivate Add Move Move
 	SignUp Verify Session Session Profile Continue Continue Continue Crash Follow Follow Follow Wait Drain Remember`)
 
 // TestEveryValidDocumentIsAPolicy holds that the rules for documents refuse

@@ -50,6 +50,25 @@ func SameRoles(a, b []Role) bool {
 	return holdsAll(a, b) && holdsAll(b, a)
 }
 
+// MapRoles answers with what roles become when each is replaced by those that
+// the mapping has for it. One that the mapping does not name stays, and none
+// stands twice.
+func MapRoles(roles []Role, mapping map[Role][]Role) []Role {
+	mapped := make([]Role, 0, len(roles))
+	for _, role := range roles {
+		become, ok := mapping[role]
+		if !ok {
+			become = []Role{role}
+		}
+		for _, r := range become {
+			if !slices.Contains(mapped, r) {
+				mapped = append(mapped, r)
+			}
+		}
+	}
+	return mapped
+}
+
 func holdsAll(roles, of []Role) bool {
 	return !slices.ContainsFunc(of, func(r Role) bool { return !slices.Contains(roles, r) })
 }

@@ -24,8 +24,9 @@ import (
 type world struct {
 	t      *rapid.T
 	now    time.Time
-	policy *policy.Policy
-	copied policy.Policy // of the policy at the beginning
+	policy *policy.Policy                   // in force
+	others []*policy.Policy                 // that the organization may be moved to
+	copies map[*policy.Policy]policy.Policy // of policies at the beginning
 
 	org          organization.State
 	invitations  map[domain.InvitationID]invitation.State
@@ -55,11 +56,14 @@ const acme domain.OrganizationID = "acme"
 // reservationLifetime is longer than any request takes.
 const reservationLifetime = 10 * time.Minute
 
-func newWorld(t *rapid.T, p *policy.Policy) *world {
+func newWorld(t *rapid.T, p *policy.Policy, others ...*policy.Policy) *world {
 	w := &world{
-		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), policy: p, copied: clonePolicy(p),
+		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), policy: p, others: append(others, p), copies: map[*policy.Policy]policy.Policy{},
 		invitations: map[domain.InvitationID]invitation.State{}, accounts: map[domain.AccountID]account.State{},
 		reservations: map[string]reservation.State{}, known: newLedger(), cursors: map[string]int{},
+	}
+	for _, one := range w.others {
+		w.copies[one] = clonePolicy(one)
 	}
 	founder := w.signUp("founder@example.com")
 	events, err := organization.Activate(w.org, p, organization.Activation{
@@ -215,7 +219,7 @@ func (w *world) must(err error) {
 
 // answers is everything that a state can be asked.
 func (w *world) answers(s organization.State) string {
-	text := fmt.Sprintf("%s %q %s %d %d %d %d", s.ID, s.Name, s.Policy, s.PolicyVersion, s.ActiveMembers(), s.SeatsTaken(), s.Seats(w.policy))
+	text := fmt.Sprintf("%s %q %s %d %d %d %d", s.ID, s.Name, s.Policy, s.PolicyVersion, s.ActiveMembers(), s.SeatsTaken(), s.Seats(w.others[0]))
 	if s.Transfer != nil {
 		text += fmt.Sprintf(" %+v", *s.Transfer)
 	}
@@ -281,8 +285,10 @@ func clonePolicy(p *policy.Policy) policy.Policy {
 // checkUnchanged holds that nothing that was handed to a decision has changed,
 // and that every older state still answers as it did.
 func (w *world) checkUnchanged() {
-	if !reflect.DeepEqual(*w.policy, w.copied) {
-		w.t.Fatalf("the policy has changed:\n%+v\n%+v", w.copied, *w.policy)
+	for p, copied := range w.copies {
+		if !reflect.DeepEqual(*p, copied) {
+			w.t.Fatalf("the policy has changed:\n%+v\n%+v", copied, *p)
+		}
 	}
 	for _, s := range w.snapshots {
 		if now := w.answers(s.state); now != s.answers {

@@ -89,6 +89,7 @@ func (a *API) addRoutes() {
 	a.addHistory()
 	a.addAuthzen()
 	a.addOperator()
+	a.addPolicies()
 	a.addHealth()
 	a.addOutbox()
 }

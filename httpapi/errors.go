@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"tenure/commands"
+	"tenure/documents"
 	"tenure/domain"
 	"tenure/eventstore"
 	"tenure/httpapi/pages"
@@ -37,6 +39,7 @@ func (throttled) Error() string { return "too many attempts" }
 func (a *API) explain(err error) (p *Problem, known bool) {
 	var refusal *domain.Error
 	var fields invalidFields
+	var document *documents.Error
 	var attempts throttled
 	var strict *strictjson.Error
 	var fiberErr *fiber.Error
@@ -46,6 +49,8 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		return a.explainRefusal(refusal)
 	case errors.As(err, &fields):
 		p = a.explainFields(fields)
+	case errors.As(err, &document):
+		p = a.explainFields(problemsOf(document))
 	case errors.As(err, &strict):
 		p = a.malformed(strict.Field, strict.Message)
 	case errors.As(err, &attempts):
@@ -115,6 +120,15 @@ func (a *API) explainFields(fields []ProblemField) *Problem {
 		detail = fields[0].Message
 	}
 	return a.problem(domain.CodeInvalid, "", detail, fields...)
+}
+
+// problemsOf are those of a document that an operator has sent.
+func problemsOf(e *documents.Error) []ProblemField {
+	fields := make([]ProblemField, len(e.Problems))
+	for i, p := range e.Problems {
+		fields[i] = ProblemField{Field: cmp.Or(p.Path, "document"), Message: p.Message, Line: p.Line, Column: p.Column}
+	}
+	return fields
 }
 
 // explainFiber words what Fiber and fasthttp refuse before a route is found.

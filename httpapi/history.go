@@ -31,6 +31,12 @@ type historyEntry struct {
 	Correlation string              `json:"correlation,omitempty" doc:"The X-Request-Id of the request that it began with."`
 	CausedBy    string              `json:"caused_by,omitempty" doc:"The id of the event that led to this one."`
 	Data        map[string]any      `json:"data" doc:"What has changed, with the values before and after."`
+	Roles       *rolesMoved         `json:"roles,omitempty" doc:"Of a change of policy, in the history of a member: the member's own roles."`
+}
+
+type rolesMoved struct {
+	Before []domain.Role `json:"before"`
+	After  []domain.Role `json:"after"`
 }
 
 func (a *API) addHistory() {
@@ -70,5 +76,6 @@ func (a *API) memberHistory(ctx context.Context, c *call, in *struct {
 func (in TimelineInput) query(c *call) projections.TimelineQuery {
 	return projections.TimelineQuery{
 		Organization: c.organization(), Type: in.Type, Since: in.Since, Until: in.Until, Order: in.Order, Cursor: in.Cursor, Limit: in.Limit,
+		NeverMoved: c.membership.NeverMoved,
 	}
 }

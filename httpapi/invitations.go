@@ -109,6 +109,7 @@ func (a *API) addInvitations() {
 func (a *API) listInvitations(ctx context.Context, c *call, in *invitationsInput) (answer, error) {
 	return page(a.config.Reader.Invitations(ctx, projections.InvitationsQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
+		NeverMoved: c.membership.NeverMoved,
 	}))
 }
 

@@ -92,7 +92,7 @@ func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answe
 	}
 	found, err := a.config.Reader.Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
-		AllSpaces: projections.RoleList(allSpaces), WithProfile: in.Include == "profile",
+		AllSpaces: projections.RoleList(allSpaces), WithProfile: in.Include == "profile", NeverMoved: c.membership.NeverMoved,
 	})
 	if err != nil {
 		return answer{}, err

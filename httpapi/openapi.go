@@ -82,6 +82,10 @@ func (a *API) describe(r *route, in any) huma.Operation {
 			fiber.MIMEApplicationJSON: {Example: r.request},
 		}}
 	}
+	if r.yaml {
+		op.MaxBodyBytes = 8 * maxBodyBytes // as JSON it is longer
+		op.RequestBody.Content[yamlTypes[0]] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: exampleDocument}
+	}
 	r.codes = impliedCodes(r, in, op.RequestBody != nil)
 	op.Responses[strconv.Itoa(r.status)] = a.success(r)
 	if r.status == http.StatusCreated {

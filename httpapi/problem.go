@@ -45,6 +45,8 @@ type Problem struct {
 type ProblemField struct {
 	Field   string `json:"field" doc:"The field of the body, or the name of a parameter." example:"email"`
 	Message string `json:"message" doc:"What to do." example:"Give an e-mail address such as ada@example.com."`
+	Line    int    `json:"line,omitempty" doc:"Of a document, from 1."`
+	Column  int    `json:"column,omitempty" doc:"Of a document, from 1."`
 }
 
 // Error implements error.
@@ -109,6 +111,9 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeTooManySpaces:       {http.StatusUnprocessableEntity, "Too many spaces"},
 		domain.CodeTooMuchWork:         {http.StatusConflict, "Too much work"},
 		domain.CodePolicyImpossible:    {http.StatusConflict, "The policy does not fit"},
+		domain.CodePolicyVersion:       {http.StatusConflict, "Not the next version"},
+		domain.CodePolicyBuiltIn:       {http.StatusConflict, "The name of a built-in policy"},
+		domain.CodeRoleUnmapped:        {http.StatusUnprocessableEntity, "Roles without a successor"},
 		domain.CodeAccountExists:       {http.StatusUnprocessableEntity, "The person has an account"},
 		domain.CodePasswordNeeded:      {http.StatusUnprocessableEntity, "Password missing"},
 		domain.CodeMemberElsewhere:     {http.StatusConflict, "A member elsewhere too"},

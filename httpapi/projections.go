@@ -25,7 +25,7 @@ type projectionBody struct {
 }
 
 type viewBody struct {
-	Name       string       `json:"name" example:"members.v1"`
+	Name       string       `json:"name" example:"members.v2"`
 	Generation int          `json:"generation" doc:"How often it was rebuilt, cancelled rebuilds included."`
 	Rebuild    *rebuildBody `json:"rebuild,omitempty" doc:"Missing while there is none."`
 }
@@ -45,7 +45,7 @@ type ViewPath struct {
 }
 
 func (a *API) addProjections(operator Access) {
-	building := viewBody{Name: "members.v1", Generation: 1, Rebuild: &rebuildBody{
+	building := viewBody{Name: "members.v2", Generation: 1, Rebuild: &rebuildBody{
 		Phase: projections.PhaseBuilding, Since: exampleTime(), Position: "443", Head: "1042", Percent: 42.5, Remaining: 12,
 	}}
 	add(a, route{

@@ -177,6 +177,7 @@ func asStranger(r commands.Receipt) commands.Receipt {
 func (a *API) listRequests(ctx context.Context, c *call, in *requestsInput) (answer, error) {
 	return page(a.config.Reader.Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Status: string(projections.Pending), Sort: requestsSort(in.Q, in.Sort), Cursor: in.Cursor, Limit: in.Limit,
+		NeverMoved: c.membership.NeverMoved,
 	}))
 }
 
@@ -267,7 +268,7 @@ func (a *API) notifications(ctx context.Context, c *call, _ *struct {
 	}
 	const newest = 10
 	p, err := a.config.Reader.Members(ctx, projections.MembersQuery{
-		Organization: c.organization(), Status: string(projections.Pending), Sort: "-joined_at", Limit: newest,
+		Organization: c.organization(), Status: string(projections.Pending), Sort: "-joined_at", Limit: newest, NeverMoved: c.membership.NeverMoved,
 	})
 	if err != nil {
 		return answer{}, err

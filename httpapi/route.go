@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -38,6 +39,7 @@ type route struct {
 	hidden      bool          // pages and their files: not in the OpenAPI document
 	always      bool          // served also when the node is busy
 	authzen     bool          // the body is read as AuthZEN wants it; see authzen.go
+	yaml        bool          // the body may be a YAML document as well, which is the field "document" then
 	page        bool          // browsers navigate here: they are shown problems as pages
 
 	words []string // the names in the path that are no ids
@@ -179,6 +181,9 @@ func (a *API) readBody(c *call) error {
 	if c.route.shape == nil || len(body) == 0 && !c.route.authzen {
 		return nil
 	}
+	if c.route.yaml {
+		body = readYAML(c.fiber)
+	}
 	kind, params, _ := strings.Cut(c.fiber.Get(fiber.HeaderContentType), ";")
 	params = strings.ToLower(strings.ReplaceAll(params, " ", ""))
 	if !strings.EqualFold(strings.TrimSpace(kind), fiber.MIMEApplicationJSON) || (params != "" && params != "charset=utf-8" && params != `charset="utf-8"`) ||
@@ -194,6 +199,28 @@ func (a *API) readBody(c *call) error {
 	c.body = object
 	return err
 }
+
+// readYAML puts a YAML document that is the whole body where it stands in one of
+// JSON. Text that is not UTF-8 stays as it is, and is refused as JSON.
+func readYAML(c *fiber.Ctx) []byte {
+	kind, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";")
+	if !slices.Contains(yamlTypes, strings.ToLower(strings.TrimSpace(kind))) {
+		return c.Body()
+	}
+	body := c.Body()
+	if utf8.Valid(body) {
+		var err error
+		if body, err = encode(map[string]string{"document": string(body)}); err != nil {
+			return c.Body()
+		}
+	}
+	c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
+	c.Request().SetBody(body)
+	return body
+}
+
+// yamlTypes are what YAML is sent as.
+var yamlTypes = []string{"application/yaml", "text/yaml", "application/x-yaml"}
 
 // isID reports whether text is a UUID in its canonical form.
 func isID(text string) bool {

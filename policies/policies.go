@@ -86,6 +86,16 @@ func (c *Catalogue) Latest(name string) (*policy.Policy, bool) {
 // Document is what a policy of the catalogue was read from. Do not change it.
 func (c *Catalogue) Document(p *policy.Policy) []byte { return c.documents[p] }
 
+// Parse reads a document that is not of the catalogue, as the function of that
+// name does.
+func (c *Catalogue) Parse(document []byte) (*policy.Policy, error) {
+	p, err := Parse(document)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // Names lists the policies, sorted.
 func (c *Catalogue) Names() []string {
 	return slices.Sorted(maps.Keys(c.versions))

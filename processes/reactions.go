@@ -53,14 +53,17 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 		},
 		{
 			// The open invitations of a member who left, or is suspended, are revoked
-			// (X14). So are all when the organization is deleted (D9).
-			name: "offboarding", types: []string{"organization.member_removed.", "organization.member_suspended.", "organization.deleted."},
+			// (X14), also when it is the next policy that says so (X10). So are all
+			// when the organization is deleted (D9).
+			name: "offboarding", types: []string{"organization.member_removed.", "organization.member_suspended.", "organization.policy_changed.", "organization.deleted."},
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
 				case organization.MemberRemoved:
 					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
 				case organization.MemberSuspended:
 					return c.RevokeInvitationsOf(ctx, r, e.OrganizationID, e.AccountID)
+				case organization.PolicyChanged:
+					return c.RevokeInvitationsOfFormer(ctx, r, e.OrganizationID)
 				case organization.Deleted:
 					return c.RevokeInvitationsOfDeleted(ctx, r, e.OrganizationID)
 				}

@@ -79,7 +79,7 @@ func TestAPageOfTwoInstantsIsNotKept(t *testing.T) {
 			f.is.NoErr(p.Wait(patience(t), f.append(renamed(0, "Ada Changed"))))
 		}
 	}
-	q := projections.MembersQuery{Organization: org, Q: "ada", Role: "OWNER", Limit: 2}
+	q := projections.MembersQuery{Organization: org, Q: "ada", Role: "OWNER", Limit: 2, NeverMoved: true}
 	page, err := r.Members(t.Context(), q)
 	f.is.NoErr(err)
 	f.is.True(storage.ranges > 1)
@@ -98,9 +98,26 @@ func TestAPageCostsOneQuestion(t *testing.T) {
 	storage := &observed{Storage: f.views}
 	r := projections.NewReader(storage, 1<<20)
 	for asked := range 3 {
-		_, err := r.Members(t.Context(), projections.MembersQuery{Organization: org})
+		_, err := r.Members(t.Context(), projections.MembersQuery{Organization: org, NeverMoved: true})
 		f.is.NoErr(err)
 		f.is.Equal(storage.ranges, 1)
+		f.is.Equal(storage.positions, asked)
+	}
+}
+
+// Where the policy was changed a page costs one question more, however many
+// members are on it, and none when it is in memory.
+func TestAPageCostsTwoQuestionsAfterAMove(t *testing.T) {
+	f := newFixture(t)
+	f.append(activated(), joined(1, "Ada"), joined(2, "Bob"), moved("USER", "HAND"), moved("HAND", "ARM"))
+	f.reader()
+	storage := &observed{Storage: f.views}
+	r := projections.NewReader(storage, 1<<20)
+	for asked := range 3 {
+		page, err := r.Members(t.Context(), projections.MembersQuery{Organization: org, Role: "ARM"})
+		f.is.NoErr(err)
+		f.is.Equal(page.Len(), 2)
+		f.is.Equal(storage.ranges, 4) // of the changes of policy, and of the indexes of three names
 		f.is.Equal(storage.positions, asked)
 	}
 }

@@ -107,7 +107,7 @@ func TestReadsAtAllNodesWaitWhileOneViewIsFilledAgain(t *testing.T) {
 	f.append(activated())
 	f.append(joined(1, "Ada"))
 	f.reader()
-	f.is.NoErr(f.views.Drop(t.Context(), "members.v1"))
+	f.is.NoErr(f.views.Drop(t.Context(), "members.v2"))
 
 	other := f.projector()
 	go func() { _ = other.Watch(t.Context()) }()
@@ -235,7 +235,7 @@ func (f *fixture) rebuilt() projections.Storage {
 func (f *fixture) dump(views projections.Storage) []string {
 	f.t.Helper()
 	var all []string
-	for _, view := range []string{"members.v1", "organizations.v1", "timeline.v1"} {
+	for _, view := range []string{"members.v2", "organizations.v2", "timeline.v2"} {
 		var after projections.Place
 		for {
 			rows, _, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), After: after, Limit: 100})

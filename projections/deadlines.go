@@ -117,7 +117,7 @@ func deadlines() View[Deadline] {
 	return View[Deadline]{
 		Name: deadlinesView,
 		Types: []string{
-			"invitation.", "organization.ownership_transfer", "organization.join_requested.", "organization.requests_summarized.", "organization.deleted.",
+			"invitation.", "organization.ownership_transfer", "organization.join_requested.", "organization.requests_summarized.", "organization.policy_changed.", "organization.deleted.",
 			"reservation.", "mail.sent.", "mail.abandoned.",
 			"account.verification_requested.", "account.password_reset_requested.", "account.registration_repeated.",
 		},
@@ -149,6 +149,11 @@ func touchDeadlines(e Event) []Key {
 		return []Key{digestKey(x.OrganizationID)}
 	case organization.RequestsSummarized:
 		return append(digestMails(uuid.UUID(e.ID).String(), x), digestKey(x.OrganizationID))
+	case organization.PolicyChanged:
+		if x.DigestAt.IsZero() {
+			return nil
+		}
+		return []Key{digestKey(x.OrganizationID)}
 	case organization.Deleted:
 		return []Key{digestKey(x.OrganizationID)}
 	case reservation.Made:
@@ -194,6 +199,9 @@ func foldDeadline(_ *Deadline, in In[Deadline]) *Deadline {
 		d.OrganizationID, d.TransferID, d.AccountID = x.OrganizationID, x.TransferID, x.From
 		d.mailOr(mail, TemplateOwnershipTransfer, TransferExpiry, x.ExpiresAt)
 	case organization.JoinRequested:
+		d.OrganizationID = x.OrganizationID
+		d.Kind, d.Due = DigestDue, x.DigestAt.UTC()
+	case organization.PolicyChanged:
 		d.OrganizationID = x.OrganizationID
 		d.Kind, d.Due = DigestDue, x.DigestAt.UTC()
 	case organization.RequestsSummarized:

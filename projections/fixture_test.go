@@ -121,3 +121,11 @@ func joined(n int, name string) domain.Event {
 func renamed(n int, after string) domain.Event {
 	return organization.MemberRenamed{OrganizationID: org, AccountID: account(n), After: after}
 }
+
+// moved is a change of policy by which one role becomes another.
+func moved(role, become domain.Role) domain.Event {
+	return organization.PolicyChanged{
+		OrganizationID: org, Before: organization.PolicyVersion{Policy: "p", Version: 1}, After: organization.PolicyVersion{Policy: "p", Version: 2},
+		Roles: map[domain.Role][]domain.Role{role: {become}, "OWNER": {"OWNER"}},
+	}
+}

@@ -41,29 +41,51 @@ type InvitationsQuery struct {
 	Q            string // beginnings of words in e-mail address and username, as in MembersQuery
 	Sort         string // -issued_at (default), issued_at, email, -email; empty with Q
 	Cursor       string
-	Limit        int // 1 to 200, default 50
+	Limit        int  // 1 to 200, default 50
+	NeverMoved   bool // see MembersQuery
 }
 
-const invitationsView = "invitations.v1"
+const invitationsView = "invitations.v2"
 
 // Invitation returns one invitation's document. It fails with CodeNotFound.
 func (r *Reader) Invitation(ctx context.Context, org domain.OrganizationID, id domain.InvitationID) ([]byte, error) {
-	return r.document(ctx, invitationsView, Key{string(org), string(id)}, "No such invitation", "Look the invitation up in the list of invitations.")
+	body, moves, err := r.documentOf(ctx, invitationsView, org, Key{string(org), string(id)}, "No such invitation", "Look the invitation up in the list of invitations.")
+	if err != nil {
+		return nil, err
+	}
+	return shownInvitation(body, moves)
 }
 
 // Invitations returns a page. It fails with CodeInvalid. A page of a search can
 // be short and still have a cursor.
 func (r *Reader) Invitations(ctx context.Context, q InvitationsQuery) (Page, error) {
 	return r.cached(ctx, invitationsView, string(q.Organization), q, func(storage Storage) (Page, error) {
-		s, err := q.scan()
+		moves, err := readMoves(ctx, storage, invitationsView, q.Organization, q.NeverMoved)
 		if err != nil {
 			return Page{}, err
+		}
+		s, err := q.scan(moves)
+		if err != nil {
+			return Page{}, err
+		}
+		s.items = func(_ context.Context, rows []Row) ([][]byte, error) {
+			items := make([][]byte, len(rows))
+			for i, row := range rows {
+				if items[i], err = shownInvitation(row.Body, moves); err != nil {
+					return nil, err
+				}
+			}
+			return items, nil
 		}
 		return s.page(ctx, storage)
 	})
 }
 
-func (q InvitationsQuery) scan() (scan, error) {
+func shownInvitation(body []byte, moves policyMoves) ([]byte, error) {
+	return shown(body, moves, func(i *Invitation) *[]domain.Role { return &i.Roles })
+}
+
+func (q InvitationsQuery) scan(moves policyMoves) (scan, error) {
 	switch invitation.Status(q.Status) {
 	case "", invitation.StatusPending, invitation.StatusAccepted, invitation.StatusDeclined, invitation.StatusRevoked, invitation.StatusExpired:
 	default:
@@ -83,9 +105,9 @@ func (q InvitationsQuery) scan() (scan, error) {
 		}
 		s.index = "word"
 		return s.search(words, []string{q.Status, q.Role}, func(body []byte) ([]string, bool, error) {
-			var i Invitation
+			var i invitationDoc
 			err := json.Unmarshal(body, &i)
-			matches := (q.Status == "" || string(i.Status) == q.Status) && (q.Role == "" || slices.Contains(i.Roles, domain.Role(q.Role)))
+			matches := (q.Status == "" || string(i.Status) == q.Status) && (q.Role == "" || slices.Contains(moves.now(i.Roles, i.heldRoles), domain.Role(q.Role)))
 			return i.words(), matches, err
 		}), nil
 	}
@@ -94,19 +116,43 @@ func (q InvitationsQuery) scan() (scan, error) {
 		return scan{}, err
 	}
 	s.index, s.descending = invitationIndex(q.Status, domain.Role(q.Role), field), descending
+	if q.Role == "" || len(moves) == 0 {
+		return s, nil
+	}
+	for _, source := range moves.sources(domain.Role(q.Role)) {
+		s.also = append(s.also, invitationIndex(q.Status, source, field))
+	}
+	s.keep = func(row Row) (bool, bool, error) {
+		var i invitationDoc
+		err := json.Unmarshal(row.Body, &i)
+		return slices.Contains(moves.now(i.Roles, i.heldRoles), domain.Role(q.Role)), false, err
+	}
 	return s, nil
 }
 
-func invitations() View[Invitation] {
-	return View[Invitation]{
+// invitationDoc is what is stored: an invitation, the mark of one that has no
+// link yet, or the changes of policy. The roles are those that the organization
+// says.
+type invitationDoc struct {
+	Invitation
+	heldRoles
+	Moves policyMoves `json:"moves,omitempty"`
+}
+
+func invitations() View[invitationDoc] {
+	return View[invitationDoc]{
 		Name:  invitationsView,
-		Types: []string{"invitation.", "organization.invitation_spaces_changed."},
+		Types: []string{"invitation.", "organization.invitation_opened.", "organization.invitation_spaces_changed.", "organization.policy_changed."},
 		Touches: func(e Event) []Key {
-			if x, ok := e.Event.(organization.InvitationSpacesChanged); ok {
-				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, invitationSpacesKey(x.OrganizationID, x.InvitationID)}
-			}
-			if x, ok := e.Event.(invitation.Issued); ok {
-				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, invitationSpacesKey(x.OrganizationID, x.InvitationID)}
+			switch x := e.Event.(type) {
+			case organization.InvitationOpened:
+				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, unissuedKey(x.OrganizationID, x.InvitationID)}
+			case organization.InvitationSpacesChanged:
+				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, unissuedKey(x.OrganizationID, x.InvitationID)}
+			case invitation.Issued:
+				return []Key{{string(x.OrganizationID), string(x.InvitationID)}, unissuedKey(x.OrganizationID, x.InvitationID)}
+			case organization.PolicyChanged:
+				return []Key{movesKey(x.OrganizationID)}
 			}
 			if org, id, ok := invitationOf(e.Event); ok {
 				return []Key{{Partition: string(org), ID: string(id)}}
@@ -114,33 +160,45 @@ func invitations() View[Invitation] {
 			return nil
 		},
 		Fold:    foldInvitation,
-		Entries: func(_ Key, i *Invitation) []Entry { return i.entries() },
+		Entries: func(_ Key, i *invitationDoc) []Entry { return i.entries() },
 	}
 }
 
-func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
+func foldInvitation(i *invitationDoc, in In[invitationDoc]) *invitationDoc {
 	at := in.Metadata.OccurredAt.UTC()
-	if x, ok := in.Event.Event.(organization.InvitationSpacesChanged); ok {
-		return foldInvitationSpaces(i, in, x)
-	}
-	if x, ok := in.Event.Event.(invitation.Issued); ok {
-		if in.Key == invitationSpacesKey(x.OrganizationID, x.InvitationID) {
+	switch x := in.Event.Event.(type) {
+	case organization.PolicyChanged:
+		if i == nil {
+			i = &invitationDoc{}
+		}
+		return &invitationDoc{Moves: i.Moves.and(in.Event)}
+	case organization.InvitationOpened:
+		return foldOpened(i, in, x.OrganizationID, x.InvitationID, func(i *invitationDoc) {
+			if i.RolesUntil == 0 { // else it was accepted while it was sent again
+				i.Roles, i.heldRoles = roles(x.Roles), i.heldRoles.after(in.Event)
+			}
+		})
+	case organization.InvitationSpacesChanged:
+		return foldOpened(i, in, x.OrganizationID, x.InvitationID, func(i *invitationDoc) { i.Spaces = x.After })
+	case invitation.Issued:
+		if in.Key == unissuedKey(x.OrganizationID, x.InvitationID) {
 			return nil
 		}
-		var spaces []domain.SpaceID
-		if mark := in.Other(invitationSpacesKey(x.OrganizationID, x.InvitationID)); mark != nil {
-			spaces = mark.Spaces
+		mark := in.Other(unissuedKey(x.OrganizationID, x.InvitationID))
+		if mark == nil {
+			mark = &invitationDoc{Invitation: Invitation{Roles: roles(x.Roles)}, heldRoles: heldRoles{RolesAt: in.Position}}
 		}
-		return &Invitation{
-			Spaces:       spaces,
-			InvitationID: x.InvitationID, Email: x.Email, Username: x.Username, Roles: roles(x.Roles), Status: invitation.StatusPending,
+		return &invitationDoc{heldRoles: mark.heldRoles, Invitation: Invitation{
+			Spaces:       mark.Spaces,
+			InvitationID: x.InvitationID, Email: x.Email, Username: x.Username, Roles: mark.Roles, Status: invitation.StatusPending,
 			Generation: 1, InvitedBy: x.InvitedBy, Language: x.Language, IssuedAt: at, ExpiresAt: x.ExpiresAt.UTC(),
 			Provider: x.Provider, Tenant: x.Tenant, Notify: x.Notify,
-		}
+		}}
 	}
 	if i == nil {
 		return nil
 	}
+	i.heldRoles = i.heldRoles.after(in.Event)
 	close := func(status invitation.Status) { i.Status, i.ClosedAt = status, &at }
 	switch x := in.Event.Event.(type) {
 	case invitation.Resent:
@@ -159,19 +217,18 @@ func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 	return i
 }
 
-// foldInvitationSpaces keeps the spaces of an invitation that has no link yet
-// under a mark: the organization opens it, and then it is issued.
-func foldInvitationSpaces(i *Invitation, in In[Invitation], x organization.InvitationSpacesChanged) *Invitation {
-	mark := in.Key == invitationSpacesKey(x.OrganizationID, x.InvitationID)
+// foldOpened changes what the organization says of an invitation. Of one that has
+// no link yet that is kept under a mark: the organization opens it, and then it
+// is issued.
+func foldOpened(i *invitationDoc, in In[invitationDoc], org domain.OrganizationID, id domain.InvitationID, change func(*invitationDoc)) *invitationDoc {
+	mark := in.Key == unissuedKey(org, id)
 	switch {
-	case i == nil && !mark:
+	case i == nil && !mark, mark && in.Other(Key{string(org), string(id)}) != nil:
 		return nil
-	case mark && in.Other(Key{string(x.OrganizationID), string(x.InvitationID)}) != nil:
-		return nil
-	case mark:
-		return &Invitation{Spaces: x.After}
+	case i == nil:
+		i = &invitationDoc{}
 	}
-	i.Spaces = x.After
+	change(i)
 	return i
 }
 
@@ -202,8 +259,8 @@ func invitationIndex(status string, role domain.Role, field string) string {
 	return status + "." + field + "." + string(role)
 }
 
-func invitationSpacesKey(org domain.OrganizationID, id domain.InvitationID) Key {
-	return Key{Partition: string(org), ID: "spaces/" + string(id)}
+func unissuedKey(org domain.OrganizationID, id domain.InvitationID) Key {
+	return Key{Partition: string(org), ID: "unissued/" + string(id)}
 }
 
 // invitationOf says which invitation of which organization an event is about.

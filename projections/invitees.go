@@ -9,6 +9,7 @@ import (
 
 	"tenure/domain"
 	"tenure/domain/invitation"
+	"tenure/domain/organization"
 )
 
 // Invitee is the document of an open invitation as the invitee sees it.
@@ -33,7 +34,7 @@ type InviteesQuery struct {
 // invitations are one partition, ordered by the address: by its hash, since
 // indexes are not a place to keep addresses.
 const (
-	inviteesView      = "invitees.v1"
+	inviteesView      = "invitees.v2"
 	inviteesPartition = "all"
 )
 
@@ -45,36 +46,40 @@ func (r *Reader) Invitees(ctx context.Context, q InviteesQuery) (Page, error) {
 		cursor: q.Cursor, limit: q.Limit,
 	}
 	s.items = func(ctx context.Context, rows []Row) ([][]byte, error) {
-		orgs := make([]domain.OrganizationID, len(rows))
+		orgs, documents := make([]domain.OrganizationID, len(rows)), make([]inviteeDoc, len(rows))
 		for i := range rows {
-			var doc inviteeDoc
-			if err := json.Unmarshal(rows[i].Body, &doc); err != nil {
+			if err := json.Unmarshal(rows[i].Body, &documents[i]); err != nil {
 				return nil, err
 			}
-			shown, err := json.Marshal(doc.Invitee)
-			if err != nil {
-				return nil, err
-			}
-			orgs[i], rows[i].Body = doc.OrganizationID, shown
+			orgs[i] = documents[i].OrganizationID
 		}
-		return r.withOrganization(ctx, rows, orgs)
+		return r.withOrganization(ctx, orgs, func(i int, moves policyMoves) ([]byte, error) {
+			doc := documents[i]
+			doc.Roles = moves.now(doc.Roles, doc.heldRoles)
+			return json.Marshal(doc.Invitee)
+		})
 	}
 	return s.page(ctx, r.storage)
 }
 
 // inviteeDoc is what is stored. An invitation that has expired stays, since a
-// resend opens it again, and stands in no index.
+// resend opens it again, and stands in no index; nor does one that has no link
+// yet. The roles are those that the organization says.
 type inviteeDoc struct {
 	Invitee
 	Address string `json:"address"` // its key
 	Open    bool   `json:"open"`
+	heldRoles
 }
 
 func invitees() View[inviteeDoc] {
 	return View[inviteeDoc]{
 		Name:  inviteesView,
-		Types: []string{"invitation."},
+		Types: []string{"invitation.", "organization.invitation_opened."},
 		Touches: func(e Event) []Key {
+			if x, ok := e.Event.(organization.InvitationOpened); ok {
+				return []Key{{inviteesPartition, string(x.InvitationID)}}
+			}
 			if _, id, ok := invitationOf(e.Event); ok {
 				return []Key{{inviteesPartition, string(id)}}
 			}
@@ -91,17 +96,23 @@ func invitees() View[inviteeDoc] {
 }
 
 func foldInvitee(i *inviteeDoc, in In[inviteeDoc]) *inviteeDoc {
-	if x, ok := in.Event.Event.(invitation.Issued); ok {
-		shown := Invitee{
-			InvitationID: x.InvitationID, OrganizationID: x.OrganizationID, Roles: roles(x.Roles), InvitedBy: x.InvitedBy,
-			IssuedAt: in.Metadata.OccurredAt.UTC(), ExpiresAt: x.ExpiresAt.UTC(),
-		}
-		return &inviteeDoc{Invitee: shown, Address: addressKey(x.Email), Open: true}
+	if x, ok := in.Event.Event.(organization.InvitationOpened); ok && i == nil && x.Generation == 1 {
+		return &inviteeDoc{Invitee: Invitee{Roles: roles(x.Roles)}, heldRoles: heldRoles{}.after(in.Event)}
+	}
+	if x, ok := in.Event.Event.(invitation.Issued); ok && i == nil {
+		i = &inviteeDoc{Invitee: Invitee{Roles: roles(x.Roles)}, heldRoles: heldRoles{RolesAt: in.Position}}
 	}
 	if i == nil {
 		return nil
 	}
+	i.heldRoles = i.heldRoles.after(in.Event)
 	switch x := in.Event.Event.(type) {
+	case organization.InvitationOpened:
+		i.Roles = roles(x.Roles)
+	case invitation.Issued:
+		i.InvitationID, i.OrganizationID, i.InvitedBy = x.InvitationID, x.OrganizationID, x.InvitedBy
+		i.IssuedAt, i.ExpiresAt = in.Metadata.OccurredAt.UTC(), x.ExpiresAt.UTC()
+		i.Address, i.Open = addressKey(x.Email), true
 	case invitation.Resent:
 		i.Open, i.InvitedBy, i.ExpiresAt = true, x.InvitedBy, x.ExpiresAt.UTC()
 	case invitation.Expired:

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -55,21 +54,22 @@ type MembersQuery struct {
 	Cursor string
 	Limit  int // 1 to 200, default 50
 
+	NeverMoved  bool   // the organization's policy was never changed: one question less to the storage
 	AllSpaces   string // the roles that open every space, separated by spaces: their holders' documents say so
 	WithProfile bool   // adds the accounts' profiles
 }
 
-const membersView = "members.v1"
+const membersView = "members.v2"
 
 // Member returns one member's document with the account's profile, of whatever
 // status. It fails with CodeNotFound. The holders of allSpaces may enter every
 // space; the document says so.
 func (r *Reader) Member(ctx context.Context, org domain.OrganizationID, id domain.AccountID, allSpaces ...domain.Role) ([]byte, error) {
-	body, err := r.document(ctx, membersView, memberKey(org, id), "No such member", "Look the member up in the list of members.")
+	body, moves, err := r.documentOf(ctx, membersView, org, memberKey(org, id), "No such member", "Look the member up in the list of members.")
 	if err != nil {
 		return nil, err
 	}
-	shown, err := r.shownMembers(ctx, MembersQuery{Organization: org, AllSpaces: RoleList(allSpaces), WithProfile: true}, [][]byte{body})
+	shown, err := r.shownMembers(ctx, MembersQuery{Organization: org, AllSpaces: RoleList(allSpaces), WithProfile: true}, moves, [][]byte{body})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,11 @@ func RoleList(list []domain.Role) string {
 // role, or for several words, can be short and still have a cursor.
 func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 	fill := func(storage Storage) (Page, error) {
-		s, err := q.scan()
+		moves, err := readMoves(ctx, storage, membersView, q.Organization, q.NeverMoved)
+		if err != nil {
+			return Page{}, err
+		}
+		s, err := q.scan(moves)
 		if err != nil {
 			return Page{}, err
 		}
@@ -98,7 +102,7 @@ func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 			for i, row := range rows {
 				bodies[i] = row.Body
 			}
-			return r.shownMembers(ctx, q, bodies)
+			return r.shownMembers(ctx, q, moves, bodies)
 		}
 		return s.page(ctx, storage)
 	}
@@ -109,10 +113,16 @@ func (r *Reader) Members(ctx context.Context, q MembersQuery) (Page, error) {
 }
 
 // shownMembers are the documents of members as the query wants to see them:
-// without spaces that were deleted since, with what their roles open.
-func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, bodies [][]byte) ([][]byte, error) {
+// with what their roles have become and open, without spaces that were deleted
+// since.
+func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, moves policyMoves, bodies [][]byte) ([][]byte, error) {
 	allSpaces := strings.Fields(q.AllSpaces)
-	for i, body := range bodies {
+	for i, stored := range bodies {
+		body, err := shown(stored, moves, func(m *Member) *[]domain.Role { return &m.Roles })
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = body
 		if len(allSpaces) == 0 && !bytes.Contains(body, []byte(`"spaces":`)) {
 			continue
 		}
@@ -120,7 +130,6 @@ func (r *Reader) shownMembers(ctx context.Context, q MembersQuery, bodies [][]by
 		if err := json.Unmarshal(body, &m); err != nil {
 			return nil, err
 		}
-		var err error
 		if m.Spaces, err = r.notDeleted(ctx, q.Organization, m.Spaces); err != nil {
 			return nil, err
 		}
@@ -158,7 +167,7 @@ func (r *Reader) notDeleted(ctx context.Context, org domain.OrganizationID, spac
 	return kept, nil
 }
 
-func (q MembersQuery) scan() (scan, error) {
+func (q MembersQuery) scan(moves policyMoves) (scan, error) {
 	statuses := []organization.Status{organization.Status(q.Status)}
 	switch statuses[0] {
 	case "":
@@ -183,9 +192,9 @@ func (q MembersQuery) scan() (scan, error) {
 		}
 		s.among(statuses, func(status organization.Status) string { return string(status) + ".word" })
 		return s.search(words, []string{q.Role}, func(body []byte) ([]string, bool, error) {
-			var m Member
+			var m memberDoc
 			err := json.Unmarshal(body, &m)
-			return m.words(), q.Role == "" || slices.Contains(m.Roles, domain.Role(q.Role)), err
+			return m.words(), q.Role == "" || slices.Contains(moves.now(m.Roles, m.heldRoles), domain.Role(q.Role)), err
 		}), nil
 	}
 	field, descending, err := parseSort(q.Sort, "display_name", "joined_at")
@@ -194,6 +203,19 @@ func (q MembersQuery) scan() (scan, error) {
 	}
 	s.descending = descending
 	s.among(statuses, func(status organization.Status) string { return memberIndex(status, domain.Role(q.Role), field) })
+	if q.Role == "" || len(moves) == 0 {
+		return s, nil
+	}
+	for _, source := range moves.sources(domain.Role(q.Role)) {
+		for _, status := range statuses {
+			s.also = append(s.also, memberIndex(status, source, field))
+		}
+	}
+	s.keep = func(row Row) (bool, bool, error) {
+		var m memberDoc
+		err := json.Unmarshal(row.Body, &m)
+		return slices.Contains(moves.now(m.Roles, m.heldRoles), domain.Role(q.Role)), false, err
+	}
 	return s, nil
 }
 
@@ -202,120 +224,6 @@ func (s *scan) among(statuses []organization.Status, index func(organization.Sta
 	for _, status := range statuses[1:] {
 		s.others = append(s.others, index(status))
 	}
-}
-
-func members() View[Member] {
-	return View[Member]{
-		Name: membersView,
-		Types: []string{
-			"organization.activated.", "organization.member_", "organization.roles_changed.", "organization.ownership_transferred.",
-			"organization.invitation_", "organization.join_request", "organization.spaces_assigned.", "organization.space_deleted.",
-		},
-		Touches: func(e Event) []Key {
-			switch x := e.Event.(type) {
-			case organization.Activated:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.MemberJoined:
-				if x.InvitationID == "" {
-					return []Key{memberKey(x.OrganizationID, x.AccountID)}
-				}
-				return []Key{memberKey(x.OrganizationID, x.AccountID), invitedKey(x.OrganizationID, x.InvitationID)}
-			case organization.InvitationOpened:
-				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
-			case organization.InvitationSpacesChanged:
-				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
-			case organization.InvitationClosed:
-				return []Key{invitedKey(x.OrganizationID, x.InvitationID)}
-			case organization.SpacesAssigned:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.SpaceDeleted:
-				return []Key{deletedSpaceKey(x.OrganizationID, x.SpaceID)}
-			case organization.MemberRenamed:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.RolesChanged:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.MemberRemoved:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.MemberSuspended:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.MemberReactivated:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.JoinRequested:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.JoinRequestClosed:
-				return []Key{memberKey(x.OrganizationID, x.AccountID)}
-			case organization.OwnershipTransferred:
-				return []Key{memberKey(x.OrganizationID, x.From), memberKey(x.OrganizationID, x.To)}
-			}
-			return nil
-		},
-		Fold:    foldMember,
-		Entries: func(_ Key, m *Member) []Entry { return m.entries() },
-	}
-}
-
-func foldMember(m *Member, in In[Member]) *Member {
-	at := in.Metadata.OccurredAt.UTC()
-	switch x := in.Event.Event.(type) {
-	case organization.Activated:
-		return &Member{
-			AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
-			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at,
-		}
-	case organization.InvitationOpened:
-		invited := &Member{
-			Email: x.Email, Username: x.Username, DisplayName: cmp.Or(string(x.Username), string(x.Email)), Roles: roles(x.Roles),
-			Status: Invited, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
-		}
-		if m != nil { // a resend
-			invited.JoinedAt, invited.Spaces = m.JoinedAt, m.Spaces
-		}
-		return invited
-	case organization.InvitationClosed:
-		return nil
-	case organization.SpaceDeleted:
-		return &Member{} // a mark
-	case organization.MemberJoined:
-		if in.Key != memberKey(x.OrganizationID, x.AccountID) {
-			return nil // the invitation's
-		}
-		return &Member{
-			Spaces: x.Spaces, AccountID: x.AccountID, Email: x.Email, Username: x.Username, DisplayName: x.DisplayName,
-			Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, InvitedBy: x.InvitedBy, InvitationID: x.InvitationID,
-		}
-	case organization.JoinRequested:
-		return &Member{
-			AccountID: x.AccountID, Email: x.Email, DisplayName: x.DisplayName, Roles: roles(nil), Status: Pending, RequestedAt: &at,
-		}
-	case organization.JoinRequestClosed:
-		return nil
-	}
-	if m == nil {
-		return nil
-	}
-	switch x := in.Event.Event.(type) {
-	case organization.MemberRenamed:
-		m.DisplayName = x.After
-	case organization.RolesChanged:
-		m.Roles = roles(x.After)
-	case organization.SpacesAssigned:
-		m.Spaces = x.After
-	case organization.InvitationSpacesChanged:
-		m.Spaces = x.After
-	case organization.MemberRemoved:
-		m.Status, m.RemovedAt, m.SuspendedAt, m.Spaces = organization.Removed, &at, nil, nil
-	case organization.MemberSuspended:
-		m.Status, m.SuspendedAt = organization.Suspended, &at
-	case organization.MemberReactivated:
-		m.Status, m.SuspendedAt = organization.Active, nil
-	case organization.OwnershipTransferred:
-		if m.AccountID == x.From {
-			m.Roles = roles(x.FromAfter)
-		} else {
-			m.Roles = roles(x.ToAfter)
-		}
-	}
-	return m
 }
 
 func (m *Member) entries() []Entry {

@@ -29,7 +29,7 @@ type MembershipsQuery struct {
 	Limit   int // 1 to 200, default 50
 }
 
-const membershipsView = "memberships.v1"
+const membershipsView = "memberships.v2"
 
 // Memberships returns a page of Membership documents, each with the
 // organization's "name" and "policy" besides. It fails with CodeInvalid. Those of
@@ -51,27 +51,37 @@ func (r *Reader) memberships(ctx context.Context, q MembershipsQuery, index stri
 		for i, row := range rows {
 			orgs[i] = domain.OrganizationID(row.ID)
 		}
-		return r.withOrganization(ctx, rows, orgs)
+		return r.withOrganization(ctx, orgs, func(i int, moves policyMoves) ([]byte, error) {
+			return shown(rows[i].Body, moves, func(m *Membership) *[]domain.Role { return &m.Roles })
+		})
 	}
 	return s.page(ctx, r.storage)
 }
 
-// withOrganization adds name and policy of the organizations to the documents
+// withOrganization adds name and policy of the organizations to what show makes
 // of the rows, and leaves out the rows of organizations that were deleted: the
 // event of that does not list the members.
-func (r *Reader) withOrganization(ctx context.Context, rows []Row, orgs []domain.OrganizationID) ([][]byte, error) {
-	keys := make([]Key, len(rows))
+func (r *Reader) withOrganization(ctx context.Context, orgs []domain.OrganizationID, show func(i int, moves policyMoves) ([]byte, error)) ([][]byte, error) {
+	keys := make([]Key, 2*len(orgs))
 	for i, id := range orgs {
-		keys[i] = organizationKey(id)
+		keys[i], keys[len(orgs)+i] = organizationKey(id), movesKey(id)
 	}
 	documents, err := r.storage.Documents(ctx, organizationsView, keys)
 	if err != nil {
 		return nil, err
 	}
-	items := make([][]byte, 0, len(rows))
-	for i, row := range rows {
+	items := make([][]byte, 0, len(orgs))
+	for i := range orgs {
+		moves, err := decodeMoves(documents[len(orgs)+i])
+		if err != nil {
+			return nil, err
+		}
+		body, err := show(i, moves)
+		if err != nil {
+			return nil, err
+		}
 		if documents[i] == nil { // the two views can be an instant apart
-			items = append(items, row.Body)
+			items = append(items, body)
 			continue
 		}
 		var found struct {
@@ -93,14 +103,20 @@ func (r *Reader) withOrganization(ctx context.Context, rows []Row, orgs []domain
 			return nil, err
 		}
 		// {…} and {…} make {…,…}
-		item := append(make([]byte, 0, len(row.Body)+len(tail)), row.Body[:len(row.Body)-1]...)
+		item := append(make([]byte, 0, len(body)+len(tail)), body[:len(body)-1]...)
 		items = append(items, append(append(item, ','), tail[1:]...))
 	}
 	return items, nil
 }
 
-func memberships() View[Membership] {
-	return View[Membership]{
+// membershipDoc is what is stored.
+type membershipDoc struct {
+	Membership
+	heldRoles
+}
+
+func memberships() View[membershipDoc] {
+	return View[membershipDoc]{
 		Name: membershipsView,
 		Types: []string{
 			"organization.activated.", "organization.member_joined.", "organization.member_removed.",
@@ -130,8 +146,20 @@ func memberships() View[Membership] {
 			}
 			return nil
 		},
-		Fold: foldMembership,
-		Entries: func(_ Key, m *Membership) []Entry {
+		Fold: func(d *membershipDoc, in In[membershipDoc]) *membershipDoc {
+			if d == nil {
+				d = &membershipDoc{}
+			}
+			m := &d.Membership
+			if m.Status == "" {
+				m = nil
+			}
+			if m = foldMembership(m, in.Key, in.Event); m == nil {
+				return nil
+			}
+			return &membershipDoc{Membership: *m, heldRoles: d.heldRoles.after(in.Event)}
+		},
+		Entries: func(_ Key, m *membershipDoc) []Entry {
 			if m.RequestedAt != nil {
 				return []Entry{{"requested_at", sortTime(*m.RequestedAt)}}
 			}
@@ -140,9 +168,9 @@ func memberships() View[Membership] {
 	}
 }
 
-func foldMembership(m *Membership, in In[Membership]) *Membership {
-	at := in.Metadata.OccurredAt.UTC()
-	switch x := in.Event.Event.(type) {
+func foldMembership(m *Membership, key Key, e Event) *Membership {
+	at := e.Metadata.OccurredAt.UTC()
+	switch x := e.Event.(type) {
 	case organization.Activated:
 		return &Membership{OrganizationID: x.OrganizationID, Roles: roles(x.Roles), Status: organization.Active, JoinedAt: at, Personal: x.Personal}
 	case organization.JoinRequested:
@@ -155,7 +183,7 @@ func foldMembership(m *Membership, in In[Membership]) *Membership {
 	if m == nil {
 		return nil
 	}
-	switch x := in.Event.Event.(type) {
+	switch x := e.Event.(type) {
 	case organization.MemberSuspended:
 		m.Status = organization.Suspended
 	case organization.MemberReactivated:
@@ -163,7 +191,7 @@ func foldMembership(m *Membership, in In[Membership]) *Membership {
 	case organization.RolesChanged:
 		m.Roles = roles(x.After)
 	case organization.OwnershipTransferred:
-		if in.Key.Partition == string(x.From) {
+		if key.Partition == string(x.From) {
 			m.Roles = roles(x.FromAfter)
 		} else {
 			m.Roles = roles(x.ToAfter)

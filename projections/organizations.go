@@ -34,19 +34,20 @@ type PendingTransfer struct {
 	ExpiresAt   time.Time         `json:"expires_at"`
 }
 
-const organizationsView = "organizations.v1"
+const organizationsView = "organizations.v2"
 
 // Organization returns an organization's document. It fails with CodeNotFound.
 func (r *Reader) Organization(ctx context.Context, id domain.OrganizationID) ([]byte, error) {
 	return r.document(ctx, organizationsView, organizationKey(id), "No such organization", "Look the organization up in your list of organizations.")
 }
 
-// organizationDoc is a document of the view: the organization, the mark of a
-// suspended member, who is not counted when removed, or the mark of an open
-// invitation. A resend opens an invitation that has expired and leaves
+// organizationDoc is a document of the view: the organization, its changes of
+// policy, the mark of a suspended member, who is not counted when removed, or the
+// mark of an open invitation. A resend opens an invitation that has expired and leaves
 // one open that has not; the marks tell these apart, so that both count as one.
 type organizationDoc struct {
 	*Organization
+	Moves policyMoves `json:"moves,omitempty"`
 }
 
 func organizations() View[organizationDoc] {
@@ -61,6 +62,11 @@ func organizations() View[organizationDoc] {
 			switch in.Event.Event.(type) {
 			case organization.InvitationOpened, organization.MemberSuspended:
 				return &organizationDoc{}
+			case organization.PolicyChanged:
+				if doc == nil {
+					doc = &organizationDoc{}
+				}
+				return &organizationDoc{Moves: doc.Moves.and(in.Event)}
 			}
 			return nil
 		},
@@ -94,6 +100,8 @@ func touchOrganization(e Event) []Key {
 		return []Key{organizationKey(x.OrganizationID), suspendedKey(x.OrganizationID, x.AccountID)}
 	case organization.MemberRemoved:
 		return []Key{organizationKey(x.OrganizationID), suspendedKey(x.OrganizationID, x.AccountID)}
+	case organization.PolicyChanged:
+		return []Key{organizationKey(x.OrganizationID), movesKey(x.OrganizationID)}
 	case organization.OwnershipTransferRequested:
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.OwnershipTransferEnded:
@@ -107,7 +115,7 @@ func touchOrganization(e Event) []Key {
 func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizationDoc {
 	at := in.Metadata.OccurredAt.UTC()
 	if x, ok := in.Event.Event.(organization.Activated); ok {
-		return &organizationDoc{&Organization{
+		return &organizationDoc{Organization: &Organization{
 			OrganizationID: x.OrganizationID, Name: x.Name, Policy: x.Policy, PolicyVersion: x.PolicyVersion,
 			Status: "active", Members: 1, CreatedAt: at, Personal: x.Personal,
 		}}
@@ -124,6 +132,8 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 		o.Name = x.After
 	case organization.EmailDomainChanged:
 		o.EmailDomain = x.After
+	case organization.PolicyChanged:
+		o.Policy, o.PolicyVersion = x.After.Policy, x.After.Version
 	case organization.Deleted:
 		o.Status, o.DeletedAt, o.Members, o.EmailDomain = "deleted", &at, 0, ""
 	case organization.InvitationOpened:

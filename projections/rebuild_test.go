@@ -51,24 +51,24 @@ func TestAViewIsRebuiltWhileTheOldOneServes(t *testing.T) {
 	f.is.NoErr(p.Wait(patience(t), f.head))
 
 	// Damage that only a rebuild repairs.
-	at, err := f.views.Positions(t.Context(), "members.v1", []string{string(org)})
+	at, err := f.views.Positions(t.Context(), "members.v2", []string{string(org)})
 	f.is.NoErr(err)
-	f.is.NoErr(f.views.Apply(t.Context(), []projections.Batch{{View: "members.v1", Changes: []projections.Change{{
+	f.is.NoErr(f.views.Apply(t.Context(), []projections.Batch{{View: "members.v2", Changes: []projections.Change{{
 		Partition: string(org), From: at[0], To: at[0], Puts: []projections.Document{{ID: string(account(1)), Body: []byte(`{"broken":true}`)}},
 	}}}}))
 
 	f.is.True(errors.Is(p.StartRebuild(t.Context(), "nothing"), projections.ErrNoView))
 	f.is.True(errors.Is(p.PauseRebuild(t.Context(), "members"), projections.ErrNotRebuilding))
 	f.is.NoErr(other.StartRebuild(t.Context(), "members")) // from any node
-	f.is.True(errors.Is(p.StartRebuild(t.Context(), "members.v1"), projections.ErrRebuilding))
+	f.is.True(errors.Is(p.StartRebuild(t.Context(), "members.v2"), projections.ErrRebuilding))
 	for i := range 100 { // commands go on, and are seen at once
 		f.append(joined(1000+i, fmt.Sprintf("Late %03d", i)))
 		f.is.NoErr(other.Wait(patience(t), f.head))
 		_, err := other.Reader(0).Member(t.Context(), org, account(1000+i))
 		f.is.NoErr(err)
 	}
-	f.until(p, "members.v1", projections.PhaseNone)
-	f.is.Equal(f.rebuild(p, "members.v1").Generation, 1)
+	f.until(p, "members.v2", projections.PhaseNone)
+	f.is.Equal(f.rebuild(p, "members.v2").Generation, 1)
 	f.append(renamed(2, "Renamed"))
 	for _, p := range []*projections.Projector{p, other} {
 		f.is.NoErr(p.Wait(patience(t), f.head))
@@ -82,9 +82,9 @@ func TestAViewIsRebuiltWhileTheOldOneServes(t *testing.T) {
 	stop()
 	<-done
 	serving := served(f.t, p)
-	f.is.Equal(f.dumpOf("members.v1@1", f.views), f.dumpOf("members.v1", f.rebuilt()))
-	f.is.Equal(serving["members.v1"], 1)
-	rows, _, err := f.views.Range(t.Context(), "members.v1", projections.RangeQuery{Partition: string(org), Limit: 1})
+	f.is.Equal(f.dumpOf("members.v2@1", f.views), f.dumpOf("members.v2", f.rebuilt()))
+	f.is.Equal(serving["members.v2"], 1)
+	rows, _, err := f.views.Range(t.Context(), "members.v2", projections.RangeQuery{Partition: string(org), Limit: 1})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0) // the generation before is gone
 }
@@ -128,22 +128,22 @@ func TestARebuildIsPausedResumedAndCancelled(t *testing.T) {
 
 	f.is.NoErr(p.StartRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.PauseRebuild(t.Context(), "timeline"))
-	f.is.Equal(f.rebuild(p, "timeline.v1").Phase, projections.PhasePaused)
+	f.is.Equal(f.rebuild(p, "timeline.v2").Phase, projections.PhasePaused)
 	f.append(joined(301, "Late"))
 	f.is.NoErr(p.Wait(patience(t), f.head))
-	f.is.Equal(f.rebuild(p, "timeline.v1").Phase, projections.PhasePaused)
+	f.is.Equal(f.rebuild(p, "timeline.v2").Phase, projections.PhasePaused)
 	f.is.NoErr(p.CancelRebuild(t.Context(), "timeline"))
-	f.until(p, "timeline.v1", projections.PhaseNone)
-	f.is.Equal(f.rebuild(p, "timeline.v1").Generation, 0)
-	rows, _, err := f.views.Range(t.Context(), "timeline.v1@1", projections.RangeQuery{Partition: string(org), Limit: 1})
+	f.until(p, "timeline.v2", projections.PhaseNone)
+	f.is.Equal(f.rebuild(p, "timeline.v2").Generation, 0)
+	rows, _, err := f.views.Range(t.Context(), "timeline.v2@1", projections.RangeQuery{Partition: string(org), Limit: 1})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0)
 
 	f.is.NoErr(p.StartRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.PauseRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.ResumeRebuild(t.Context(), "timeline"))
-	f.until(p, "timeline.v1", projections.PhaseNone)
-	f.is.Equal(f.rebuild(p, "timeline.v1").Generation, 2) // numbers are not used again
+	f.until(p, "timeline.v2", projections.PhaseNone)
+	f.is.Equal(f.rebuild(p, "timeline.v2").Generation, 2) // numbers are not used again
 	f.is.True(errors.Is(p.CancelRebuild(t.Context(), "timeline"), projections.ErrNotRebuilding))
 }
 
@@ -170,7 +170,7 @@ func TestARebuildGoesOnWhereAnotherNodeStopped(t *testing.T) {
 			time.Sleep(time.Duration(40+35*(round%7)) * time.Millisecond) // anywhere
 			stop()
 			<-done
-			phase := f.rebuild(p, "members.v1").Phase
+			phase := f.rebuild(p, "members.v2").Phase
 			phases[phase] = true
 			if phase == projections.PhaseNone {
 				break
@@ -186,6 +186,6 @@ func TestARebuildGoesOnWhereAnotherNodeStopped(t *testing.T) {
 	f.is.NoErr(p.Wait(patience(t), f.head))
 	stop()
 	<-done
-	f.is.Equal(f.rebuild(p, "members.v1").Generation, 3)
-	f.is.Equal(f.dumpOf("members.v1@3", f.views), f.dumpOf("members.v1", f.rebuilt()))
+	f.is.Equal(f.rebuild(p, "members.v2").Generation, 3)
+	f.is.Equal(f.dumpOf("members.v2@3", f.views), f.dumpOf("members.v2", f.rebuilt()))
 }

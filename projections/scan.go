@@ -24,6 +24,8 @@ type scan struct {
 	view, partition string
 	index, prefix   string
 	others          []string // further indexes; all are read as one
+	also            []string // more of them, whose rows may stand in several: a cursor does not depend on which they are
+	more            []Row    // further rows, which no index has
 	descending      bool
 	cursor          string
 	limit           int // 0 is the default
@@ -106,18 +108,24 @@ func (s scan) rows(ctx context.Context, storage Storage) (kept []Row, next strin
 func (s scan) read(ctx context.Context, storage Storage, after Place, limit int) ([]Row, error) {
 	q := RangeQuery{Partition: s.partition, Index: s.index, Prefix: s.prefix, After: after, Descending: s.descending, Limit: limit}
 	rows, _, err := storage.Range(ctx, s.view, q)
-	if err != nil || len(s.others) == 0 {
+	if err != nil || len(s.others)+len(s.also)+len(s.more) == 0 {
 		return rows, err
 	}
 	rows = slices.Clone(rows)
-	for _, q.Index = range s.others {
+	for _, q.Index = range slices.Concat(s.others, s.also) {
 		more, _, err := storage.Range(ctx, s.view, q)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, more...)
 	}
+	for _, row := range s.more {
+		if after == (Place{}) || s.order(row.Place, after) > 0 {
+			rows = append(rows, row)
+		}
+	}
 	slices.SortFunc(rows, func(a, b Row) int { return s.order(a.Place, b.Place) })
+	rows = slices.CompactFunc(rows, func(a, b Row) bool { return a.Place == b.Place })
 	return rows[:min(limit, len(rows))], nil
 }
 

@@ -76,6 +76,8 @@ func organizationOfParts(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.Deleted:
 		return x.OrganizationID
+	case organization.PolicyChanged:
+		return x.OrganizationID
 	}
 	org, _, _ := invitationOf(e)
 	return org

@@ -25,6 +25,7 @@ type TimelineEntry struct {
 	Correlation string              `json:"correlation,omitempty"`
 	CausedBy    string              `json:"caused_by,omitempty"` // an event's id
 	Data        json.RawMessage     `json:"data"`                // the event without secrets
+	Roles       *RolesMoved         `json:"roles,omitempty"`     // of a change of policy, in the history of a member: the member's own
 }
 
 // TimelineQuery asks for a page of an organization's events.
@@ -36,10 +37,11 @@ type TimelineQuery struct {
 	Until        time.Time        // only events that occurred before; zero for all
 	Order        string           // desc (default): the newest first; asc
 	Cursor       string
-	Limit        int // 1 to 200, default 50
+	Limit        int  // 1 to 200, default 50
+	NeverMoved   bool // see MembersQuery
 }
 
-const timelineView = "timeline.v1"
+const timelineView = "timeline.v2"
 
 // clockSkew is by how much the clocks of two nodes may differ. An event whose
 // clock was further away can be missing from a page with Since or Until.
@@ -52,6 +54,11 @@ func (r *Reader) Timeline(ctx context.Context, q TimelineQuery) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
+		}
+		if q.Account != "" && !q.NeverMoved {
+			if s.more, err = q.moved(ctx, storage); err != nil {
+				return Page{}, err
+			}
 		}
 		if s.cursor == "" {
 			if s.from, err = q.start(ctx, s, storage); err != nil {
@@ -150,10 +157,18 @@ func (q TimelineQuery) start(ctx context.Context, s scan, storage Storage) (Plac
 			high = middle
 		}
 	}
-	if s.descending {
-		return q.place(low + 1), nil
+	if !s.descending {
+		return q.place(low), nil
 	}
-	return q.place(low), nil
+	for _, row := range s.more { // which are not among those that were looked at
+		if err := json.Unmarshal(row.Body, &e); err != nil {
+			return Place{}, err
+		}
+		if e.At.Before(bound) {
+			low = max(low, e.Position)
+		}
+	}
+	return q.place(low + 1), nil
 }
 
 // place is where an event at the position would stand, after all before it.
@@ -188,11 +203,11 @@ func timeline() View[timelineDoc] {
 			return &timelineDoc{event: in.Event, data: publicData(public, in.Event), accounts: accountsOf(in.Event.Event)}
 		},
 		Entries: func(key Key, d *timelineDoc) []Entry {
-			entries := make([]Entry, len(d.accounts))
-			for i, account := range d.accounts {
-				entries[i] = Entry{"account", timelineSort(account, key.ID)}
+			entries := make([]Entry, 0, 2*len(d.accounts)+1)
+			for _, account := range d.accounts {
+				entries = append(entries, Entry{"account", timelineSort(account, key.ID)})
 			}
-			return entries
+			return append(entries, rolesEntries(d, key.ID)...)
 		},
 	}
 }

@@ -33,7 +33,7 @@ type Event struct {
 // it. All functions are pure, and are called by one goroutine at a time.
 type View[D any] struct {
 	// Name identifies the view in the storage and ends in its version,
-	// "members.v1". A view whose functions answer differently than before
+	// "members.v2". A view whose functions answer differently than before
 	// needs a new name, and is then built from the log.
 	Name string
 

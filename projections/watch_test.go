@@ -32,8 +32,8 @@ func (f *fixture) rebuiltElsewhere(second func(options projections.Options) *pro
 	f.is.Equal(f.members(two.Reader(1<<20)), 2)
 	before()
 	f.is.NoErr(one.StartRebuild(f.t.Context(), "members"))
-	f.until(one, "members.v1", projections.PhaseNone)
-	rows, _, err := f.views.Range(f.t.Context(), "members.v1", projections.RangeQuery{Partition: string(org), Limit: 10})
+	f.until(one, "members.v2", projections.PhaseNone)
+	rows, _, err := f.views.Range(f.t.Context(), "members.v2", projections.RangeQuery{Partition: string(org), Limit: 10})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0)
 	return two

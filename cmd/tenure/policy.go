@@ -14,9 +14,11 @@ import (
 )
 
 type policyCommand struct {
-	Check policyCheckCommand `cmd:"" help:"Check a policy document; list its problems and exit with 1 if it has any."`
-	Show  policyShowCommand  `cmd:"" help:"Print a policy's document, or a table of its roles."`
-	Diff  policyDiffCommand  `cmd:"" help:"Say what changes from one policy to another."`
+	Check   policyCheckCommand   `cmd:"" help:"Check a policy document; list its problems and exit with 1 if it has any."`
+	Show    policyShowCommand    `cmd:"" help:"Print a policy's document, or a table of its roles."`
+	Diff    policyDiffCommand    `cmd:"" help:"Say what changes from one policy to another."`
+	Publish policyPublishCommand `cmd:"" help:"Make a policy known to a running deployment."`
+	Move    policyMoveCommand    `cmd:"" help:"Put an organization of a running deployment under another policy."`
 }
 
 type policyCheckCommand struct {

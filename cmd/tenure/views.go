@@ -48,18 +48,28 @@ type viewStatus struct {
 // call sends a request; the answer is decoded into out. The error of a refusal is
 // the server's own advice.
 func (c *operatorClient) call(ctx context.Context, method, path string, out any) error {
+	return c.send(ctx, method, path, "", nil, out)
+}
+
+// send is call with a body.
+func (c *operatorClient) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
 	if c.Key == "" {
 		return bad("operator-key", "", "give an operator's key in TENURE_OPERATOR_KEY")
 	}
+	path, query, _ := strings.Cut(path, "?")
 	target, err := url.JoinPath(c.URL, path)
 	if err != nil {
 		return bad("url", c.URL, "give an address such as http://127.0.0.1:8080")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, target, nil)
+	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return err
+	}
+	request.URL.RawQuery = query
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.Key)
 	client := http.Client{Transport: &http.Transport{}} // past any proxy of the environment
@@ -68,18 +78,32 @@ func (c *operatorClient) call(ctx context.Context, method, path string, out any)
 		return err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return err
 	}
 	if answer.StatusCode >= 300 {
-		var problem struct{ Title, Detail string }
-		if json.Unmarshal(body, &problem) != nil {
-			problem.Title = answer.Status
+		refusal := &refusedByServer{}
+		if json.Unmarshal(text, refusal) != nil {
+			refusal.Title = answer.Status
 		}
-		return errors.New(strings.TrimSuffix(problem.Title+": "+problem.Detail, ": "))
+		return refusal
 	}
-	return json.NewDecoder(bytes.NewReader(body)).Decode(out)
+	return json.NewDecoder(bytes.NewReader(text)).Decode(out)
+}
+
+// refusedByServer is the problem that the server has answered with.
+type refusedByServer struct {
+	Title  string
+	Detail string
+	Errors []struct {
+		Field, Message string
+		Line, Column   int
+	}
+}
+
+func (r *refusedByServer) Error() string {
+	return strings.TrimSuffix(r.Title+": "+r.Detail, ": ")
 }
 
 // projections are the state of the views as a whole, and each of them.

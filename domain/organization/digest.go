@@ -37,7 +37,14 @@ func (s State) nextDigest(p *policy.Policy, now time.Time) time.Time {
 		return time.Time{}
 	case !s.digestAt.IsZero():
 		return s.digestAt
-	case now.Before(s.digested): // by the clock of a node that is behind
+	}
+	return s.nextInstant(p, now)
+}
+
+// nextInstant is the policy's next one: never one that was, by the clock of a node
+// that is behind.
+func (s State) nextInstant(p *policy.Policy, now time.Time) time.Time {
+	if now.Before(s.digested) {
 		now = s.digested
 	}
 	return p.Requests.Digest.Next(now)

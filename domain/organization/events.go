@@ -13,6 +13,12 @@ type SettingChange struct {
 	After  *string `json:"after"`
 }
 
+// PolicyVersion names one version of a policy.
+type PolicyVersion struct {
+	Policy  string `json:"policy"`
+	Version int    `json:"version"`
+}
+
 // The events of an organization's stream, in the order in which they usually
 // happen. Before and after values stand in the event, so that a reader of the
 // history needs nothing else.
@@ -247,6 +253,18 @@ type (
 		Changes        []SettingChange       `json:"changes"`
 	}
 
+	// PolicyChanged puts another policy in force (X10). Every member, suspended
+	// or not, and every invitation that is open or has expired has from then on
+	// what Roles says that their roles become; see domain.MapRoles.
+	PolicyChanged struct {
+		OrganizationID domain.OrganizationID         `json:"organization_id"`
+		Before         PolicyVersion                 `json:"before"`
+		After          PolicyVersion                 `json:"after"`
+		Roles          map[domain.Role][]domain.Role `json:"roles"`
+		KeepsSeats     bool                          `json:"keeps_seats,omitempty"` // one for each open invitation: seats were not limited before, and somebody may be accepting
+		DigestAt       time.Time                     `json:"digest_at,omitzero"`    // when the requests that are open are summed up (C8)
+	}
+
 	// Deleted ends the organization. Its history stays (D9).
 	Deleted struct {
 		OrganizationID domain.OrganizationID   `json:"organization_id"`
@@ -375,6 +393,9 @@ func (WorkReleased) EventType() string { return "organization.work_released.v1" 
 
 // EventType implements domain.Event.
 func (SettingsChanged) EventType() string { return "organization.settings_changed.v1" }
+
+// EventType implements domain.Event.
+func (PolicyChanged) EventType() string { return "organization.policy_changed.v1" }
 
 // EventType implements domain.Event.
 func (Deleted) EventType() string { return "organization.deleted.v1" }

@@ -52,9 +52,9 @@ func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation i
 	if err != nil {
 		return nil, err
 	}
-	if lapsed, _ := get(s.lapsed, in.InvitationID); len(s.existing(lapsed)) > 0 {
+	if before, _ := get(s.lapsed, in.InvitationID); len(s.existing(before.spaces)) > 0 {
 		events = append(events, InvitationSpacesChanged{
-			OrganizationID: s.ID, InvitationID: in.InvitationID, Before: []domain.SpaceID{}, After: s.existing(lapsed),
+			OrganizationID: s.ID, InvitationID: in.InvitationID, Before: []domain.SpaceID{}, After: s.existing(before.spaces),
 		})
 	}
 	return events, nil
@@ -120,12 +120,11 @@ type Joiner struct {
 	Email        domain.Email
 	Username     domain.Username
 	DisplayName  string
-	Roles        []domain.Role
 	InvitationID domain.InvitationID
 	InvitedBy    domain.AccountID
 }
 
-// Admit makes the joiner a member with the roles and spaces of the invitation. An account
+// Admit makes the joiner a member with the roles and spaces that the invitation has by now. An account
 // that is a member already keeps its roles, and the invitation is closed. An
 // invitation admits once: it does not bring back a member who was removed since.
 func Admit(s State, j Joiner) []domain.Event {
@@ -139,7 +138,7 @@ func Admit(s State, j Joiner) []domain.Event {
 	}
 	joined := MemberJoined{
 		OrganizationID: s.ID, AccountID: j.AccountID, Email: j.Email, Username: j.Username, DisplayName: j.DisplayName,
-		Roles: j.Roles, InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
+		Roles: slices.Clone(open.Roles), InvitationID: j.InvitationID, InvitedBy: j.InvitedBy,
 	}
 	if spaces := s.existing(open.spaces); len(spaces) > 0 {
 		joined.Spaces = spaces

@@ -136,7 +136,7 @@ func TestAdmission(t *testing.T) {
 	is := is.New(t)
 	joiner := Joiner{
 		AccountID: nobody, Email: "Newcomer@example.com", Username: "newcomer", DisplayName: "New Comer",
-		Roles: []domain.Role{"USER"}, InvitationID: invited, InvitedBy: admin,
+		InvitationID: invited, InvitedBy: admin,
 	}
 	admit := domaintest.Always(func(s State) []domain.Event { return Admit(s, joiner) })
 	join := MemberJoined{
@@ -181,7 +181,7 @@ func TestAFormerMemberIsInvitedAgain(t *testing.T) {
 	open.Email, open.Username = in.Email, in.Username
 	again := domaintest.Given(t, Evolve, staffed()...).When(invite(ownership, admin, in)).Then(open).
 		When(domaintest.Always(func(s State) []domain.Event {
-			return Admit(s, Joiner{AccountID: former, Email: in.Email, Username: in.Username, DisplayName: "Back", Roles: in.Roles, InvitationID: invited, InvitedBy: admin})
+			return Admit(s, Joiner{AccountID: former, Email: in.Email, Username: in.Username, DisplayName: "Back", InvitationID: invited, InvitedBy: admin})
 		})).Then(MemberJoined{
 		OrganizationID: org, AccountID: former, Email: in.Email, Username: in.Username, DisplayName: "Back",
 		Roles: in.Roles, InvitationID: invited, InvitedBy: admin,

@@ -139,6 +139,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	refusedRequests(r)
 	refuseSeats(r)
 	refuseEmailDomains(r)
+	refusedMoves(r)
 	r.Complete()
 }
 

@@ -8,8 +8,9 @@ import (
 )
 
 // Seats is how many members the organization may have; 0 is any number (S9).
+// Under a policy without seats the operator's number waits for one that has them.
 func (s State) Seats(p *policy.Policy) int {
-	if s.seats > 0 {
+	if s.seats > 0 && p.Members.Seats > 0 {
 		return s.seats
 	}
 	return p.Members.Seats

@@ -74,7 +74,7 @@ func TestASeatIsKeptForWhoAccepts(t *testing.T) {
 	kept.When(claimSeat(seats, "i0")).Then() // once
 	kept.When(claimSeat(seats, "i1")).Refused(domain.CodeSeatsFull)
 
-	joiner := Joiner{AccountID: nobody, Email: "i0@example.com", DisplayName: "N", Roles: []domain.Role{"Member"}, InvitationID: "i0", InvitedBy: owner}
+	joiner := Joiner{AccountID: nobody, Email: "i0@example.com", DisplayName: "N", InvitationID: "i0", InvitedBy: owner}
 	in := kept.When(domaintest.Always(func(s State) []domain.Event { return Admit(s, joiner) })).Then(MemberJoined{
 		OrganizationID: org, AccountID: nobody, Email: "i0@example.com", DisplayName: "N", Roles: []domain.Role{"Member"}, InvitationID: "i0", InvitedBy: owner,
 	})

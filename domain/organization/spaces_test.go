@@ -113,7 +113,7 @@ func TestInvitationsCarrySpaces(t *testing.T) {
 
 	// The member gets those that are there still, in the event that makes them one.
 	admit := domaintest.Always(func(s State) []domain.Event {
-		return Admit(s, Joiner{AccountID: nobody, Email: "newcomer@example.com", Username: "newcomer", DisplayName: "New", Roles: roles("MEMBER"), InvitationID: invited, InvitedBy: admin})
+		return Admit(s, Joiner{AccountID: nobody, Email: "newcomer@example.com", Username: "newcomer", DisplayName: "New", InvitationID: invited, InvitedBy: admin})
 	})
 	join := MemberJoined{
 		OrganizationID: org, AccountID: nobody, Email: "newcomer@example.com", Username: "newcomer", DisplayName: "New",
@@ -206,7 +206,7 @@ func TestDeletingTheOrganization(t *testing.T) {
 	over.When(domaintest.Always(func(s State) []domain.Event { return RenameMember(s, user, "Other") })).Then()
 	// Who was accepting meanwhile does not become a member.
 	over.When(domaintest.Always(func(s State) []domain.Event {
-		return Admit(s, Joiner{AccountID: nobody, Email: "newcomer@example.com", Roles: roles("MEMBER"), InvitationID: invited, InvitedBy: admin})
+		return Admit(s, Joiner{AccountID: nobody, Email: "newcomer@example.com", InvitationID: invited, InvitedBy: admin})
 	})).Then(InvitationClosed{OrganizationID: org, InvitationID: invited, Outcome: "accepted"})
 
 	// A pending transfer ends with it.

@@ -29,6 +29,7 @@ type State struct {
 	Name          domain.OrganizationName
 	Policy        string // the name of the policy in force
 	PolicyVersion int
+	PolicyChanges int       // how often it was changed (X10)
 	Transfer      *Transfer // the pending request, or nil
 	Deleted       bool
 	Personal      bool   // its founder's own space
@@ -36,13 +37,13 @@ type State struct {
 
 	members     *immutable.Map[domain.AccountID, Member]
 	invitations *immutable.Map[domain.InvitationID, OpenInvitation]
-	lapsed      *immutable.Map[domain.InvitationID, []domain.SpaceID] // of invitations that expired: a resend brings them back
-	emails      *immutable.Map[string, string]                        // Email.Key → holder, a member's or invitation's id
-	usernames   *immutable.Map[string, string]                        // Username.Key → holder
-	active      map[string]roleSet                                    // active members per set of roles: few, whatever the number of members
-	suspended   int                                                   // members who are
-	claims      int                                                   // open invitations that a seat is kept for
-	seats       int                                                   // as the operator says; 0 is what the policy says
+	lapsed      *immutable.Map[domain.InvitationID, lapsed] // invitations that expired: a resend brings them back
+	emails      *immutable.Map[string, string]              // Email.Key → holder, a member's or invitation's id
+	usernames   *immutable.Map[string, string]              // Username.Key → holder
+	active      map[string]roleSet                          // active members per set of roles: few, whatever the number of members
+	suspended   int                                         // members who are
+	claims      int                                         // open invitations that a seat is kept for
+	seats       int                                         // as the operator says; 0 is what the policy says
 
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
@@ -168,8 +169,8 @@ func Evolve(s State, e domain.Event) State {
 	case InvitationSpacesChanged:
 		return s.changeInvitationSpaces(e)
 	case InvitationClosed:
-		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" && len(open.spaces) > 0 {
-			s.lapsed = set(s.lapsed, e.InvitationID, open.spaces)
+		if open, ok := s.Invitation(e.InvitationID); ok && e.Outcome == "expired" {
+			s.lapsed = set(s.lapsed, e.InvitationID, lapsed{open.Roles, open.spaces})
 		}
 		return s.close(e.InvitationID)
 	case MemberJoined:
@@ -223,6 +224,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.deleteSpace(e.SpaceID)
 	case SettingsChanged:
 		return s.changeSettings(e)
+	case PolicyChanged:
+		return s.changePolicy(e)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

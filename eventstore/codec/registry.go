@@ -7,6 +7,7 @@ import (
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
+	"tenure/domain/publication"
 	"tenure/domain/reservation"
 )
 
@@ -64,6 +65,7 @@ func registry() []entry {
 		event[organization.OwnershipTransferRequested](),
 		event[organization.OwnershipTransferred](),
 		event[organization.PasswordReset](),
+		event[organization.PolicyChanged](),
 		event[organization.Renamed](),
 		event[organization.RequestsSummarized](),
 		event[organization.RolesChanged](),
@@ -76,6 +78,8 @@ func registry() []entry {
 		event[organization.SpacesAssigned](),
 		event[organization.WorkAssigned](),
 		event[organization.WorkReleased](),
+
+		event[publication.Published](),
 
 		event[reservation.Confirmed](),
 		event[reservation.Made](),

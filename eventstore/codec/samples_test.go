@@ -9,6 +9,7 @@ import (
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
+	"tenure/domain/publication"
 	"tenure/domain/reservation"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -132,6 +133,10 @@ func samples() []domain.Event {
 			To: anotherAccount, ToBefore: admin, ToAfter: owner,
 		},
 		organization.PasswordReset{OrganizationID: anOrganization, AccountID: anotherAccount},
+		organization.PolicyChanged{
+			OrganizationID: anOrganization, Before: organization.PolicyVersion{Policy: "default", Version: 4}, After: organization.PolicyVersion{Policy: "school", Version: 2},
+			Roles: map[domain.Role][]domain.Role{"OWNER": {"HEAD", "TEACHER"}, "ADMIN": {}, "BILLING": {"TEACHER"}}, KeepsSeats: true, DigestAt: later,
+		},
 		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
 		organization.AutoActivationChanged{OrganizationID: anOrganization, Before: true, After: true},
 		organization.Deleted{OrganizationID: anOrganization, Name: "Analytical Engines"},
@@ -154,6 +159,8 @@ func samples() []domain.Event {
 			OrganizationID: anOrganization, Due: later, Requests: 3, Recipients: []domain.AccountID{anAccount, anotherAccount}, NextAt: later,
 		},
 		organization.RolesChanged{OrganizationID: anOrganization, AccountID: anotherAccount, Before: admin, After: []domain.Role{"MEMBER"}},
+
+		publication.Published{Name: "school", Version: 2, Document: "name: school\nversion: 2\nsummary: \"Ümläute & <tags>\"\n"},
 
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
 		reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), ExpiresAt: later},

@@ -48,6 +48,7 @@ type modelInvitation struct {
 type modelEvent struct {
 	org domain.OrganizationID
 	projections.TimelineEntry
+	moved map[domain.AccountID]projections.RolesMoved // by a change of policy
 }
 
 func newModel(events []codec.Envelope) *model {
@@ -56,12 +57,13 @@ func newModel(events []codec.Envelope) *model {
 		if started, ok := e.Event.(account.SessionStarted); ok {
 			m.active[started.AccountID] = e.Metadata.OccurredAt.UTC()
 		}
+		moved := m.move(e)
 		m.foldMembers(e)
 		m.foldInvited(e)
 		m.foldSpaces(e)
 		m.foldInvitations(e)
 		m.foldOrganizations(e)
-		m.foldTimeline(e)
+		m.foldTimeline(e, moved)
 		m.foldWaiting(e)
 		m.foldKeys(e)
 	}
@@ -215,7 +217,7 @@ func (m *model) organizations() []projections.Organization {
 	return all
 }
 
-func (m *model) foldTimeline(e codec.Envelope) {
+func (m *model) foldTimeline(e codec.Envelope, moved map[domain.AccountID]projections.RolesMoved) {
 	data, err := json.Marshal(e.Event)
 	if err != nil {
 		panic(err)
@@ -230,7 +232,7 @@ func (m *model) foldTimeline(e codec.Envelope) {
 	if stream != "organization" && stream != "invitation" {
 		return
 	}
-	m.timeline = append(m.timeline, modelEvent{subject.OrganizationID, projections.TimelineEntry{
+	m.timeline = append(m.timeline, modelEvent{moved: moved, org: subject.OrganizationID, TimelineEntry: projections.TimelineEntry{
 		Position: e.Position, Stream: stream, Revision: e.Revision, Type: e.Event.EventType(), At: e.Metadata.OccurredAt,
 		Actor: e.Metadata.Actor, Reason: e.Metadata.Reason, Correlation: e.Metadata.Correlation, CausedBy: e.Metadata.Causation, Data: data,
 	}})

@@ -90,7 +90,7 @@ func (c checker) organization(o projections.Organization) {
 	same(c, "organization", []projections.Organization{got}, []projections.Organization{o})
 }
 
-var someRoles = []string{"", "", "USER", "ADMIN", "OWNER", "ROLE.with/dots", "NONE"}
+var someRoles = []string{"", "", "USER", "ADMIN", "OWNER", "HAND", "BOSS", "ROLE.with/dots", "NONE"}
 
 func (c checker) members(org domain.OrganizationID) {
 	q := projections.MembersQuery{
@@ -271,7 +271,7 @@ func (c checker) timeline(org domain.OrganizationID) {
 	q := projections.TimelineQuery{
 		Organization: org,
 		Account:      rapid.SampledFrom([]domain.AccountID{"", people()[0].id, people()[1].id, people()[2].id}).Draw(c.t, "account"),
-		Type:         rapid.SampledFrom([]string{"", "", "organization.", "invitation.", "organization.roles_changed.v1", "x"}).Draw(c.t, "type"),
+		Type:         rapid.SampledFrom([]string{"", "", "organization.", "invitation.", "organization.roles_changed.v1", "organization.policy_changed.", "x"}).Draw(c.t, "type"),
 		Order:        rapid.SampledFrom([]string{"", "desc", "asc"}).Draw(c.t, "order"),
 	}
 	if n := len(c.m.timeline); n > 0 {
@@ -291,7 +291,11 @@ func (c checker) timeline(org domain.OrganizationID) {
 	})
 	var want []projections.TimelineEntry
 	for _, e := range c.m.timeline {
-		if e.org == org && strings.HasPrefix(e.Type, q.Type) && about(e.Data, q.Account) &&
+		roles, moved := e.moved[q.Account]
+		if moved {
+			e.Roles = &roles
+		}
+		if e.org == org && strings.HasPrefix(e.Type, q.Type) && (moved || about(e.Data, q.Account)) &&
 			!e.At.Before(q.Since) && (q.Until.IsZero() || e.At.Before(q.Until)) {
 			want = append(want, e.TimelineEntry)
 		}

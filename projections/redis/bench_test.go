@@ -24,7 +24,7 @@ func BenchmarkApply(b *testing.B) {
 	const orgs, members = 20, 50
 	bench(b, func(ctx context.Context, b *testing.B, s *redis.Storage, client *goredis.Client, script bool) func(n int64) error {
 		return func(n int64) error {
-			batch := projections.Batch{View: "members.v1"}
+			batch := projections.Batch{View: "members.v2"}
 			for org := range int64(orgs) {
 				c := projections.Change{Partition: orgName(n*orgs + org), To: eventstore.Position(n + 1)}
 				for m := range members {
@@ -62,7 +62,7 @@ func BenchmarkApplyLive(b *testing.B) {
 				Added:   entries(m, after)[2:4],
 				Removed: entries(m, before)[2:4],
 			}
-			batch := projections.Batch{View: "members.v1", Changes: []projections.Change{c}}
+			batch := projections.Batch{View: "members.v2", Changes: []projections.Change{c}}
 			if !script {
 				return plain(ctx, client, batch)
 			}
@@ -79,7 +79,7 @@ func BenchmarkRange(b *testing.B) {
 		org := orgName(0)
 		fill(b, s, org, 1000)
 		q := projections.RangeQuery{Partition: org, Index: "active.display_name", Limit: 50}
-		rows, _, err := s.Range(ctx, "members.v1", q)
+		rows, _, err := s.Range(ctx, "members.v2", q)
 		is.New(b).NoErr(err)
 		ids := make([]string, len(rows))
 		for i, row := range rows {
@@ -87,7 +87,7 @@ func BenchmarkRange(b *testing.B) {
 		}
 		return func(int64) error {
 			if script {
-				rows, _, err := s.Range(ctx, "members.v1", q)
+				rows, _, err := s.Range(ctx, "members.v2", q)
 				if err == nil && len(rows) != 50 {
 					err = fmt.Errorf("%d rows", len(rows))
 				}
@@ -185,7 +185,7 @@ func fill(b *testing.B, s *redis.Storage, org string, members int) eventstore.Po
 		c.Puts = append(c.Puts, projections.Document{ID: memberID(m), Body: memberBody(m, "USER")})
 		c.Added = append(c.Added, entries(m, "USER")...)
 	}
-	is.New(b).NoErr(s.Apply(ctx, []projections.Batch{{View: "members.v1", Changes: []projections.Change{c}}}))
+	is.New(b).NoErr(s.Apply(ctx, []projections.Batch{{View: "members.v2", Changes: []projections.Change{c}}}))
 	return 1
 }
 
@@ -219,11 +219,11 @@ func orgName(n int64) string { return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "o
 func memberID(n int) string  { return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "a %d", n)).String() }
 
 func documentsKey(org string) string {
-	documents, _ := redis.PartitionKeys("members.v1", org)
+	documents, _ := redis.PartitionKeys("members.v2", org)
 	return documents
 }
 
 func entriesKey(org string) string {
-	_, entries := redis.PartitionKeys("members.v1", org)
+	_, entries := redis.PartitionKeys("members.v2", org)
 	return entries
 }

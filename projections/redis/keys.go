@@ -14,8 +14,8 @@ const shards = 64
 
 // keys names the keys of a prefix:
 //
-//	tenure:{17}:d:members.v1:<partition>  documents by their ids; the field "" is the partition's position
-//	tenure:{17}:e:members.v1:<partition>  index entries; all scores are 0, so they are in the order of their bytes
+//	tenure:{17}:d:members.v2:<partition>  documents by their ids; the field "" is the partition's position
+//	tenure:{17}:e:members.v2:<partition>  index entries; all scores are 0, so they are in the order of their bytes
 //	tenure:{17}:checkpoints               positions by view; the field "" is the mark of these keys
 //	tenure:{0}:positions                  positions by consumer; the field "" is the newest of any view
 //	tenure:{0}:format                     the number of this layout

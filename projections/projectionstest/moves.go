@@ -1,0 +1,78 @@
+package projectionstest
+
+import (
+	"pgregory.net/rapid"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/eventstore/codec"
+	"tenure/projections"
+)
+
+// movePolicy changes an organization's policy: some roles become others, one
+// becomes several or none, and names come back with another meaning.
+func (h *history) movePolicy() {
+	o, _ := pick(h, "organization", h.orgs)
+	some := []domain.Role{"USER", "ADMIN", "OWNER", "HAND", "BOSS", "ROLE.with/dots"}
+	mapping := make(map[domain.Role][]domain.Role)
+	for _, role := range some {
+		mapping[role] = rapid.SliceOfNDistinct(rapid.SampledFrom(some), 0, 2, rapid.ID).Draw(h.t, "becomes")
+		if rapid.Bool().Draw(h.t, "stays") {
+			mapping[role] = []domain.Role{role}
+		}
+	}
+	h.inOrg(o, organization.PolicyChanged{
+		OrganizationID: o.id, Before: organization.PolicyVersion{Policy: "p", Version: len(h.events)},
+		After: organization.PolicyVersion{Policy: "p", Version: len(h.events) + 1}, Roles: mapping,
+	})
+	for id, roles := range o.members {
+		o.members[id] = domain.MapRoles(roles, mapping)
+	}
+	for _, i := range o.invitations {
+		if i.status == invitation.StatusPending || i.status == invitation.StatusExpired {
+			i.roles = domain.MapRoles(i.roles, mapping)
+		}
+	}
+}
+
+// move gives everybody what their roles become, and answers with those of
+// members before and after.
+func (m *model) move(e codec.Envelope) map[domain.AccountID]projections.RolesMoved {
+	x, ok := e.Event.(organization.PolicyChanged)
+	if !ok {
+		return nil
+	}
+	become := func(roles []domain.Role) []domain.Role {
+		after := []domain.Role{}
+		seen := make(map[domain.Role]bool)
+		for _, role := range roles {
+			for _, r := range x.Roles[role] {
+				if !seen[r] {
+					after = append(after, r)
+				}
+				seen[r] = true
+			}
+		}
+		return after
+	}
+	moved := make(map[domain.AccountID]projections.RolesMoved)
+	for _, member := range m.members {
+		if member.org != x.OrganizationID || member.Status == organization.Removed || member.Status == projections.Pending {
+			continue
+		}
+		before := member.Roles
+		member.Roles = become(before)
+		if member.Status != projections.Invited {
+			moved[member.AccountID] = projections.RolesMoved{Before: before, After: member.Roles}
+		}
+	}
+	for _, i := range m.invitations {
+		if i.org == x.OrganizationID && (i.Status == invitation.StatusPending || i.Status == invitation.StatusExpired) {
+			i.Roles = become(i.Roles)
+		}
+	}
+	o := m.org(x.OrganizationID)
+	o.Policy, o.PolicyVersion = x.After.Policy, x.After.Version
+	return moved
+}
