@@ -62,6 +62,9 @@ type trail struct {
 	policy  eventstore.Revision // put the policy in force
 	members *immutable.Map[string, origin]
 	opened  *immutable.Map[string, eventstore.Revision] // by id, of invitations that are open
+	spaces  *immutable.Map[string, eventstore.Revision] // by id, the last event of spaces, also of those that are deleted
+	named   eventstore.Revision                         // gave the organization its name
+	deleted eventstore.Revision                         // ended the organization
 }
 
 // origin is how a member came to be what it is.
@@ -69,6 +72,9 @@ type origin struct {
 	invited *eventstore.Revision
 	joined  eventstore.Revision
 	changed eventstore.Revision // gave the membership its status
+	granted eventstore.Revision // gave the member these roles and no others
+	named   eventstore.Revision // gave the member its name
+	spaced  eventstore.Revision // assigned its spaces
 	roles   []roleOrigin
 }
 
@@ -82,7 +88,7 @@ func follow(t trail, e domain.Event) trail {
 	before, this := t.State, t.folded
 	t.State, t.folded = organization.Evolve(before, e), this+1
 	if t.members == nil {
-		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, eventstore.Revision](nil)
+		t.members, t.opened, t.spaces = immutable.NewMap[string, origin](nil), immutable.NewMap[string, eventstore.Revision](nil), immutable.NewMap[string, eventstore.Revision](nil)
 	}
 	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
 		t.policy = this
@@ -98,15 +104,37 @@ func follow(t trail, e domain.Event) trail {
 			invited = &opened
 			t.opened = t.opened.Delete(string(e.InvitationID))
 		}
+	case organization.Activated, organization.Renamed:
+		t.named = this
+	case organization.Deleted:
+		t.deleted = this
+	case organization.SpaceCreated:
+		t.spaces = t.spaces.Set(string(e.SpaceID), this)
+	case organization.SpaceRenamed:
+		t.spaces = t.spaces.Set(string(e.SpaceID), this)
+	case organization.SpaceDeleted:
+		t.spaces = t.spaces.Set(string(e.SpaceID), this)
 	}
 	for _, account := range accountsIn(e) {
 		was, known := before.Member(account)
 		is, member := t.Member(account)
-		if !member || known && was.Status == is.Status && slices.Equal(was.Roles, is.Roles) {
+		if !member {
 			continue
 		}
 		o, _ := t.members.Get(string(account))
-		t.members = t.members.Set(string(account), o.after(was, is, invited, this))
+		after := o
+		if !known || was.Status != is.Status || !slices.Equal(was.Roles, is.Roles) {
+			after = o.after(was, is, invited, this)
+		}
+		switch {
+		case was.DisplayName != is.DisplayName:
+			after.named = this
+		case isAssignment(e):
+			after.spaced = this
+		case after.same(o):
+			continue
+		}
+		t.members = t.members.Set(string(account), after)
 	}
 	return t
 }
@@ -115,9 +143,12 @@ func follow(t trail, e domain.Event) trail {
 func (o origin) after(was, is organization.Member, invited *eventstore.Revision, this eventstore.Revision) origin {
 	switch {
 	case (was.Status == "" || was.Status == organization.Removed) && is.Status != organization.Removed:
-		o = origin{invited: invited, joined: this, changed: this}
+		o = origin{invited: invited, joined: this, changed: this, granted: this, named: this, spaced: this}
 	case was.Status != is.Status:
 		o.changed = this
+	}
+	if !slices.Equal(was.Roles, is.Roles) {
+		o.granted = this
 	}
 	roles := make([]roleOrigin, len(is.Roles))
 	for i, role := range is.Roles {
@@ -128,6 +159,15 @@ func (o origin) after(was, is organization.Member, invited *eventstore.Revision,
 	}
 	o.roles = roles
 	return o
+}
+
+func (o origin) same(as origin) bool {
+	return o.joined == as.joined && o.changed == as.changed && o.granted == as.granted && o.named == as.named
+}
+
+func isAssignment(e domain.Event) bool {
+	_, ok := e.(organization.SpacesAssigned)
+	return ok
 }
 
 var accountIDType = reflect.TypeFor[domain.AccountID]()
@@ -187,7 +227,7 @@ func (k *AccessCheck) explanation(ctx context.Context, v *accessView, subject do
 }
 
 func (k *AccessCheck) mayNotReadHistory(v *accessView) bool {
-	_, err := organization.Authorize(v.state, v.policy, k.by, domain.ReadHistory)
+	_, err := organization.Authorize(v.caller.state, v.caller.policy, k.by, domain.ReadHistory)
 	return err != nil
 }
 
@@ -220,9 +260,7 @@ func (k *AccessCheck) read(ctx context.Context, v *accessView, revisions []event
 		if err != nil {
 			return err
 		}
-		v.events[revision] = AccessEvent{
-			Type: e.Event.EventType(), Revision: e.Revision, Position: e.Position, At: e.Metadata.OccurredAt, Actor: e.Metadata.Actor, Reason: e.Metadata.Reason,
-		}
+		v.events[revision] = Named(e)
 	}
 	return nil
 }
