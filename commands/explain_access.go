@@ -93,6 +93,9 @@ func follow(t trail, e domain.Event) trail {
 	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
 		t.policy = this
 	}
+	if t.Name != before.Name {
+		t.named = this
+	}
 	var invited *eventstore.Revision
 	switch e := e.(type) {
 	case organization.InvitationOpened:
@@ -104,8 +107,6 @@ func follow(t trail, e domain.Event) trail {
 			invited = &opened
 			t.opened = t.opened.Delete(string(e.InvitationID))
 		}
-	case organization.Activated, organization.Renamed:
-		t.named = this
 	case organization.Deleted:
 		t.deleted = this
 	case organization.SpaceCreated:
@@ -129,7 +130,7 @@ func follow(t trail, e domain.Event) trail {
 		switch {
 		case was.DisplayName != is.DisplayName:
 			after.named = this
-		case isAssignment(e):
+		case assigns(t.State, e):
 			after.spaced = this
 		case after.same(o):
 			continue
@@ -165,9 +166,16 @@ func (o origin) same(as origin) bool {
 	return o.joined == as.joined && o.changed == as.changed && o.granted == as.granted && o.named == as.named
 }
 
-func isAssignment(e domain.Event) bool {
-	_, ok := e.(organization.SpacesAssigned)
-	return ok
+// assigns reports whether an event changes which of the spaces that there are a
+// member may enter.
+func assigns(s organization.State, e domain.Event) bool {
+	x, ok := e.(organization.SpacesAssigned)
+	there := func(ids []domain.SpaceID) []domain.SpaceID {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id domain.SpaceID) bool { _, is := s.Space(id); return !is })
+		slices.Sort(ids)
+		return ids
+	}
+	return ok && !slices.Equal(there(x.Before), there(x.After))
 }
 
 var accountIDType = reflect.TypeFor[domain.AccountID]()
