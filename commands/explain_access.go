@@ -74,7 +74,7 @@ type origin struct {
 	changed eventstore.Revision // gave the membership its status
 	granted eventstore.Revision // gave the member these roles and no others
 	named   eventstore.Revision // gave the member its name
-	spaced  eventstore.Revision // assigned its spaces
+	spaced  eventstore.Revision // assigned its spaces, or ended one of them
 	roles   []roleOrigin
 }
 
@@ -115,6 +115,7 @@ func follow(t trail, e domain.Event) trail {
 		t.spaces = t.spaces.Set(string(e.SpaceID), this)
 	case organization.SpaceDeleted:
 		t.spaces = t.spaces.Set(string(e.SpaceID), this)
+		t.members = t.lose(e.SpaceID, this)
 	}
 	for _, account := range accountsIn(e) {
 		was, known := before.Member(account)
@@ -164,6 +165,19 @@ func (o origin) after(was, is organization.Member, invited *eventstore.Revision,
 
 func (o origin) same(as origin) bool {
 	return o.joined == as.joined && o.changed == as.changed && o.granted == as.granted && o.named == as.named
+}
+
+// lose notes the end of a space with those who could enter it.
+func (t trail) lose(space domain.SpaceID, this eventstore.Revision) *immutable.Map[string, origin] {
+	members := t.members
+	for itr := t.members.Iterator(); !itr.Done(); {
+		account, o, _ := itr.Next()
+		if m, _ := t.Member(domain.AccountID(account)); slices.Contains(m.Assigned(), space) {
+			o.spaced = this
+			members = members.Set(account, o)
+		}
+	}
+	return members
 }
 
 // assigns reports whether an event changes which of the spaces that there are a

@@ -32,7 +32,7 @@ type Origin struct {
 	Status  eventstore.Revision // gave the membership its status
 	Roles   eventstore.Revision // gave the member these roles, and no others
 	Name    eventstore.Revision // gave the member its name
-	Spaces  eventstore.Revision // assigned its spaces
+	Spaces  eventstore.Revision // assigned its spaces, or ended one of them
 	Given   map[domain.Role]eventstore.Revision
 }
 

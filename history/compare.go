@@ -160,24 +160,8 @@ func (d *differ) member(id domain.AccountID, kind Kind, name string, before, aft
 		Joined: origin.Joined, Rejoined: origin.Joined, Left: origin.Status, Suspended: origin.Status, Reactivated: origin.Status,
 		RolesChanged: origin.Roles, Renamed: origin.Name, SpacesAssigned: origin.Spaces,
 	}[kind]
-	if kind == SpacesAssigned {
-		by = max(by, d.ended(id))
-	}
 	d.decided(by, Change{Kind: kind, Account: id, Name: name, Before: before, After: after})
 	return nil
-}
-
-// ended is the last event that ended a space which was assigned to a member.
-func (d *differ) ended(id domain.AccountID) (last eventstore.Revision) {
-	state := d.after.Trail.State()
-	m, _ := state.Member(id)
-	for _, space := range m.Assigned() {
-		if _, there := state.Space(space); !there {
-			end, _ := d.after.Trail.Space(space)
-			last = max(last, end)
-		}
-	}
-	return last
 }
 
 func (d *differ) invitations() error {

@@ -32,7 +32,7 @@ func TestThePastIsWhatThePlainestFoldGives(t *testing.T) {
 	}
 	w := newWorld(t, history.Options{CacheBytes: 8 << 20})
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	t.Logf("seed %d", seed) // of the stories; the order in the log is another one each time
 	ids := w.tellAll(seed, organizations, events)
 	all := w.logged()
 	rules, ok := policies.Builtin().Get("ownership", 1)
@@ -197,7 +197,9 @@ func shown(d history.Diff) (all []string) {
 func (w *world) decided(d history.Diff, events []codec.Envelope) int {
 	w.Helper()
 	for _, c := range d.Changes {
-		w.is.True(c.Event.Position > d.From.Position && c.Event.Position <= d.To.Position)
+		if c.Event.Position <= d.From.Position || c.Event.Position > d.To.Position {
+			w.Errorf("%s of %s%s%s was decided at %d by %s, which is not after %d, up to %d", c.Kind, c.Account, c.Invitation, c.Space, c.Event.Position, c.Event.Type, d.From.Position, d.To.Position)
+		}
 		i := slices.IndexFunc(events, func(e codec.Envelope) bool { return e.Position == c.Event.Position })
 		w.is.True(i >= 0)
 		w.is.Equal(c.Event, commands.Named(events[i]))
