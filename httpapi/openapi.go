@@ -119,6 +119,9 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 			all = append(all, domain.CodeRevisionMismatch)
 		}
 	}
+	if _, ok := in.(interface{ asOf() string }); ok {
+		all = append(all, domain.CodeInvalid, codeAheadOfLog, codeNotFounded, codeHistoryBusy)
+	}
 	if _, ok := in.(interface{ minPosition() string }); ok {
 		all = append(all, codeMalformed, codeViewBehind, codeViewsUnavailable)
 	}
@@ -150,6 +153,9 @@ func (a *API) success(r *route) *huma.Response {
 		Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.response), true, r.id+"Response"),
 		Example: r.response,
 	}}
+	for _, kind := range r.alsoAs {
+		response.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	return response
 }
 
