@@ -52,7 +52,7 @@ const (
 	SpaceCreated       Kind = "space_created"
 	SpaceRenamed       Kind = "space_renamed"
 	SpaceDeleted       Kind = "space_deleted"
-	OrganizationNamed  Kind = "organization_renamed" // before null: founded
+	OrganizationNamed  Kind = "organization_renamed" // from nothing: founded
 	OrganizationEnded  Kind = "organization_deleted"
 	OrganizationPolicy Kind = "policy_changed"
 )

@@ -154,7 +154,7 @@ func (a *API) success(r *route) *huma.Response {
 		Example: r.response,
 	}}
 	for _, kind := range r.alsoAs {
-		response.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		response.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: "…"}
 	}
 	return response
 }

@@ -43,8 +43,8 @@ type changeBody struct {
 	AccountID    domain.AccountID    `json:"account_id,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
 	SpaceID      domain.SpaceID      `json:"space_id,omitempty"`
-	Before       *history.Value      `json:"before" doc:"What was so at from, as far as it has changed; null for nothing."`
-	After        *history.Value      `json:"after" doc:"What was so at to; null for nothing."`
+	Before       *history.Value      `json:"before,omitempty" doc:"What was so at from, as far as it has changed; missing for nothing."`
+	After        *history.Value      `json:"after,omitempty" doc:"What was so at to; missing for nothing."`
 	Event        explainedEvent      `json:"event" doc:"Who decided it, when and why: the last event that made it so."`
 }
 
