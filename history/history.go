@@ -40,6 +40,7 @@ type History struct {
 	cache    *cache
 	flights  singleflight.Group
 	folds    *semaphore.Weighted
+	reads    *semaphore.Weighted // of indexes
 	waiting  atomic.Int64
 	locks    [64]*semaphore.Weighted // of the indexes, by organization
 }
@@ -49,7 +50,7 @@ func New(c *commands.Commands, o Options) *History {
 	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
 	o.Folds = cmp.Or(o.Folds, 2)
 	o.Waiting = cmp.Or(o.Waiting, 32)
-	h := &History{commands: c, options: o, cache: newCache(o.CacheBytes), folds: semaphore.NewWeighted(int64(o.Folds))}
+	h := &History{commands: c, options: o, cache: newCache(o.CacheBytes), folds: semaphore.NewWeighted(int64(o.Folds)), reads: semaphore.NewWeighted(readIndexes)}
 	for i := range h.locks {
 		h.locks[i] = semaphore.NewWeighted(1)
 	}

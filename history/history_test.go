@@ -228,9 +228,11 @@ func TestMomentsThatHaveNoPast(t *testing.T) {
 	var early *history.NotFoundedError
 	w.is.True(errors.As(err, &early))
 	w.is.Equal(early.Position, first.Position)
+	_, err = w.history.At(t.Context(), org, history.Moment{Instant: time.Date(2, 1, 1, 0, 0, 0, 0, time.UTC)})
+	w.is.True(errors.As(err, &early))
 	_, err = w.history.Diff(t.Context(), org, history.Moment{Position: head}, history.Moment{Position: first.Position})
 	w.is.True(errors.Is(err, &domain.Error{Code: domain.CodeInvalid}))
-	for _, text := range []string{"", "0", "-1", "01", "yesterday", "2031-03-03", "2031-03-03T00:00:00", "18446744073709551616", "0001-01-01T00:00:00Z"} {
+	for _, text := range []string{"", "0", "-1", "01", "yesterday", "2031-03-03", "2031-03-03T00:00:00", "18446744073709551616", "0001-01-01T00:00:00Z", "2031-03-03T00:00:00 01:00"} {
 		_, err := history.ParseMoment("as_of", text)
 		w.is.True(errors.Is(err, &domain.Error{Code: domain.CodeInvalid}))
 	}

@@ -48,6 +48,7 @@ type stream struct {
 const (
 	readPage    = 1000 // events of a stream at once
 	readStreams = 16   // streams at once
+	readIndexes = 8    // organizations at once
 	// clockSkew is by how much the clocks of two nodes may differ, together with
 	// how long a command may take to be written. What is older than that does not
 	// change any more.
@@ -74,6 +75,9 @@ func (x *index) count(m Moment, asked time.Time) (n int, known bool) {
 		n = sort.Search(len(x.entries), func(i int) bool { return x.entries[i].position > m.Position })
 		return n, m.Position <= x.head
 	}
+	if m.Instant.Before(time.Unix(0, 0)) { // a time that nanoseconds may not be able to say
+		return 0, len(x.entries) > 0
+	}
 	at := m.Instant.UnixNano()
 	n = sort.Search(len(x.entries), func(i int) bool { return x.entries[i].takes > at })
 	settled := m.Instant.Add(clockSkew).Before(x.clock)
@@ -82,6 +86,10 @@ func (x *index) count(m Moment, asked time.Time) (n int, known bool) {
 
 // extend reads what the log has by now.
 func (h *History) extend(ctx context.Context, x *index) (*index, error) {
+	if err := h.reads.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer h.reads.Release(1)
 	next := &index{org: x.org, entries: x.entries, streams: slices.Clone(x.streams), clock: h.commands.Now(), began: time.Now()}
 	head, err := h.commands.Store.Head(ctx)
 	if err != nil {

@@ -70,8 +70,9 @@ func (a *API) lookBack(ctx context.Context, c *call, in any, asOf string, run fu
 		return answer{}, err
 	}
 	c.past = &past{found, binding}
+	c.membership.Expected = eventstore.Expected{} // no ETag: nothing rests on the past
 	ans, err := run()
-	ans.position, ans.etag = found.Position, ""
+	ans.position = found.Position
 	if fixed && ans.status == 0 {
 		ans.cache = pastCache
 	}

@@ -45,6 +45,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 				"**Commands** answer with the events that they wrote, an `ETag` (the revision of what they changed) and a `Tenure-Position`. " +
 				"Send `Idempotency-Key` to be able to repeat a command, `If-Match` to make it conditional, `dry_run=true` to see what it would do, and a `reason` for the history.\n\n" +
 				"**Reads** that have to show what a command did send its `Tenure-Position` as `Tenure-Min-Position`. Lists come in pages: send `next_cursor` as `cursor`.\n\n" +
+				"**The past** of an organization is shown with `as_of`, an instant or a position.\n\n" +
 				"**Problems** are `application/problem+json` (RFC 9457) with a stable `code`. Every answer carries an `X-Request-Id`.",
 		},
 		Servers: []*huma.Server{{URL: "/"}},
