@@ -26,8 +26,9 @@ type Past struct {
 	storage *memory.Storage
 }
 
-// foldChunk is how many events are in memory decoded at once.
-const foldChunk = 4000
+// foldChunk is how many events are in memory decoded at once. Each chunk merges
+// the lists of the partitions once.
+const foldChunk = 16_000
 
 // fold makes the past with the first n events of an index. It goes on from the
 // latest past before it that is kept.
