@@ -65,6 +65,7 @@ func (v *accessView) decideSpace(subject domain.AccountID, q AccessQuestion, sel
 type spaceOrigin struct {
 	created eventstore.Revision
 	deleted *eventstore.Revision
+	last    eventstore.Revision // changed it
 }
 
 // assignment is how a space came to be one that a member may enter.
@@ -77,10 +78,15 @@ type assignment struct {
 func (t trail) followSpace(e domain.Event, this eventstore.Revision) trail {
 	switch e := e.(type) {
 	case organization.SpaceCreated:
-		t.spaces = t.spaces.Set(string(e.SpaceID), spaceOrigin{created: this})
+		t.spaces = t.spaces.Set(string(e.SpaceID), spaceOrigin{created: this, last: this})
+	case organization.SpaceRenamed:
+		if o, known := t.spaces.Get(string(e.SpaceID)); known {
+			o.last = this
+			t.spaces = t.spaces.Set(string(e.SpaceID), o)
+		}
 	case organization.SpaceDeleted:
 		if o, known := t.spaces.Get(string(e.SpaceID)); known {
-			o.deleted = &this
+			o.deleted, o.last = &this, this
 			t.spaces = t.spaces.Set(string(e.SpaceID), o)
 		}
 	}

@@ -57,6 +57,7 @@ type AccessCheck struct {
 	commands *Commands
 	by       domain.Actor
 	explain  bool
+	past     func(context.Context, domain.OrganizationID) (Trail, error) // nil for the present
 	views    map[domain.OrganizationID]*accessView
 }
 
@@ -65,7 +66,8 @@ type accessView struct {
 	state    organization.State
 	policy   *policy.Policy
 	position eventstore.Position
-	trail    *trail // with explanations only
+	trail    *trail      // with explanations only
+	caller   *accessView // what decides on who asks; the view itself but for the past
 	events   map[eventstore.Revision]AccessEvent
 }
 
@@ -92,17 +94,26 @@ func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecis
 	if err != nil {
 		return AccessDecision{}, err
 	}
-	self, err := k.admit(v, subject)
+	self, err := k.admit(v.caller, subject)
 	if err != nil {
 		return AccessDecision{}, err
+	}
+	// To who does not belong, the organization does not exist.
+	unknown := AccessDecision{Reason: AccessNotMember, Message: notMember}
+	if k.past != nil {
+		if _, active := v.caller.state.ActiveMember(subject); self && !active {
+			return unknown, nil
+		}
+		if err := k.lookBack(ctx, q.Organization, v); err != nil {
+			return AccessDecision{}, err
+		}
 	}
 	d, belongs, err := v.decide(subject, q, self)
 	if err != nil {
 		return AccessDecision{}, err
 	}
 	if self && !belongs {
-		// To who does not belong, the organization does not exist.
-		return AccessDecision{Reason: AccessNotMember, Message: notMember}, nil
+		return unknown, nil
 	}
 	_, active := v.state.ActiveMember(subject)
 	if k.explain && v.state.Exists() && (active || !self) {
@@ -117,7 +128,8 @@ func (k *AccessCheck) view(ctx context.Context, org domain.OrganizationID) (*acc
 		return v, nil
 	}
 	v := &accessView{events: make(map[eventstore.Revision]AccessEvent)}
-	if k.explain {
+	v.caller = v
+	if k.explain && k.past == nil {
 		s, err := k.commands.trails.latest(ctx, string(org))
 		if err != nil {
 			return nil, err
@@ -152,7 +164,7 @@ func (k *AccessCheck) admit(v *accessView, subject domain.AccountID) (self bool,
 		return ok, nil
 	}
 	needed := []domain.Permission{domain.ReadMembers}
-	if k.explain {
+	if k.explain || k.past != nil {
 		needed = append(needed, domain.ReadHistory)
 	}
 	for _, permission := range needed {

@@ -63,7 +63,9 @@ type trail struct {
 	policy  eventstore.Revision // put the policy in force
 	members *immutable.Map[string, origin]
 	opened  *immutable.Map[string, eventstore.Revision] // by id, of invitations that are open
-	spaces  *immutable.Map[string, spaceOrigin]
+	spaces  *immutable.Map[string, spaceOrigin]         // also of those that are deleted
+	named   eventstore.Revision                         // gave the organization its name
+	deleted eventstore.Revision                         // ended the organization
 }
 
 // origin is how a member came to be what it is.
@@ -71,6 +73,9 @@ type origin struct {
 	invited *eventstore.Revision
 	joined  eventstore.Revision
 	changed eventstore.Revision // gave the membership its status
+	granted eventstore.Revision // gave the member these roles and no others
+	named   eventstore.Revision // gave the member its name
+	spaced  eventstore.Revision // assigned its spaces, or ended one of them
 	roles   []roleOrigin
 	spaces  []assignment // in the order of the ids
 }
@@ -92,6 +97,9 @@ func follow(t trail, e domain.Event) trail {
 	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
 		t.policy = this
 	}
+	if t.Name != before.Name {
+		t.named = this
+	}
 	var invited *eventstore.Revision
 	switch e := e.(type) {
 	case organization.InvitationOpened:
@@ -103,6 +111,10 @@ func follow(t trail, e domain.Event) trail {
 			invited = &opened
 			t.opened = t.opened.Delete(string(e.InvitationID))
 		}
+	case organization.Deleted:
+		t.deleted = this
+	case organization.SpaceDeleted:
+		t.members = t.lose(e.SpaceID, this)
 	}
 	accounts := accountsIn(e)
 	if _, everybody := e.(organization.PolicyChanged); everybody {
@@ -114,14 +126,26 @@ func follow(t trail, e domain.Event) trail {
 	for _, account := range accounts {
 		was, known := before.Member(account)
 		is, member := t.Member(account)
-		spaces := t.SpacesOf(is)
-		if !member || known && was.Status == is.Status && slices.Equal(was.Roles, is.Roles) && slices.Equal(before.SpacesOf(was), spaces) {
+		if !member {
 			continue
 		}
 		o, _ := t.members.Get(string(account))
-		o = o.after(was, is, invited, this)
-		o.spaces = o.assigned(spaces, this)
-		t.members = t.members.Set(string(account), o)
+		spaces := t.SpacesOf(is)
+		became := !known || was.Status != is.Status || !slices.Equal(was.Roles, is.Roles)
+		renamed, reassigned := was.DisplayName != is.DisplayName, !slices.Equal(before.SpacesOf(was), spaces)
+		if became {
+			o = o.after(was, is, invited, this)
+		}
+		if renamed {
+			o.named = this
+		}
+		if reassigned {
+			o.spaced = this
+		}
+		if became || renamed || reassigned {
+			o.spaces = o.assigned(spaces, this)
+			t.members = t.members.Set(string(account), o)
+		}
 	}
 	return t
 }
@@ -130,9 +154,12 @@ func follow(t trail, e domain.Event) trail {
 func (o origin) after(was, is organization.Member, invited *eventstore.Revision, this eventstore.Revision) origin {
 	switch {
 	case (was.Status == "" || was.Status == organization.Removed) && is.Status != organization.Removed:
-		o = origin{invited: invited, joined: this, changed: this}
+		o = origin{invited: invited, joined: this, changed: this, granted: this, named: this, spaced: this}
 	case was.Status != is.Status:
 		o.changed = this
+	}
+	if !slices.Equal(was.Roles, is.Roles) {
+		o.granted = this
 	}
 	roles := make([]roleOrigin, len(is.Roles))
 	for i, role := range is.Roles {
@@ -143,6 +170,19 @@ func (o origin) after(was, is organization.Member, invited *eventstore.Revision,
 	}
 	o.roles = roles
 	return o
+}
+
+// lose notes the end of a space with those who could enter it.
+func (t trail) lose(space domain.SpaceID, this eventstore.Revision) *immutable.Map[string, origin] {
+	members := t.members
+	for itr := t.members.Iterator(); !itr.Done(); {
+		account, o, _ := itr.Next()
+		if m, _ := t.Member(domain.AccountID(account)); slices.Contains(m.Assigned(), space) {
+			o.spaced = this
+			members = members.Set(account, o)
+		}
+	}
+	return members
 }
 
 var accountIDType = reflect.TypeFor[domain.AccountID]()
@@ -223,7 +263,7 @@ func (v *accessView) named(revision *eventstore.Revision) *AccessEvent {
 }
 
 func (k *AccessCheck) mayNotReadHistory(v *accessView) bool {
-	_, err := organization.Authorize(v.state, v.policy, k.by, domain.ReadHistory)
+	_, err := organization.Authorize(v.caller.state, v.caller.policy, k.by, domain.ReadHistory)
 	return err != nil
 }
 
@@ -256,9 +296,7 @@ func (k *AccessCheck) read(ctx context.Context, v *accessView, revisions []event
 		if err != nil {
 			return err
 		}
-		v.events[revision] = AccessEvent{
-			Type: e.Event.EventType(), Revision: e.Revision, Position: e.Position, At: e.Metadata.OccurredAt, Actor: e.Metadata.Actor, Reason: e.Metadata.Reason,
-		}
+		v.events[revision] = Named(e)
 	}
 	return nil
 }

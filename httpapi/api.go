@@ -87,6 +87,7 @@ func (a *API) addRoutes() {
 	a.addLinks()
 	a.addTransfers()
 	a.addHistory()
+	a.addPasts()
 	a.addAuthzen()
 	a.addOperator()
 	a.addPolicies()

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/apikey"
 	"tenure/eventstore"
+	"tenure/history"
 	"tenure/httpapi/strictjson"
 )
 
@@ -41,7 +43,7 @@ type evaluationBody struct {
 	Subject  entityBody     `json:"subject"`
 	Action   actionBody     `json:"action"`
 	Resource entityBody     `json:"resource"`
-	Context  map[string]any `json:"context,omitempty" doc:"With tenure_explain true the answer says which events made the decision so. All else is passed over."`
+	Context  map[string]any `json:"context,omitempty" doc:"With tenure_explain true the answer says which events made the decision so. With as_of, an instant (RFC 3339) or a position in a text, it is what the decision would have been then. All else is passed over."`
 }
 
 type evaluationsBody struct {
@@ -49,7 +51,7 @@ type evaluationsBody struct {
 	Subject     *entityBody      `json:"subject,omitempty" doc:"For every evaluation that has none of its own, and so are action, resource and context."`
 	Action      *actionBody      `json:"action,omitempty"`
 	Resource    *entityBody      `json:"resource,omitempty"`
-	Context     map[string]any   `json:"context,omitempty" doc:"With tenure_explain true the answer says which events made the decision so. All else is passed over."`
+	Context     map[string]any   `json:"context,omitempty" doc:"With tenure_explain true the answer says which events made the decision so. With as_of, an instant (RFC 3339) or a position in a text, it is what the decision would have been then. All else is passed over."`
 	Evaluations []map[string]any `json:"evaluations,omitempty" maxItems:"100" doc:"The questions. Without any, the body is one question itself."`
 	Options     *optionsBody     `json:"options,omitempty"`
 }
@@ -111,18 +113,18 @@ func (a *API) addAuthzen() {
 	subject, resource := entityBody{Type: "user", ID: exampleGrace}, entityBody{Type: "organization", ID: exampleOrganization}
 	endpoint := entityBody{Type: "app:endpoint", ID: "42", Properties: map[string]any{"organization_id": exampleOrganization}}
 	denied := decisionBody{Context: &decisionContext{Reason: commands.AccessPermissionMissing, Message: "Request the admin role from a current admin."}}
-	about := "API keys with the scope access.check ask about everybody; an account about itself, and where its role allows members.read (with tenure_explain history.read as well) about others."
+	about := "API keys with the scope access.check ask about everybody; an account about itself, and where its role allows members.read (with tenure_explain or as_of history.read as well) about others."
 	add(a, route{
 		id: "evaluate-access", method: http.MethodPost, path: evaluationPath, tag: "Permission checks", access: Check(apikey.ScopeCheckAccess), status: http.StatusOK, authzen: true,
 		summary: "May they?", description: "Rests on every event that is in the log by now. " + about,
-		codes:    []domain.Code{codeMalformed, codeBodyTooLarge},
+		codes:    []domain.Code{codeMalformed, codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
 		request:  evaluationBody{Subject: subject, Action: actionBody{Name: "members.invite"}, Resource: resource, Context: map[string]any{explainOption: true}},
 		response: decisionBody{Decision: true, Context: &decisionContext{Reason: commands.AccessAllowed, Explanation: exampleExplanation()}},
 	}, a.evaluate)
 	add(a, route{
 		id: "evaluate-accesses", method: http.MethodPost, path: evaluationsPath, tag: "Permission checks", access: Check(apikey.ScopeCheckAccess), status: http.StatusOK, authzen: true,
 		summary: "May they? Several questions at once", description: "All about one organization rest on the same events. " + about,
-		codes: []domain.Code{codeMalformed, codeBodyTooLarge},
+		codes: []domain.Code{codeMalformed, codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
 		request: evaluationsBody{
 			Subject: &subject, Resource: &resource, Options: &optionsBody{Semantic: executeAll},
 			Evaluations: []map[string]any{{"action": actionBody{Name: "members.invite"}}, {"action": actionBody{Name: "app:endpoints.manage"}, "resource": endpoint}},
@@ -176,6 +178,10 @@ func (a *API) evaluateAll(ctx context.Context, c *call, _ *struct{}) (answer, er
 	decisions := make([]decisionBody, 0, len(asked))
 	for _, q := range asked {
 		decision, err := e.decide(ctx, q)
+		if errors.Is(err, history.ErrAhead) {
+			p := a.explainPast(err)
+			decision, err = decisionBody{Context: &decisionContext{Error: &evaluationError{p.Status, "context." + asOfOption + ": " + p.Detail}}}, nil
+		}
 		if err != nil {
 			return answer{}, err
 		}
@@ -189,12 +195,22 @@ func (a *API) evaluateAll(ctx context.Context, c *call, _ *struct{}) (answer, er
 
 // evaluator answers the questions of one request.
 type evaluator struct {
-	check    *commands.AccessCheck
+	at       func(past *history.Moment) *commands.AccessCheck
 	position eventstore.Position // that all answers so far rest on
 }
 
 func (a *API) evaluator(c *call, explain bool) *evaluator {
-	return &evaluator{check: a.config.Commands.CheckAccess(c.actor(), explain)}
+	now := a.config.Commands.CheckAccess(c.actor(), explain)
+	then := make(map[history.Moment]*commands.AccessCheck)
+	return &evaluator{at: func(past *history.Moment) *commands.AccessCheck {
+		if past == nil {
+			return now
+		}
+		if then[*past] == nil {
+			then[*past] = a.config.Commands.CheckPastAccess(c.actor(), explain, a.pastTrail(*past))
+		}
+		return then[*past]
+	}}
 }
 
 // decide answers a question. It fails with CodePermissionDenied for a caller who
@@ -206,7 +222,7 @@ func (e *evaluator) decide(ctx context.Context, q question) (decisionBody, error
 	case q.unknown != "":
 		return decisionBody{Context: &decisionContext{Reason: q.unknown, Message: "Use one of the types in the documentation."}}, nil
 	}
-	d, err := e.check.Decide(ctx, q.AccessQuestion)
+	d, err := e.at(q.past).Decide(ctx, q.AccessQuestion)
 	if err != nil {
 		return decisionBody{}, err
 	}

@@ -28,6 +28,7 @@ type call struct {
 	membership commands.Membership
 	body       map[string]any // nil for none
 	conditions conditions
+	past       *past // that a read shows; nil for the present
 }
 
 type callKey struct{}
@@ -197,6 +198,9 @@ func setHeaders(c *fiber.Ctx, ans answer) {
 	}
 	if ans.cache != "" {
 		c.Set(fiber.HeaderCacheControl, ans.cache)
+	}
+	if ans.cache == pastCache {
+		varyByCaller(c)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"tenure/commands"
 	"tenure/eventstore"
+	"tenure/history"
 	"tenure/httpapi/throttle"
 	"tenure/mail"
 	"tenure/oidc"
@@ -34,12 +35,13 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress and PublicURL
-// are needed; the zero value of anything else is a default.
+// Config is what an API works with. Commands, Reader, Progress, History and
+// PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
+	History  *history.History
 
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is
@@ -118,8 +120,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Commands == nil || c.Reader == nil || c.Progress == nil {
-		return c, errors.New("httpapi: Commands, Reader and Progress are needed")
+	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.History == nil {
+		return c, errors.New("httpapi: Commands, Reader, Progress and History are needed")
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {

@@ -16,8 +16,11 @@ type memberBody struct {
 	EffectiveRoles []domain.Role `json:"effective_roles,omitempty" doc:"The roles, and those that they imply; left out where no role of the policy implies another."`
 }
 
-// policyOf is the policy of the organization in the path.
+// policyOf is the policy of the organization in the path, or what it was.
 func (a *API) policyOf(ctx context.Context, c *call) (*policy.Policy, error) {
+	if c.past != nil {
+		return c.past.Rules, nil
+	}
 	if c.membership.Policy != nil {
 		return c.membership.Policy, nil
 	}

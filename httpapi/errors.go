@@ -56,6 +56,8 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 	case errors.As(err, &attempts):
 		p = a.problem(domain.CodeTooManyAttempts, "", "Wait before you try again; the header Retry-After says for how many seconds.")
 		p.retryAfter = int(attempts.after/time.Second) + 1
+	case a.explainPast(err) != nil:
+		p = a.explainPast(err)
 	case errors.Is(err, projections.ErrNoView):
 		p = a.problem(domain.CodeNotFound, "No such view", "Take a name from the list of projections.")
 	case errors.Is(err, projections.ErrRebuilding):

@@ -22,6 +22,7 @@ type InvitationPath struct {
 type invitationsInput struct {
 	OrgPath
 	PageInput
+	AsOfInput
 	Q      string `query:"q" maxLength:"200" doc:"Beginnings of words in e-mail address and username; all have to be found." example:"gra"`
 	Role   string `query:"role" maxLength:"100" doc:"Only invitations to this role." example:"USER"`
 	Status string `query:"status" enum:"pending,accepted,declined,revoked,expired" doc:"Default all."`
@@ -107,7 +108,7 @@ func (a *API) addInvitations() {
 }
 
 func (a *API) listInvitations(ctx context.Context, c *call, in *invitationsInput) (answer, error) {
-	return page(a.config.Reader.Invitations(ctx, projections.InvitationsQuery{
+	return c.page(a.reader(c).Invitations(ctx, projections.InvitationsQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
 		NeverMoved: c.membership.NeverMoved,
 	}))
@@ -115,9 +116,10 @@ func (a *API) listInvitations(ctx context.Context, c *call, in *invitationsInput
 
 func (a *API) getInvitation(ctx context.Context, c *call, _ *struct {
 	InvitationPath
+	AsOfInput
 	ViewHeaders
 }) (answer, error) {
-	document, err := a.config.Reader.Invitation(ctx, c.organization(), c.invitation())
+	document, err := a.reader(c).Invitation(ctx, c.organization(), c.invitation())
 	return answer{raw: document}, err
 }
 

@@ -20,6 +20,7 @@ type MemberPath struct {
 type membersInput struct {
 	OrgPath
 	PageInput
+	AsOfInput
 	Q       string `query:"q" maxLength:"200" doc:"Beginnings of words in display name, username and e-mail address; all have to be found." example:"gra"`
 	Role    string `query:"role" maxLength:"100" doc:"Only holders of this role." example:"ADMIN"`
 	Status  string `query:"status" enum:"active,suspended,pending,invited,removed,present" doc:"Default active. pending: those who ask to join; it takes requests.read to see them. invited: people whose invitation is open, as members in waiting. present: all but those who were removed."`
@@ -90,18 +91,22 @@ func (a *API) listMembers(ctx context.Context, c *call, in *membersInput) (answe
 	if err != nil {
 		return answer{}, err
 	}
-	found, err := a.config.Reader.Members(ctx, projections.MembersQuery{
+	if c.past != nil && in.Include != "" {
+		return answer{}, domain.Invalid("include", "Leave include out with as_of: profiles are of the accounts, not of the organization's history.")
+	}
+	found, err := a.reader(c).Members(ctx, projections.MembersQuery{
 		Organization: c.organization(), Q: in.Q, Role: in.Role, Status: in.Status, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit,
 		AllSpaces: projections.RoleList(allSpaces), WithProfile: in.Include == "profile", NeverMoved: c.membership.NeverMoved,
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	return a.withEffectiveRoles(ctx, c, found)
+	return a.withEffectiveRoles(ctx, c, c.bound(found))
 }
 
 func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 	MemberPath
+	AsOfInput
 	ViewHeaders
 }) (answer, error) {
 	tag, err := a.currentETag(ctx, c.membership.Expected)
@@ -112,7 +117,7 @@ func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	document, err := a.config.Reader.Member(ctx, c.organization(), c.member(), allSpaces...)
+	document, err := a.reader(c).Member(ctx, c.organization(), c.member(), allSpaces...)
 	if err != nil {
 		return answer{}, err
 	}
@@ -135,6 +140,9 @@ func (a *API) getMember(ctx context.Context, c *call, _ *struct {
 // allSpaces are the roles whose holders may enter every space.
 func (a *API) allSpaces(ctx context.Context, c *call) ([]domain.Role, error) {
 	rules := c.membership.Policy
+	if c.past != nil {
+		rules = c.past.Rules
+	}
 	if rules == nil { // for an operator
 		var err error
 		if rules, err = a.config.Commands.Rules(ctx, c.organization()); err != nil {

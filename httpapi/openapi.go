@@ -45,6 +45,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 				"**Commands** answer with the events that they wrote, an `ETag` (the revision of what they changed) and a `Tenure-Position`. " +
 				"Send `Idempotency-Key` to be able to repeat a command, `If-Match` to make it conditional, `dry_run=true` to see what it would do, and a `reason` for the history.\n\n" +
 				"**Reads** that have to show what a command did send its `Tenure-Position` as `Tenure-Min-Position`. Lists come in pages: send `next_cursor` as `cursor`.\n\n" +
+				"**The past** of an organization is shown with `as_of`, an instant or a position.\n\n" +
 				"**Problems** are `application/problem+json` (RFC 9457) with a stable `code`. Every answer carries an `X-Request-Id`.",
 		},
 		Servers: []*huma.Server{{URL: "/"}},
@@ -123,6 +124,9 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 			all = append(all, domain.CodeRevisionMismatch)
 		}
 	}
+	if _, ok := in.(interface{ asOf() string }); ok {
+		all = append(all, domain.CodeInvalid, codeAheadOfLog, codeNotFounded, codeHistoryBusy)
+	}
 	if _, ok := in.(interface{ minPosition() string }); ok {
 		all = append(all, codeMalformed, codeViewBehind, codeViewsUnavailable)
 	}
@@ -154,6 +158,9 @@ func (a *API) success(r *route) *huma.Response {
 		Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.response), true, r.id+"Response"),
 		Example: r.response,
 	}}
+	for _, kind := range r.alsoAs {
+		response.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: "…"}
+	}
 	return response
 }
 

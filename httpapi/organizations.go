@@ -120,13 +120,14 @@ func (a *API) activateOrganization(ctx context.Context, c *call, in *struct {
 
 func (a *API) getOrganization(ctx context.Context, c *call, _ *struct {
 	OrgPath
+	AsOfInput
 	ViewHeaders
 }) (answer, error) {
 	tag, err := a.currentETag(ctx, c.membership.Expected)
 	if err != nil {
 		return answer{}, err
 	}
-	document, err := a.config.Reader.Organization(ctx, c.organization())
+	document, err := a.reader(c).Organization(ctx, c.organization())
 	if err != nil {
 		return answer{}, err
 	}
@@ -134,8 +135,8 @@ func (a *API) getOrganization(ctx context.Context, c *call, _ *struct {
 		YourRoles       []domain.Role       `json:"your_roles"`
 		YourPermissions []domain.Permission `json:"your_permissions"`
 	}{[]domain.Role{}, []domain.Permission{}}
-	if c.membership.Policy != nil {
-		yours.YourRoles, yours.YourPermissions = c.membership.Roles, c.membership.Policy.Permissions(c.membership.Roles)
+	if rules, roles := c.standing(); rules != nil {
+		yours.YourRoles, yours.YourPermissions = roles, rules.Permissions(roles)
 	}
 	raw, err := joinObjects(document, yours)
 	return answer{raw: raw, etag: tag}, err

@@ -25,6 +25,10 @@ const (
 	codeIdentityInvalid     domain.Code = "identity_invalid"       // what the identity provider says does not hold
 	codeTenantNotAllowed    domain.Code = "tenant_not_allowed"     // the provider's tenant may not sign in here
 	codeLoginInvalid        domain.Code = "login_invalid"          // not the answer to a sign-in that this browser has begun
+	codeAheadOfLog          domain.Code = "ahead_of_log"           // X5: the moment has not come yet
+	codeNotFounded          domain.Code = "not_founded"            // X5: the organization was founded later
+	codeHistoryBusy         domain.Code = "history_busy"           // X5: try again later
+	codeReportTooLarge      domain.Code = "report_too_large"       // X5: ask for less
 	codeNotReady            domain.Code = "not_ready"              // of /readyz
 	codeInternal            domain.Code = "internal"               // see the server's log
 )
@@ -62,6 +66,10 @@ type meaning struct {
 func meanings() map[domain.Code]meaning {
 	return map[domain.Code]meaning{
 		codeMalformed:                  {http.StatusBadRequest, "Malformed request"},
+		codeAheadOfLog:                 {http.StatusBadRequest, "Not there yet"},
+		codeNotFounded:                 {http.StatusNotFound, "Not founded yet"},
+		codeReportTooLarge:             {http.StatusUnprocessableEntity, "Too much at once"},
+		codeHistoryBusy:                {http.StatusServiceUnavailable, "Busy"},
 		codeLoginInvalid:               {http.StatusBadRequest, "Sign-in interrupted"},
 		domain.CodeNotSignedIn:         {http.StatusUnauthorized, "Sign in first"},
 		domain.CodeCredentialsWrong:    {http.StatusUnauthorized, "Wrong e-mail address or password"},

@@ -7,6 +7,7 @@ import (
 
 	"tenure/commands"
 	"tenure/domain"
+	"tenure/history"
 	"tenure/httpapi/strictjson"
 )
 
@@ -17,6 +18,7 @@ var entities = [...]string{"subject", "action", "resource", "context"}
 type question struct {
 	commands.AccessQuestion
 	explain bool
+	past    *history.Moment // when; nil for now
 
 	// Of a question that cannot be asked: unknown is the reason of a denial, and
 	// refused what is wrong with one of several.
@@ -30,6 +32,7 @@ const (
 
 	hostPrefix     = "app:"           // of the types of the host product's own resources
 	explainOption  = "tenure_explain" // in the context of a request
+	asOfOption     = "as_of"          // the same
 	maxEvaluations = 100              // in one request
 )
 
@@ -99,9 +102,25 @@ func read(own, defaults map[string]any) (q question, refused *strictjson.Error) 
 	}
 	context, _ := merged["context"].(map[string]any)
 	q.explain = context[explainOption] == true
+	if q.past, refused = readMoment(context[asOfOption]); refused != nil {
+		return question{}, refused
+	}
 	q.Permission = domain.Permission(member(merged, "action", "name"))
 	q.about(member(merged, "subject", "type"), member(merged, "subject", "id"))
 	return q, q.within(merged)
+}
+
+// readMoment reads when a question is about: nothing for now.
+func readMoment(given any) (*history.Moment, *strictjson.Error) {
+	if given == nil {
+		return nil, nil
+	}
+	text, _ := given.(string)
+	moment, err := history.ParseMoment("context."+asOfOption, text)
+	if err != nil {
+		return nil, wrong("context."+asOfOption, "Give a text: an instant such as 2031-03-03T12:00:00Z, or a position as Tenure-Position has it.")
+	}
+	return &moment, nil
 }
 
 // about reads the subject. What is no account's id or address is nobody's.

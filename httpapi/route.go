@@ -34,6 +34,7 @@ type route struct {
 	request     any           // an example of the body, nil for none
 	response    any           // an example of the answer; its type is the schema; nil for none
 	contentType string        // of the answer, empty for JSON
+	alsoAs      []string      // further content types of the answer, which are texts
 	etag        bool          // the answer has an ETag
 	created     bool          // the answer has a Location; a dry run answers with 200
 	hidden      bool          // pages and their files: not in the OpenAPI document
@@ -111,6 +112,9 @@ func (a *API) run(ctx context.Context, c *call, in any, run func() (answer, erro
 			return answer{}, err
 		}
 		c.conditions = conditions
+	}
+	if in, ok := in.(interface{ asOf() string }); ok && in.asOf() != "" {
+		return a.lookBack(ctx, c, in, in.asOf(), run)
 	}
 	if in, ok := in.(interface{ minPosition() string }); ok {
 		if err := a.waitForView(ctx, in.minPosition()); err != nil {

@@ -18,6 +18,7 @@ type SpacePath struct {
 type spacesInput struct {
 	OrgPath
 	PageInput
+	AsOfInput
 	Q    string `query:"q" maxLength:"200" doc:"Beginnings of words in the name; all have to be found." example:"nor"`
 	Sort string `query:"sort" enum:"name,-name" doc:"Default name. Not together with q."`
 }
@@ -68,9 +69,9 @@ func (a *API) listSpaces(ctx context.Context, c *call, in *spacesInput) (answer,
 	rules, roles := c.membership.Policy, c.membership.Roles
 	account, member := c.caller.Actor.Account()
 	if member && !rules.Allows(roles, domain.ReadSpaces) && !rules.AllSpaces(roles) {
-		return page(a.config.Reader.SpacesOf(ctx, account, q))
+		return c.page(a.reader(c).SpacesOf(ctx, account, q))
 	}
-	return page(a.config.Reader.Spaces(ctx, q))
+	return c.page(a.reader(c).Spaces(ctx, q))
 }
 
 func (a *API) createSpace(ctx context.Context, c *call, in *struct {

@@ -27,6 +27,7 @@ import (
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 	logsqlite "tenure/eventstore/sqlite"
+	"tenure/history"
 	"tenure/httpapi"
 	"tenure/mail"
 	"tenure/policies"
@@ -95,7 +96,7 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	go func() { projected <- projector.Run(ctx) }()
 
 	config := httpapi.Config{
-		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, PublicURL: "https://tenure.example", Outbox: outbox,
+		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}), PublicURL: "https://tenure.example", Outbox: outbox,
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test", Throttle: &httpapi.Throttle{},
 	}
 	for _, f := range change {

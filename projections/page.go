@@ -110,3 +110,14 @@ func (c *pageCache) put(key pageKey, p Page, at eventstore.Position) {
 }
 
 func (p cachedPage) cost() int { return len(p.body) + len(p.next) + pageOverhead }
+
+// WithCursor is the page with another cursor than its own, for one who wraps
+// them. A last page stays one.
+func (p Page) WithCursor(next string) Page {
+	if p.next == "" {
+		return p
+	}
+	body := append(make([]byte, 0, len(p.body)+len(next)), p.body[:len(p.body)-len(p.next)-len(`"}`)]...)
+	p.body, p.next = append(append(body, next...), `"}`...), next
+	return p
+}

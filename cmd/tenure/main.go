@@ -6,6 +6,7 @@
 //	tenure health    asks a server whether it serves well
 //	tenure backup    copies the SQLite log while the server runs
 //	tenure views     lists, rebuilds the views of a running deployment
+//	tenure audit     prints reports for auditors
 //	tenure policy    checks, shows, compares and publishes policies, moves organizations
 //	tenure secret    prints a new secret
 //	tenure version   prints the version
@@ -32,6 +33,7 @@ type program struct {
 	Health  healthCommand  `cmd:"" help:"Ask a server whether it serves well; exit with 1 if not."`
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
 	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
+	Audit   auditCommand   `cmd:"" help:"Print reports for auditors."`
 	Policy  policyCommand  `cmd:"" help:"Check, show, compare and publish policies; move organizations."`
 	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -17,6 +17,7 @@ import (
 	"tenure/commands/token"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
+	"tenure/history"
 	"tenure/httpapi"
 	"tenure/httpapi/throttle"
 	"tenure/leases"
@@ -180,6 +181,7 @@ func (x *server) wire() error {
 	}
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
+		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,

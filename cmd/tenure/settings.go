@@ -58,6 +58,7 @@ type settings struct {
 	OpenMetrics    bool          `help:"Serve /metrics without an operator's key."`
 
 	CachedEvents int    `help:"Events that the aggregate cache may hold folded, for each kind of aggregate." default:"1000000"`
+	HistoryCache int    `help:"Memory for organizations as they were (as_of), in MiB." default:"128"`
 	MaxLag       uint64 `help:"Positions that a consumer may be behind the log before /readyz says no: events, or bytes of an EventStoreDB. Default: 20000, or 20000000."`
 
 	ProfileListen string `help:"Address for Go's profiles (/debug/pprof/). Keep it private. Empty: none."`
@@ -130,6 +131,8 @@ func (s *settings) check() error {
 		return bad("read-wait", s.ReadWait, "give a time up to 30s")
 	case s.CachedEvents < 1000:
 		return bad("cached-events", s.CachedEvents, "give at least 1000")
+	case s.HistoryCache < 1 || s.HistoryCache > 1<<16:
+		return bad("history-cache", s.HistoryCache, "give 1 to 65536 MiB")
 	case s.SMTPUsername != "" && s.SMTPPassword == "" && s.SMTPPassFile == "":
 		return bad("smtp-password", "", "give the password of smtp-username, or the file that holds it")
 	case !(s.TraceSample >= 0 && s.TraceSample <= 1):

@@ -272,3 +272,7 @@ func (s State) changeInvitationSpaces(e InvitationSpacesChanged) State {
 	}
 	return s
 }
+
+// Assigned lists the spaces that are assigned to the member, sorted; some may be
+// deleted.
+func (m Member) Assigned() []domain.SpaceID { return m.spaces }

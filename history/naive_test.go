@@ -1,0 +1,223 @@
+package history_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tenure/domain"
+	"tenure/domain/invitation"
+	"tenure/domain/organization"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
+)
+
+// naive is an organization folded in the plainest way, by nothing of the program.
+type naive struct {
+	name     string
+	members  map[domain.AccountID]*naiveMember
+	invited  map[domain.InvitationID]*naiveInvitation
+	spaces   map[domain.SpaceID]string
+	position eventstore.Position
+}
+
+type naiveMember struct {
+	name, status, joined string
+	roles                []domain.Role
+	spaces               []domain.SpaceID
+}
+
+type naiveInvitation struct {
+	status     string
+	generation int
+}
+
+// logged is the whole log by organizations, in its order.
+func (w *world) logged() map[domain.OrganizationID][]codec.Envelope {
+	all := make(map[domain.OrganizationID][]codec.Envelope)
+	for after := eventstore.Position(0); ; {
+		page, err := w.log.ReadAll(context.Background(), after, 5000, eventstore.Filter{})
+		w.is.NoErr(err)
+		for _, r := range page.Events {
+			e, err := w.commands.Codec.Decode(r)
+			w.is.NoErr(err)
+			org := strings.TrimPrefix(r.Stream, "organization-")
+			switch x := e.Event.(type) {
+			case invitation.Issued:
+				org = string(x.OrganizationID)
+			case invitation.Resent:
+				org = string(x.OrganizationID)
+			case invitation.Accepted:
+				org = string(x.OrganizationID)
+			case invitation.Declined:
+				org = string(x.OrganizationID)
+			case invitation.Revoked:
+				org = string(x.OrganizationID)
+			case invitation.Expired:
+				org = string(x.OrganizationID)
+			}
+			all[domain.OrganizationID(org)] = append(all[domain.OrganizationID(org)], e)
+		}
+		if page.Head {
+			return all
+		}
+		after = page.Position
+	}
+}
+
+// until are the events of an instant: those before the first one that occurred
+// after it.
+func until(events []codec.Envelope, at time.Time) []codec.Envelope {
+	for i, e := range events {
+		if e.Metadata.OccurredAt.After(at) {
+			return events[:i]
+		}
+	}
+	return events
+}
+
+func naively(events []codec.Envelope) *naive {
+	n := &naive{members: map[domain.AccountID]*naiveMember{}, invited: map[domain.InvitationID]*naiveInvitation{}, spaces: map[domain.SpaceID]string{}}
+	for _, e := range events {
+		n.position = e.Position
+		joined := fmt.Sprint(e.Position)
+		switch x := e.Event.(type) {
+		case organization.Activated:
+			n.name = string(x.Name)
+			n.members[x.AccountID] = &naiveMember{name: x.DisplayName, status: "active", roles: x.Roles, joined: joined}
+		case organization.Renamed:
+			n.name = string(x.After)
+		case organization.MemberJoined:
+			n.members[x.AccountID] = &naiveMember{name: x.DisplayName, status: "active", roles: x.Roles, joined: joined}
+		case organization.MemberRenamed:
+			n.members[x.AccountID].name = x.After
+		case organization.RolesChanged:
+			n.members[x.AccountID].roles = x.After
+		case organization.MemberSuspended:
+			n.members[x.AccountID].status = "suspended"
+		case organization.MemberReactivated:
+			n.members[x.AccountID].status = "active"
+		case organization.MemberRemoved:
+			n.members[x.AccountID].status = "removed"
+		case organization.SpacesAssigned:
+			n.members[x.AccountID].spaces = x.After
+		case organization.SpaceCreated:
+			n.spaces[x.SpaceID] = x.Name
+		case organization.SpaceRenamed:
+			n.spaces[x.SpaceID] = x.After
+		case organization.SpaceDeleted:
+			delete(n.spaces, x.SpaceID)
+		case invitation.Issued:
+			n.invited[x.InvitationID] = &naiveInvitation{"pending", 1}
+		case invitation.Resent:
+			n.invited[x.InvitationID].generation = x.Generation
+		case invitation.Accepted:
+			n.invited[x.InvitationID].status = "accepted"
+		case invitation.Declined:
+			n.invited[x.InvitationID].status = "declined"
+		case invitation.Revoked:
+			n.invited[x.InvitationID].status = "revoked"
+		case invitation.Expired:
+			n.invited[x.InvitationID].status = "expired"
+		}
+	}
+	return n
+}
+
+func (m *naiveMember) present() bool { return m != nil && m.status != "removed" }
+
+// entered are the spaces of a member that were not deleted.
+func (n *naive) entered(m *naiveMember) (all []domain.SpaceID) {
+	for _, id := range m.spaces {
+		if _, there := n.spaces[id]; there {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// lines says all that is so, sorted.
+func (n *naive) lines() (all []string) {
+	for id, m := range n.members {
+		all = append(all, fmt.Sprintln("member", id, m.name, m.status, m.roles))
+		if m.present() {
+			all = append(all, fmt.Sprintln("spaces of", id, n.entered(m)))
+		}
+	}
+	for id, i := range n.invited {
+		all = append(all, fmt.Sprintln("invitation", id, i.status, i.generation))
+	}
+	for id, name := range n.spaces {
+		all = append(all, fmt.Sprintln("space", id, name))
+	}
+	slices.Sort(all)
+	return append(all, "named "+n.name)
+}
+
+// difference says in what two differ, sorted.
+func difference(was, is *naive) (all []string) {
+	say := func(kind, id string, before, after any) {
+		all = append(all, fmt.Sprintln(kind, id, before, "to", after))
+	}
+	if was.name != is.name {
+		say("organization_renamed", "", was.name, is.name)
+	}
+	if was.name == "" {
+		say("policy_changed", "", "", "ownership")
+	}
+	for id, m := range is.members {
+		before := was.members[id]
+		switch {
+		case !m.present() && before.present():
+			say("left", string(id), before.roles, "nothing")
+		case !m.present():
+		case !before.present():
+			say("joined", string(id), "nothing", m.roles)
+		case before.joined != m.joined:
+			say("rejoined", string(id), before.roles, m.roles)
+		default:
+			if before.name != m.name {
+				say("renamed", string(id), before.name, m.name)
+			}
+			if !slices.Equal(before.roles, m.roles) {
+				say("roles_changed", string(id), before.roles, m.roles)
+			}
+			if before.status != m.status {
+				kind := map[string]string{"active": "reactivated", "suspended": "suspended"}[m.status]
+				say(kind, string(id), before.status, m.status)
+			}
+			if entered, enter := was.entered(before), is.entered(m); !slices.Equal(entered, enter) {
+				say("spaces_assigned", string(id), entered, enter)
+			}
+		}
+	}
+	for id, i := range is.invited {
+		before := was.invited[id]
+		open := before != nil && before.status == "pending"
+		switch {
+		case i.status == "pending" && !open:
+			say("invitation_opened", string(id), "nothing", i.status)
+		case i.status != "pending" && open:
+			say("invitation_closed", string(id), before.status, i.status)
+		case open && before.generation != i.generation:
+			say("invitation_resent", string(id), before.generation, i.generation)
+		}
+	}
+	for id, name := range is.spaces {
+		before, known := was.spaces[id]
+		if !known {
+			say("space_created", string(id), "nothing", name)
+		} else if before != name {
+			say("space_renamed", string(id), before, name)
+		}
+	}
+	for id, name := range was.spaces {
+		if _, still := is.spaces[id]; !still {
+			say("space_deleted", string(id), name, "nothing")
+		}
+	}
+	slices.Sort(all)
+	return all
+}
