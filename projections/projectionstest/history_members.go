@@ -1,6 +1,8 @@
 package projectionstest
 
 import (
+	"time"
+
 	"pgregory.net/rapid"
 
 	"tenure/domain/organization"
@@ -28,7 +30,11 @@ func (h *history) ask() {
 	}
 	if p, ok := h.among(o, func(p person) bool { return !o.known[p.id] && !o.requests[p.id] }); ok {
 		o.requests[p.id] = true
-		h.inOrg(o, organization.JoinRequested{OrganizationID: o.id, AccountID: p.id, Email: p.email, DisplayName: p.name})
+		e := organization.JoinRequested{OrganizationID: o.id, AccountID: p.id, Email: p.email, DisplayName: p.name}
+		if rapid.Bool().Draw(h.t, "digest") {
+			e.DigestAt = h.now.Add(24 * time.Hour)
+		}
+		h.inOrg(o, e)
 	}
 }
 

@@ -34,7 +34,10 @@ func (h *history) askForMail() {
 // summarizeRequests asks for a mail to each of some members, and maybe for the
 // next time.
 func (h *history) summarizeRequests() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	e := organization.RequestsSummarized{OrganizationID: o.id, Due: h.now, Requests: 2}
 	for _, p := range h.accounts[:rapid.IntRange(0, 3).Draw(h.t, "recipients")] {
 		e.Recipients = append(e.Recipients, p.id)

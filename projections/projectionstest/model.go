@@ -276,6 +276,12 @@ func (m *model) foldWaiting(e codec.Envelope) {
 		delete(m.waiting, string(x.TransferID))
 	case organization.OwnershipTransferred:
 		delete(m.waiting, string(x.TransferID))
+	case organization.JoinRequested:
+		m.summedUp(x.OrganizationID, made, x.DigestAt)
+	case organization.PolicyChanged:
+		m.summedUp(x.OrganizationID, made, x.DigestAt)
+	case organization.Deleted:
+		delete(m.waiting, string(x.OrganizationID))
 	case organization.RequestsSummarized:
 		for _, to := range x.Recipients {
 			one := mail
@@ -283,10 +289,7 @@ func (m *model) foldWaiting(e codec.Envelope) {
 			m.waiting[string(one.MailID)] = one
 		}
 		delete(m.waiting, string(x.OrganizationID))
-		if !x.NextAt.IsZero() {
-			made.Kind, made.Due, made.OrganizationID = projections.DigestDue, x.NextAt, x.OrganizationID
-			m.waiting[string(x.OrganizationID)] = made
-		}
+		m.summedUp(x.OrganizationID, made, x.NextAt)
 	case reservation.Made:
 		made.Kind, made.Due, made.Reservation = projections.StaleReservation, x.ExpiresAt, &projections.Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
 		m.waiting[x.Key] = made
@@ -302,6 +305,15 @@ func (m *model) foldWaiting(e codec.Envelope) {
 	if mail.Template != "" {
 		m.waiting[eventID] = mail
 	}
+}
+
+// summedUp has an organization's open requests summed up at a time, if there is one.
+func (m *model) summedUp(org domain.OrganizationID, made projections.Deadline, at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	made.Kind, made.Due, made.OrganizationID = projections.DigestDue, at, org
+	m.waiting[string(org)] = made
 }
 
 // due lists what waits, the most urgent first; what is due at the same time in

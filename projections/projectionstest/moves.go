@@ -1,6 +1,8 @@
 package projectionstest
 
 import (
+	"time"
+
 	"pgregory.net/rapid"
 
 	"tenure/domain"
@@ -13,7 +15,10 @@ import (
 // movePolicy changes an organization's policy: some roles become others, one
 // becomes several or none, and names come back with another meaning.
 func (h *history) movePolicy() {
-	o, _ := pick(h, "organization", h.orgs)
+	o, ok := h.organization()
+	if !ok {
+		return
+	}
 	some := []domain.Role{"USER", "ADMIN", "OWNER", "HAND", "BOSS", "ROLE.with/dots"}
 	mapping := make(map[domain.Role][]domain.Role)
 	for _, role := range some {
@@ -22,10 +27,14 @@ func (h *history) movePolicy() {
 			mapping[role] = []domain.Role{role}
 		}
 	}
-	h.inOrg(o, organization.PolicyChanged{
+	e := organization.PolicyChanged{
 		OrganizationID: o.id, Before: organization.PolicyVersion{Policy: "p", Version: len(h.events)},
 		After: organization.PolicyVersion{Policy: "p", Version: len(h.events) + 1}, Roles: mapping,
-	})
+	}
+	if rapid.Bool().Draw(h.t, "digest") {
+		e.DigestAt = h.now.Add(48 * time.Hour)
+	}
+	h.inOrg(o, e)
 	for id, roles := range o.members {
 		o.members[id] = domain.MapRoles(roles, mapping)
 	}
