@@ -22,6 +22,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -78,6 +79,7 @@ type Commands struct {
 	reservations  *aggregates[reservation.State]
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
+	checkpoints   *aggregates[checkpoint.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 }
 
@@ -94,6 +96,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
+		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
 		trails:        newAggregates(d, "organization-", follow),
 	}
 }

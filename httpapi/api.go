@@ -86,6 +86,7 @@ func (a *API) addRoutes() {
 	a.addLinks()
 	a.addTransfers()
 	a.addHistory()
+	a.addLedger()
 	a.addAuthzen()
 	a.addOperator()
 	a.addHealth()

@@ -16,6 +16,7 @@ import (
 	"tenure/commands"
 	"tenure/eventstore"
 	"tenure/httpapi/throttle"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
@@ -34,12 +35,18 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress and PublicURL
-// are needed; the zero value of anything else is a default.
+// Config is what an API works with. Commands, Reader, Progress, Tree, LedgerKey
+// and PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
+
+	// Tree is what proofs are made of, LedgerKey signs its checkpoints.
+	Tree      *ledger.Tree
+	LedgerKey *ledger.Key
+	// Witnesses are those whose cosignatures are taken. Default none.
+	Witnesses []*ledger.Witness
 
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is
@@ -118,8 +125,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Commands == nil || c.Reader == nil || c.Progress == nil {
-		return c, errors.New("httpapi: Commands, Reader and Progress are needed")
+	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.Tree == nil || c.LedgerKey == nil {
+		return c, errors.New("httpapi: Commands, Reader, Progress, Tree and LedgerKey are needed")
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {

@@ -28,6 +28,7 @@ import (
 	"tenure/eventstore/codec"
 	logsqlite "tenure/eventstore/sqlite"
 	"tenure/httpapi"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/policies"
 	"tenure/projections"
@@ -79,6 +80,8 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	is.NoErr(err)
 	keys, err := token.NewKeys(bytes.Repeat([]byte{7}, 32))
 	is.NoErr(err)
+	ledgerKey, err := ledger.NewKey(keys)
+	is.NoErr(err)
 	hasher, err := password.New(64, 1, 4)
 	is.NoErr(err)
 	outbox, err := mail.OpenOutbox(filepath.Join(dir, "outbox"), 0)
@@ -95,7 +98,7 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	go func() { projected <- projector.Run(ctx) }()
 
 	config := httpapi.Config{
-		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, PublicURL: "https://tenure.example", Outbox: outbox,
+		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, Tree: ledger.NewTree(views), LedgerKey: ledgerKey, PublicURL: "https://tenure.example", Outbox: outbox,
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test", Throttle: &httpapi.Throttle{},
 	}
 	for _, f := range change {

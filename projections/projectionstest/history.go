@@ -22,6 +22,7 @@ type history struct {
 	accounts []person
 	orgs     []*org
 	keys     []domain.APIKeyID
+	signed   []uint64 // sizes of checkpoints
 	mails    []domain.MailID
 	reserved map[string]string // key → holder, of unconfirmed reservations
 }
@@ -91,6 +92,7 @@ func (h *history) grow(steps int) {
 		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer,
 		h.createSpace, h.deleteSpace, h.assignSpaces, h.assignInviteeSpaces, h.work, h.work,
 		h.askForMail, h.claimMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
+		h.signCheckpoint, h.cosignCheckpoint,
 	}
 	h.activate()
 	for range steps {
