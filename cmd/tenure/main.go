@@ -7,6 +7,8 @@
 //	tenure backup    copies the SQLite log while the server runs
 //	tenure views     lists, rebuilds the views of a running deployment
 //	tenure policy    checks, shows and compares policies
+//	tenure audit     exports the log or an organization, and verifies both
+//	tenure ledger    prints the key that checkpoints are signed with
 //	tenure secret    prints a new secret
 //	tenure version   prints the version
 package main
@@ -33,6 +35,8 @@ type program struct {
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
 	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
 	Policy  policyCommand  `cmd:"" help:"Check, show and compare policies."`
+	Audit   auditCommand   `cmd:"" help:"Export the log, or an organization's history, so that others can verify it; verify it."`
+	Ledger  ledgerCommand  `cmd:"" help:"The key that checkpoints of the log are signed with."`
 	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
