@@ -270,6 +270,9 @@ func (w *walk) begin() {
 		case w.report.Origin != "" && c.Origin != w.report.Origin:
 			w.report.found(Finding{whole: true, Problem: "the kept checkpoint is of another log"})
 		default:
+			if !slices.ContainsFunc(w.expect, func(x expectation) bool { return x.Size == c.Size }) {
+				w.report.found(Finding{whole: true, Problem: fmt.Sprintf("the checkpoint of size %d, which was kept, is not in the log: its event was removed", c.Size)})
+			}
 			w.expect = append(w.expect, expectation{Checkpoint: c, kept: true})
 		}
 	}

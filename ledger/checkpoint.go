@@ -44,10 +44,25 @@ var ErrNote = errors.New("ledger: not a signed checkpoint")
 // with ErrNote.
 func ParseNote(text string) (Checkpoint, error) {
 	body, signatures, found := strings.Cut(text, "\n\n")
-	if !found || !strings.HasPrefix(signatures, "— ") || !strings.HasSuffix(signatures, "\n") {
+	if !found || !areSignatures(signatures) {
 		return Checkpoint{}, ErrNote
 	}
 	return parseBody(body + "\n")
+}
+
+// areSignatures reports whether a text is lines of signatures, each in the one
+// form that its bytes have in base64.
+func areSignatures(text string) bool {
+	lines, ended := strings.CutSuffix(text, "\n")
+	for line := range strings.SplitSeq(lines, "\n") {
+		rest, dashed := strings.CutPrefix(line, "— ")
+		name, encoded, _ := strings.Cut(rest, " ")
+		raw, err := base64.StdEncoding.Strict().DecodeString(encoded)
+		if !dashed || name == "" || err != nil || len(raw) < 5 || base64.StdEncoding.EncodeToString(raw) != encoded {
+			return false
+		}
+	}
+	return ended
 }
 
 // parseBody reads the text that is signed. Lines after the first three, which
@@ -114,6 +129,9 @@ func Verify(text, verifierKey string) (Checkpoint, error) {
 	verifier, err := note.NewVerifier(verifierKey)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("ledger: the verifier key: %w", err)
+	}
+	if _, err := ParseNote(text); err != nil {
+		return Checkpoint{}, err
 	}
 	opened, err := note.Open([]byte(text), note.VerifierList(verifier))
 	if err != nil {

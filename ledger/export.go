@@ -114,6 +114,7 @@ func (w *exporter) writeEvent(l line) error {
 }
 
 func (w *exporter) finish() error {
+	w.sum.Write([]byte(w.newest.text))
 	return w.write(trailer{Checkpoint: w.newest.text, Events: w.lines, SHA256: hex.EncodeToString(w.sum.Sum(nil))})
 }
 

@@ -51,7 +51,7 @@ type line struct {
 type trailer struct {
 	Checkpoint string `json:"checkpoint"` // the newest, with its cosignatures
 	Events     uint64 `json:"events"`     // lines between the first and this one
-	SHA256     string `json:"sha256"`     // of all lines before, in hexadecimal
+	SHA256     string `json:"sha256"`     // of all lines before and the checkpoint, in hexadecimal
 }
 
 // MarshalText implements encoding.TextMarshaler.

@@ -25,10 +25,10 @@ type tileID struct {
 	number uint64
 }
 
-// tiles answers with the hashes of a tile; it may have more of them than the
-// asker knows of, or fewer, which is none that the asker needs.
+// tiles answers with the hashes of tiles, in the order of the ids; a tile may
+// have more of them than the asker knows of, or fewer, or none.
 type tiles interface {
-	tile(ctx context.Context, id tileID) ([]Hash, error)
+	tiles(ctx context.Context, ids []tileID) ([][]Hash, error)
 }
 
 // ErrNotThere says that the tree is smaller than what was asked for.
@@ -48,31 +48,40 @@ func subtree(hashes []Hash) Hash {
 	return level[0]
 }
 
-// node is a node of the tree that is the root of a complete subtree.
-func node(ctx context.Context, t tiles, id compact.NodeID) (Hash, error) {
-	above := id.Level % tileHeight
-	first, width := id.Index<<above, uint64(1)<<above
-	hashes, err := t.tile(ctx, tileID{id.Level / tileHeight, first / tileWidth})
-	if err != nil {
-		return Hash{}, err
-	}
-	from := first % tileWidth
-	if from+width > uint64(len(hashes)) {
-		return Hash{}, fmt.Errorf("%w: level %d, index %d", ErrNotThere, id.Level, id.Index)
-	}
-	return subtree(hashes[from : from+width]), nil
-}
-
+// nodes are nodes of the tree that are roots of complete subtrees. Their tiles
+// are asked for at once.
 func nodes(ctx context.Context, t tiles, ids []compact.NodeID) ([][]byte, error) {
+	var wanted []tileID
+	places := make(map[tileID]int)
+	for _, id := range ids {
+		tile, _, _ := placeOf(id)
+		if _, known := places[tile]; !known {
+			places[tile] = len(wanted)
+			wanted = append(wanted, tile)
+		}
+	}
+	found, err := t.tiles(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
 	hashes := make([][]byte, len(ids))
 	for i, id := range ids {
-		h, err := node(ctx, t, id)
-		if err != nil {
-			return nil, err
+		tile, from, width := placeOf(id)
+		run := found[places[tile]]
+		if from+width > len(run) {
+			return nil, fmt.Errorf("%w: level %d, index %d", ErrNotThere, id.Level, id.Index)
 		}
+		h := subtree(run[from : from+width])
 		hashes[i] = h[:]
 	}
 	return hashes, nil
+}
+
+// placeOf is the run of hashes in a tile that a node is computed from.
+func placeOf(id compact.NodeID) (tile tileID, from, width int) {
+	above := id.Level % tileHeight
+	first := id.Index << above
+	return tileID{id.Level / tileHeight, first / tileWidth}, int(first % tileWidth), 1 << above
 }
 
 // rootOf is the root of the tree of the first size leaves.
@@ -174,9 +183,13 @@ func (m *memory) add(leaf Hash) {
 	m.append(leaf, func(id tileID, hashes []Hash) { m.full[id] = hashes })
 }
 
-func (m *memory) tile(_ context.Context, id tileID) ([]Hash, error) {
-	if hashes, ok := m.partial(id); ok {
-		return hashes, nil
+func (m *memory) tiles(_ context.Context, ids []tileID) ([][]Hash, error) {
+	found := make([][]Hash, len(ids))
+	for i, id := range ids {
+		var open bool
+		if found[i], open = m.partial(id); !open {
+			found[i] = m.full[id]
+		}
 	}
-	return m.full[id], nil
+	return found, nil
 }

@@ -125,10 +125,29 @@ func (t *Tree) Index(ctx context.Context, p eventstore.Position) (uint64, error)
 
 func sortPosition(p eventstore.Position) string { return fmt.Sprintf("%016x", uint64(p)) }
 
-// tile implements tiles.
-func (t *Tree) tile(ctx context.Context, id tileID) ([]Hash, error) {
-	hashes, _, err := t.load(ctx, id)
-	return hashes, err
+// tiles implements tiles.
+func (t *Tree) tiles(ctx context.Context, ids []tileID) ([][]Hash, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys := make([]projections.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = projections.Key{Partition: treePartition, ID: documentID(id)}
+	}
+	bodies, err := t.storage.Documents(ctx, treeView, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]Hash, len(ids))
+	for i, body := range bodies {
+		if body == nil {
+			continue
+		}
+		if found[i], _, err = decodeTile(body); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 func (t *Tree) load(ctx context.Context, id tileID) ([]Hash, []eventstore.Position, error) {

@@ -56,7 +56,7 @@ func each(export io.ReadSeeker, visit func(number int, text []byte) error) error
 	if _, err := export.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	in := bufio.NewReaderSize(export, 1<<20)
+	in := bufio.NewReaderSize(export, 64<<10)
 	for number := 1; ; number++ {
 		var text []byte
 		for {
@@ -117,6 +117,7 @@ func (v *verification) frame(export io.ReadSeeker) error {
 	if want := uint64(v.lines - 2); t.Events != want {
 		v.report.found(Finding{whole: true, Line: v.lines, Problem: fmt.Sprintf("there are %d events; the last line says %d", want, t.Events)})
 	}
+	sum.Write([]byte(t.Checkpoint))
 	if hex.EncodeToString(sum.Sum(nil)) != t.SHA256 {
 		v.report.found(Finding{whole: true, Line: v.lines, Problem: "the file is not as it was written: its checksum differs"})
 	}

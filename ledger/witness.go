@@ -94,7 +94,7 @@ var ErrCosignature = errors.New("ledger: not a cosignature of a known witness on
 // fails with ErrCosignature.
 func Cosign(signedNote, line string, witnesses []*Witness) (Cosignature, error) {
 	body, _, found := strings.Cut(signedNote, "\n\n")
-	if !found || strings.ContainsAny(line, "\r\n") {
+	if !found || strings.Contains(line, "\n") || !areSignatures(line+"\n") {
 		return Cosignature{}, ErrCosignature
 	}
 	for _, w := range witnesses {
