@@ -150,8 +150,10 @@ func (l *Ledger) follow(ctx context.Context, well func()) error {
 	}
 	beside := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
+	var recheck sync.WaitGroup
+	defer recheck.Wait()
 	defer cancel()
-	go func() { beside <- l.recheckOften(ctx) }()
+	recheck.Go(func() { beside <- l.recheckOften(ctx) })
 	for {
 		if err := l.round(ctx, tree); err != nil {
 			return err

@@ -49,7 +49,7 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
-	LedgerInterval time.Duration `help:"How long to wait, at least, between signed checkpoints of the log while new events come." default:"5s"`
+	LedgerInterval time.Duration `help:"How long to wait, at least, between signed checkpoints of the log while new events come. Each is an event of some 600 bytes." default:"10s"`
 	LedgerWitness  []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
