@@ -260,19 +260,26 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-// FuzzExport: nothing but what was exported is verified with the key.
+// FuzzExport: no event that was not exported is verified with the key.
 func FuzzExport(f *testing.F) {
 	w := scene(f)
 	genuine := map[string]bool{}
 	for _, organization := range []string{"", "acme"} {
 		export := w.export(organization)
-		genuine[string(export)] = true
+		for line := range strings.Lines(string(export)) {
+			genuine[line] = strings.HasPrefix(line, `{"leaf"`) // the others say when, and differ from process to process
+		}
 		f.Add(export)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := ledger.VerifyExport(bytes.NewReader(text), ledger.Options{Key: w.key.Verifier()})
-		if err == nil && r.OK && !genuine[string(text)] {
-			t.Fatalf("verified: %q", text)
+		if err != nil || !r.OK {
+			return
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, `{"leaf"`) && !genuine[line] {
+				t.Fatalf("verified: %q", line)
+			}
 		}
 	})
 }
