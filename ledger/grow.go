@@ -17,6 +17,7 @@ type growing struct {
 	edge
 	position  eventstore.Position   // up to here the log is in the tree
 	positions []eventstore.Position // of the last leaf tile
+	checked   uint64                // the size of the newest checkpoint that it was compared with
 }
 
 // grow goes on with what is stored.

@@ -223,14 +223,18 @@ func (l *Ledger) check(ctx context.Context, tree *growing, signed checkpoint.Sta
 		return &Mismatch{First: signed.Shrunk, Last: signed.Shrunk, Size: signed.Shrunk, Problem: "a checkpoint follows a larger one"}
 	}
 	newest, ok := signed.Checkpoint(signed.Newest)
-	if !ok {
+	if !ok || newest.Size == tree.checked {
 		return nil
 	}
 	fits, err := l.fits(ctx, tree, newest.Size, newest.Root)
-	if err != nil || fits {
+	if err != nil {
 		return err
 	}
-	return l.locate(ctx, tree)
+	if !fits {
+		return l.locate(ctx, tree)
+	}
+	tree.checked = newest.Size
+	return nil
 }
 
 func (l *Ledger) fits(ctx context.Context, tree *growing, size uint64, root string) (bool, error) {
