@@ -68,18 +68,23 @@ func TestWhatCannotBeExported(t *testing.T) {
 	w.is.Equal(err, ledger.ErrNoOrganization)
 }
 
-// TestEveryByteOfAnExportCounts changes each, leaves each out and doubles each.
+// TestEveryByteOfAnExportCounts changes each of the first line and the last one,
+// and one of five of the others; some are left out.
 func TestEveryByteOfAnExportCounts(t *testing.T) {
 	w := scene(t)
 	for _, organization := range []string{"", "acme"} {
 		export := w.export(organization)
+		first, last := bytes.IndexByte(export, '\n'), bytes.LastIndex(export, []byte(`{"checkpoint"`))
 		for i := range export {
+			if i > first && i < last && i%5 > 0 {
+				continue
+			}
 			flipped := bytes.Clone(export)
 			flipped[i] ^= 1
 			if w.verify(flipped).OK {
 				t.Fatalf("byte %d: %.60s", i, export[i:])
 			}
-			if without := append(bytes.Clone(export[:i]), export[i+1:]...); i%11 == 0 && w.verify(without).OK {
+			if without := append(bytes.Clone(export[:i]), export[i+1:]...); i%10 == 0 && w.verify(without).OK {
 				t.Fatalf("without byte %d: %.60s", i, export[i:])
 			}
 		}
