@@ -82,7 +82,7 @@ func (b backend) prepare(t *testing.T, options ...option) *server {
 	s := &server{data: filepath.Join(folder, "data"), http: newHTTPClient()}
 	s.flags = []string{"--listen", "127.0.0.1:0", "--data", s.data, "--password-memory", "64", "--password-iterations", "1", "--log-level", "debug"}
 	s.env = append(os.Environ(), "TENURE_TEST_CLOCK="+filepath.Join(folder, "clock"), "TENURE_TEST_KILL="+filepath.Join(folder, "kill"))
-	s.flags = append(s.flags, "--rate-limits", "off")
+	s.flags = append(s.flags, "--rate-limits", "off", "--ledger-interval", "100ms")
 	for _, o := range options {
 		o(s)
 	}

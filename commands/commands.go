@@ -23,6 +23,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -93,6 +94,7 @@ type Commands struct {
 	reservations  *aggregates[reservation.State]
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
+	checkpoints   *aggregates[checkpoint.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
 	known         *knownPolicies
@@ -114,6 +116,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
+		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

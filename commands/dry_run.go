@@ -25,6 +25,7 @@ func (c *Commands) DryRun() *Commands {
 		reservations:  c.reservations.drafted(d),
 		apiKeys:       c.apiKeys.drafted(d),
 		mails:         c.mails.drafted(d),
+		checkpoints:   c.checkpoints.drafted(d),
 		trails:        c.trails.drafted(d),
 		publications:  c.publications.drafted(d),
 		known:         &knownPolicies{}, // a draft may hold versions that will never be

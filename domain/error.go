@@ -66,6 +66,8 @@ const (
 	CodeTransferNotEligible Code = "transfer_not_eligible" // O5: self, removed, or a role that cannot own
 	CodeTransferExpired     Code = "transfer_expired"      // O5
 
+	CodeCheckpointOutdated Code = "checkpoint_outdated" // X7: sizes of checkpoints only grow
+
 	CodeCredentialsWrong   Code = "credentials_wrong"    // no such account, or another password
 	CodeEmailUnverified    Code = "email_unverified"     // the address has not been proven yet
 	CodeAccountExists      Code = "account_exists"       // M4: no password for somebody who has one

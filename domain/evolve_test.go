@@ -12,6 +12,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -31,7 +32,7 @@ var events = []domain.Event{
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
-	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{},
+	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -68,13 +69,14 @@ type states struct {
 	account      account.State
 	reservation  reservation.State
 	key          apikey.State
+	checkpoint   checkpoint.State
 	mail         mailing.State
 }
 
 func (s states) evolve(e domain.Event) states {
 	return states{
 		organization.Evolve(s.organization, e), invitation.Evolve(s.invitation, e), account.Evolve(s.account, e),
-		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), mailing.Evolve(s.mail, e),
+		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), checkpoint.Evolve(s.checkpoint, e), mailing.Evolve(s.mail, e),
 	}
 }
 
@@ -97,8 +99,8 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 		v.SetBool(rapid.Bool().Draw(t, name))
 	case v.CanInt():
 		v.SetInt(int64(rapid.IntRange(-1, 3).Draw(t, name)))
-	case v.Kind() == reflect.Bool:
-		v.SetBool(rapid.Bool().Draw(t, name))
+	case v.CanUint():
+		v.SetUint(uint64(rapid.IntRange(0, 3).Draw(t, name)))
 	case v.Kind() == reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		for range rapid.IntRange(0, 2).Draw(t, name) {
@@ -226,6 +228,8 @@ func decideEverything(t *rapid.T, s states) {
 	reservation.Release(s.reservation, word("holder"))
 	_, _ = apikey.Create(s.key, "key", "Name", apikey.Scopes(), nil, noon)
 	_, _ = apikey.Revoke(s.key)
+	_, _ = checkpoint.Sign(s.checkpoint, uint64(generation+1), word("root"), "note")
+	_, _ = checkpoint.Cosign(s.checkpoint, uint64(generation+1), word("witness"), "line")
 	_, _ = mailing.Claim(s.mail, "mail", "template", word("node"), noon, time.Hour)
 	mailing.Send(s.mail, "mail", "template", "message")
 	mailing.Abandon(s.mail, "mail", "template", mailing.CauseRejected)

@@ -88,6 +88,7 @@ func (a *API) addRoutes() {
 	a.addTransfers()
 	a.addHistory()
 	a.addPasts()
+	a.addLedger()
 	a.addAuthzen()
 	a.addOperator()
 	a.addPolicies()

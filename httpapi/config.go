@@ -17,6 +17,7 @@ import (
 	"tenure/eventstore"
 	"tenure/history"
 	"tenure/httpapi/throttle"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
@@ -35,13 +36,19 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress, History and
-// PublicURL are needed; the zero value of anything else is a default.
+// Config is what an API works with. Commands, Reader, Progress, History, Tree,
+// LedgerKey and PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
 	History  *history.History
+
+	// Tree is what proofs are made of, LedgerKey signs its checkpoints.
+	Tree      *ledger.Tree
+	LedgerKey *ledger.Key
+	// Witnesses are those whose cosignatures are taken. Default none.
+	Witnesses []*ledger.Witness
 
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is
@@ -120,8 +127,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.History == nil {
-		return c, errors.New("httpapi: Commands, Reader, Progress and History are needed")
+	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.History == nil || c.Tree == nil || c.LedgerKey == nil {
+		return c, errors.New("httpapi: Commands, Reader, Progress, History, Tree and LedgerKey are needed")
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {

@@ -19,6 +19,7 @@ import (
 	"tenure/eventstore"
 	"tenure/httpapi/pages"
 	"tenure/httpapi/strictjson"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
@@ -64,6 +65,11 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		p = a.problem(codeRebuildRunning, "", "Wait until it is done, or cancel it.")
 	case errors.Is(err, projections.ErrNotRebuilding):
 		p = a.problem(codeRebuildNotThere, "", "Look at the list of projections: there is no rebuild, or it is done but for the old rows.")
+	case errors.Is(err, ledger.ErrNoLeaf):
+		p = a.problem(domain.CodeNotFound, "No such event", "Take a position from a history or a receipt; the checkpoints themselves are not in the tree.")
+	case errors.Is(err, ledger.ErrNotThere):
+		p = a.problem(codeViewBehind, "", "Try again in some seconds; the next checkpoint has it.")
+		p.retryAfter = 5
 	case errors.Is(err, projections.ErrBehind):
 		p = a.problem(codeViewBehind, "", "Try again; what you wrote is not visible here yet.")
 		p.retryAfter = 1

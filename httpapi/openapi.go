@@ -58,6 +58,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 			{Name: "Settings", Description: "What an organization keeps about itself, in sections with permissions of their own."},
 			{Name: "Ownership", Description: "Transfer of the ownership, in two steps."},
 			{Name: "Permission checks", Description: "What somebody may do, by the OpenID AuthZEN Authorization API 1.0."},
+			{Name: "Ledger", Description: "Proofs that the log is complete and unaltered: signed checkpoints of a Merkle tree over all events."},
 			{Name: "Operator", Description: "For those who run the server."},
 		},
 		Components: &huma.Components{

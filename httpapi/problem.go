@@ -125,6 +125,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeAccountExists:       {http.StatusUnprocessableEntity, "The person has an account"},
 		domain.CodePasswordNeeded:      {http.StatusUnprocessableEntity, "Password missing"},
 		domain.CodeMemberElsewhere:     {http.StatusConflict, "A member elsewhere too"},
+		domain.CodeCheckpointOutdated:  {http.StatusConflict, "Checkpoint outdated"},
 		domain.CodeAlreadyVerified:     {http.StatusConflict, "Address verified"},
 		codeRebuildRunning:             {http.StatusConflict, "The view is being rebuilt"},
 		codeRebuildNotThere:            {http.StatusConflict, "The view is not being rebuilt"},

@@ -29,6 +29,7 @@ import (
 	logsqlite "tenure/eventstore/sqlite"
 	"tenure/history"
 	"tenure/httpapi"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/policies"
 	"tenure/projections"
@@ -80,6 +81,8 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	is.NoErr(err)
 	keys, err := token.NewKeys(bytes.Repeat([]byte{7}, 32))
 	is.NoErr(err)
+	ledgerKey, err := ledger.NewKey(keys)
+	is.NoErr(err)
 	hasher, err := password.New(64, 1, 4)
 	is.NoErr(err)
 	outbox, err := mail.OpenOutbox(filepath.Join(dir, "outbox"), 0)
@@ -96,7 +99,8 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	go func() { projected <- projector.Run(ctx) }()
 
 	config := httpapi.Config{
-		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}), PublicURL: "https://tenure.example", Outbox: outbox,
+		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}),
+		Tree: ledger.NewTree(views), LedgerKey: ledgerKey, PublicURL: "https://tenure.example", Outbox: outbox,
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test", Throttle: &httpapi.Throttle{},
 	}
 	for _, f := range change {

@@ -69,6 +69,13 @@ func (r *Reader) Timeline(ctx context.Context, q TimelineQuery) (Page, error) {
 	})
 }
 
+// InTimeline reports whether the event at a position is in the organization's
+// timeline.
+func (r *Reader) InTimeline(ctx context.Context, org domain.OrganizationID, p eventstore.Position) (bool, error) {
+	bodies, err := r.storage.Documents(ctx, timelineView, []Key{{string(org), timelineID(p)}})
+	return err == nil && bodies[0] != nil, err
+}
+
 func (q TimelineQuery) scan() (scan, error) {
 	if err := checkFilter("account", string(q.Account)); err != nil {
 		return scan{}, err

@@ -89,6 +89,6 @@ func (v View[D]) as(name string) Definition {
 func Views() []Definition {
 	return []Definition{
 		members(), invitations(), organizations(), directory(), memberships(), invitees(),
-		timeline(), deadlines(), apiKeys(), spaces(), work(), settings(), profiles(),
+		timeline(), deadlines(), apiKeys(), spaces(), work(), settings(), profiles(), checkpoints(),
 	}
 }

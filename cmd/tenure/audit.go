@@ -1,88 +1,249 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
-	"time"
+
+	"github.com/alecthomas/kong"
+
+	"tenure/commands/token"
+	"tenure/eventstore/esdb"
+	logsqlite "tenure/eventstore/sqlite"
+	"tenure/ledger"
+	viewsqlite "tenure/projections/sqlite"
 )
 
-// auditCommand is for auditors: reports about organizations as they were.
+// auditCommand is for those who check the server rather than trust it.
 type auditCommand struct {
-	Review auditReview `cmd:"" help:"Print who could do what in an organization, since when and by whose decision."`
+	Export auditExportCommand `cmd:"" help:"Write the log, or an organization's history, with all that is needed to verify it."`
+	Verify auditVerifyCommand `cmd:"" help:"Verify an export without the server, or a log itself; exit with 1 if anything is wrong."`
+	Review auditReview        `cmd:"" help:"Print who could do what in an organization, since when and by whose decision."`
 }
 
-// auditReview prints an access review, which a server makes.
-type auditReview struct {
-	operatorClient
-	Org    string        `help:"The organization's id." required:"" env:"-"`
-	AsOf   string        `help:"When: an instant such as 2031-03-03T12:00:00Z, or a position of the log. Default: now." env:"-"`
-	Format string        `help:"html, to print and go through, or csv." enum:"html,csv" default:"html" env:"-"`
-	Output string        `help:"File to write; it must not be there yet. Default: standard output." type:"path" env:"-"`
-	Wait   time.Duration `help:"How long the answer may take." default:"2m" env:"-"`
+// whichLog is the log that a command reads beside the server.
+type whichLog struct {
+	Data string `help:"Folder of a server with a SQLite log; it may be running." type:"path" env:"-"`
+	Log  string `help:"EventStoreDB with the log, such as esdb://host:2113, instead of a folder." secret:"url" env:"-"`
 }
 
-// Run prints the review. The key is an operator's, or the token of a session of
-// somebody who may read the members and the history.
-func (c *auditReview) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.Wait)
-	defer cancel()
-	query := url.Values{"format": {c.Format}}
-	if c.AsOf != "" {
-		query.Set("as_of", c.AsOf)
+// open opens the log for reading; close is never nil.
+func (c *whichLog) open() (_ ledger.Source, close func() error, err error) {
+	none := func() error { return nil }
+	switch {
+	case (c.Data == "") == (c.Log == ""):
+		return nil, none, errors.New("give --data, the folder of a server, or --log, the address of an EventStoreDB")
+	case c.Log != "":
+		log, err := esdb.Open(c.Log, esdb.Options{})
+		if err != nil {
+			return nil, none, err
+		}
+		return log, log.Close, nil
 	}
-	body, err := c.fetch(ctx, "v1/organizations/"+url.PathEscape(c.Org)+"/history/review", query)
+	path := filepath.Join(c.Data, "log.db")
+	log, err := logsqlite.OpenSnapshot(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no log in %s: give the --data of the server", c.Data)
+	}
+	if err != nil {
+		return nil, none, err
+	}
+	return log, log.Close, nil
+}
+
+type auditExportCommand struct {
+	whichLog
+	Org string `help:"Id of an organization: only the events of its history, each with a proof." env:"-"`
+	To  string `help:"File to write, with mode 0600. It must not be there yet." required:"" type:"path" env:"-"`
+}
+
+// Run writes the export.
+func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err error) {
+	log, close, err := c.open()
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if c.Output == "" {
-		_, err = io.Copy(os.Stdout, body)
+	defer func() { err = errors.Join(err, close()) }()
+	file, err := os.OpenFile(c.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already and is left as it is", c.To)
+	}
+	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("setting output: %w", err)
+	bar := newProgress("exporting", 1000)
+	done, err := ledger.Export(ctx, log, c.Org, file, func(leaves, all uint64) { bar.ofAll(leaves, all) })
+	bar.finish()
+	if err == nil {
+		err = file.Sync()
 	}
-	_, err = io.Copy(file, body)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(c.Output)) // half a review is none
+		return errors.Join(err, os.Remove(c.To))
+	}
+	fmt.Fprintf(out.Stdout, "%d events up to the checkpoint of size %d: %s\n", done.Events, done.Size, c.To)
+	if done.Unsigned > 0 {
+		fmt.Fprintf(out.Stdout, "%d events came after it and are not in the file; the next checkpoint has them.\n", done.Unsigned)
+	}
+	if c.Org == "" {
+		fmt.Fprintln(out.Stdout, "The file holds everything that the log does, hashes of passwords too: keep it as carefully.")
+	}
+	if !done.Fits {
+		return errors.New("the log is not what was signed: see tenure audit verify --data")
 	}
 	return nil
 }
 
-// fetch reads what is no JSON. The error of a refusal is the server's own advice.
-func (c *operatorClient) fetch(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
-	if c.Key == "" {
-		return nil, bad("operator-key", "", "give an operator's key, or a session's token, in TENURE_OPERATOR_KEY")
-	}
-	target, err := url.JoinPath(c.URL, path)
+type auditVerifyCommand struct {
+	whichLog
+	File       string   `arg:"" optional:"" help:"An export. Without one, give --data or --log: the log itself is verified." type:"path"`
+	Key        string   `help:"The verifier key, from tenure ledger key or GET /v1/ledger/key, kept since before. Without it signatures are not checked." env:"TENURE_LEDGER_KEY"`
+	Checkpoint []string `help:"File with a signed checkpoint that was kept elsewhere, which the log has to fit as well." type:"path" env:"-"`
+	JSON       bool     `help:"Print the report as JSON." name:"json" env:"-"`
+}
+
+// Run prints the report.
+func (c *auditVerifyCommand) Run(ctx context.Context, out *kong.Context) error {
+	report, err := c.verify(ctx)
 	if err != nil {
-		return nil, bad("url", c.URL, "give an address such as http://127.0.0.1:8080")
+		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target+"?"+query.Encode(), nil)
+	if c.JSON {
+		encoder := json.NewEncoder(out.Stdout)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		printReport(out.Stdout, report)
+	}
+	if !report.OK {
+		return fmt.Errorf("not verified: %s", report.Findings[0].Problem)
+	}
+	return nil
+}
+
+func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err error) {
+	bar := newProgress("verifying", -1)
+	defer bar.finish()
+	options := ledger.Options{Key: c.Key, Progress: func(leaves uint64) {
+		if leaves%1000 == 0 {
+			bar.show(int(leaves), fmt.Sprintf("%d events", leaves))
+		}
+	}}
+	for _, path := range c.Checkpoint {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		options.Kept = append(options.Kept, string(text))
+	}
+	if c.File != "" {
+		if c.Data != "" || c.Log != "" {
+			return nil, errors.New("give an export or a log, not both")
+		}
+		file, err := os.Open(c.File)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		return ledger.VerifyExport(file, options)
+	}
+	log, close, err := c.open()
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.Key)
-	client := http.Client{Transport: &http.Transport{}} // past any proxy of the environment
-	answer, err := client.Do(request)
+	defer func() { err = errors.Join(err, close()) }()
+	if path := filepath.Join(c.Data, "views.db"); c.Data != "" && !missing(path) {
+		// The views only help to name what is wrong.
+		if views, err := viewsqlite.Open(path, viewsqlite.Options{Readers: 1}); err == nil {
+			defer views.Close()
+			options.Tree = ledger.NewTree(views)
+		}
+	}
+	return ledger.Audit(ctx, log, options)
+}
+
+func printReport(out io.Writer, r *ledger.Report) {
+	switch {
+	case r.OK && r.Scope == "organization":
+		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two\n", r.Events, r.Organization, r.Size)
+	case r.OK:
+		fmt.Fprintf(out, "%d events, compared with %d checkpoints: complete, unaltered and in order\n", r.Events, r.Checkpoints)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintln(out, describe(f))
+	}
+	if len(r.Findings) >= 100 {
+		fmt.Fprintln(out, "There may be more; these are the first 100.")
+	}
+	if r.Size > 0 {
+		fmt.Fprintf(out, "newest checkpoint: size %d, root %s, of %s\n", r.Size, r.Root, r.Origin)
+	}
+	if r.Unsigned > 0 {
+		fmt.Fprintf(out, "%d events after it are not signed yet\n", r.Unsigned)
+	}
+	switch r.Signature {
+	case "valid":
+		fmt.Fprintln(out, "signatures: valid")
+	case "not_checked":
+		fmt.Fprintln(out, "SIGNATURES NOT CHECKED: whoever can make the file can make its checkpoints. Give --key, and take the key from elsewhere than the file.")
+	}
+}
+
+func describe(f ledger.Finding) string {
+	var where []string
+	if f.Line > 0 {
+		where = append(where, fmt.Sprintf("line %d", f.Line))
+	}
+	if f.Leaf != nil {
+		where = append(where, fmt.Sprintf("leaf %d", *f.Leaf))
+	}
+	if f.Position > 0 {
+		where = append(where, fmt.Sprintf("position %d", f.Position))
+	}
+	if f.Stream != "" {
+		where = append(where, fmt.Sprintf("%s revision %d, %s", f.Stream, f.Revision, f.Type))
+	}
+	return cmp.Or(strings.Join(where, ", "), "all of it") + ": " + f.Problem
+}
+
+// ofAll shows how much of all is done.
+func (p progress) ofAll(done, all uint64) {
+	if all > 0 && done%1000 == 0 {
+		p.show(int(done*1000/all), fmt.Sprintf("%d of %d events", done, all))
+	}
+}
+
+type ledgerCommand struct {
+	Key ledgerKeyCommand `cmd:"" help:"Print the verifier key: give it to those who verify, before they need it."`
+}
+
+type ledgerKeyCommand struct {
+	Data       string `help:"Folder of the server." default:"./data" type:"path"`
+	SecretFile string `help:"File with the secret of the deployment. Default: secret.key in the data folder." type:"path"`
+}
+
+// Run prints the key.
+func (c *ledgerKeyCommand) Run(out *kong.Context) error {
+	secret, err := loadSecret(cmp.Or(c.SecretFile, filepath.Join(c.Data, "secret.key")), false)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if answer.StatusCode == http.StatusOK {
-		return answer.Body, nil
+	keys, err := token.NewKeys(secret)
+	if err != nil {
+		return err
 	}
-	defer answer.Body.Close()
-	var problem struct{ Title, Detail string }
-	if json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&problem) != nil {
-		problem.Title = answer.Status
+	key, err := ledger.NewKey(keys)
+	if err != nil {
+		return err
 	}
-	return nil, errors.New(strings.TrimSuffix(problem.Title+": "+problem.Detail, ": "))
+	fmt.Fprintln(out.Stdout, key.Verifier())
+	return nil
 }

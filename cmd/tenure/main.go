@@ -6,8 +6,9 @@
 //	tenure health    asks a server whether it serves well
 //	tenure backup    copies the SQLite log while the server runs
 //	tenure views     lists, rebuilds the views of a running deployment
-//	tenure audit     prints reports for auditors
 //	tenure policy    checks, shows, compares and publishes policies, moves organizations
+//	tenure audit     exports the log or an organization and verifies both, prints reports
+//	tenure ledger    prints the key that checkpoints are signed with
 //	tenure secret    prints a new secret
 //	tenure version   prints the version
 package main
@@ -33,8 +34,9 @@ type program struct {
 	Health  healthCommand  `cmd:"" help:"Ask a server whether it serves well; exit with 1 if not."`
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
 	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
-	Audit   auditCommand   `cmd:"" help:"Print reports for auditors."`
 	Policy  policyCommand  `cmd:"" help:"Check, show, compare and publish policies; move organizations."`
+	Audit   auditCommand   `cmd:"" help:"Export the log, or an organization's history, so that others can verify it; verify it; print reports."`
+	Ledger  ledgerCommand  `cmd:"" help:"The key that checkpoints of the log are signed with."`
 	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

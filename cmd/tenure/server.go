@@ -21,6 +21,7 @@ import (
 	"tenure/httpapi"
 	"tenure/httpapi/throttle"
 	"tenure/leases"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/policies"
@@ -42,6 +43,7 @@ const (
 const (
 	leaseViews     = "views"
 	leaseProcesses = "processes"
+	leaseLedger    = "ledger"
 )
 
 // server is one node: the whole system, or one of several that share a log and
@@ -58,6 +60,7 @@ type server struct {
 
 	projector *projections.Projector
 	processes *processes.Processes
+	ledger    *ledger.Ledger
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -170,7 +173,15 @@ func (x *server) wire() error {
 	if err != nil {
 		return err
 	}
-	x.metrics.watch(x.projector, x.processes.Health())
+	ledgerKey, err := ledger.NewKey(x.commands.Keys)
+	if err != nil {
+		return err
+	}
+	tree := ledger.NewTree(x.views)
+	x.ledger = ledger.New(ledger.Dependencies{
+		Log: x.log, Tree: tree, Commands: x.commands, Key: ledgerKey, Interval: s.LedgerInterval, Logger: x.logger, Step: step,
+	})
+	x.metrics.watch(x.projector, x.processes.Health(), x.ledger)
 	proxies, err := s.proxies()
 	if err != nil {
 		return err
@@ -182,6 +193,7 @@ func (x *server) wire() error {
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
 		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
+		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
@@ -217,9 +229,11 @@ func (x *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	work := newGroup(cancel)
-	// Of several nodes one at a time applies the log, and one runs the processes.
+	// Of several nodes one at a time applies the log, one runs the processes, and
+	// one signs the ledger.
 	work.start("projector", func() error { return x.leases.Hold(ctx, leaseViews, x.projector.Run) })
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
+	work.start("ledger", func() error { return x.leases.Hold(ctx, leaseLedger, x.ledger.Run) })
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}
@@ -256,6 +270,9 @@ func (x *server) ready(ctx context.Context) error {
 		problems = append(problems, "the views are halted: "+s.ErrorClass)
 	} else if s.Lag > x.settings.MaxLag {
 		problems = append(problems, fmt.Sprintf("the views are %d positions behind", s.Lag))
+	}
+	if s := x.ledger.State(); s.Failing && time.Since(s.FailingSince) > haltedAfter {
+		problems = append(problems, "the ledger is halted: "+ledger.Class(s.Err))
 	}
 	head, err := x.log.Head(ctx)
 	if err != nil {

@@ -12,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"tenure/domain/policy"
+	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/policies"
@@ -49,7 +51,9 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
-	Onboarding string `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
+	Onboarding     string        `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
+	LedgerInterval time.Duration `help:"How long to wait, at least, between signed checkpoints of the log while new events come. Each is an event of some 600 bytes." default:"10s"`
+	LedgerWitness  []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
@@ -68,7 +72,8 @@ type settings struct {
 	OTLPEndpoint string     `help:"OpenTelemetry collector for traces over HTTP, for example http://localhost:4318. Empty: no traces." name:"otlp-endpoint"`
 	TraceSample  float64    `help:"Share of requests that are traced, 0 to 1." default:"1"`
 
-	providers []oidc.Config // those in OIDCFile
+	providers []oidc.Config     // those in OIDCFile
+	witnesses []*ledger.Witness // those in LedgerWitness
 }
 
 // check refuses what cannot work, and fills in what follows from the rest. The
@@ -129,6 +134,8 @@ func (s *settings) check() error {
 		return bad("password-iterations", s.PasswordIterations, "give 1 to 100")
 	case s.ReadWait <= 0 || s.ReadWait > 30*time.Second:
 		return bad("read-wait", s.ReadWait, "give a time up to 30s")
+	case s.LedgerInterval < 10*time.Millisecond || s.LedgerInterval > 24*time.Hour:
+		return bad("ledger-interval", s.LedgerInterval, "give a time from 10ms to 24h")
 	case s.CachedEvents < 1000:
 		return bad("cached-events", s.CachedEvents, "give at least 1000")
 	case s.HistoryCache < 1 || s.HistoryCache > 1<<16:
@@ -150,7 +157,7 @@ func (s *settings) check() error {
 			return bad("cors-origins", origin, "give an origin such as https://app.example.com")
 		}
 	}
-	return errors.Join(s.readPassword(), s.readProviders())
+	return errors.Join(s.readPassword(), s.readProviders(), s.readWitnesses())
 }
 
 func (s *settings) readProviders() (err error) {
@@ -161,6 +168,21 @@ func (s *settings) readProviders() (err error) {
 		err = fmt.Errorf("setting oidc-file: %s: %w", s.OIDCFile, err)
 	}
 	return err
+}
+
+func (s *settings) readWitnesses() error {
+	s.witnesses = nil
+	for _, text := range s.LedgerWitness {
+		w, err := ledger.ParseWitness(text)
+		if err != nil {
+			return bad("ledger-witness", text, "give a key as the witness publishes it: name+hash+key")
+		}
+		if slices.ContainsFunc(s.witnesses, func(other *ledger.Witness) bool { return other.Name() == w.Name() }) {
+			return bad("ledger-witness", text, "give each witness once: names tell them apart")
+		}
+		s.witnesses = append(s.witnesses, w)
+	}
+	return nil
 }
 
 func (s *settings) readPassword() error {

@@ -21,6 +21,7 @@ import (
 
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
+	"tenure/ledger"
 	"tenure/processes"
 	"tenure/projections"
 )
@@ -177,13 +178,17 @@ func (m *metrics) onApplied(a projections.Applied) {
 func (m *metrics) onLease(name string, held bool) { m.leases.WithLabelValues(name).Set(truth(held)) }
 
 // watch adds what is asked of the consumers when metrics are read.
-func (m *metrics) watch(projector *projections.Projector, health *processes.Health) {
+func (m *metrics) watch(projector *projections.Projector, health *processes.Health, signer *ledger.Ledger) {
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
 	gauge("tenure_projection_position", "Position in the log that every view has got to.", func() float64 { return float64(projector.State().Position) })
 	gauge("tenure_projection_lag", "Positions that the views are behind the log.", func() float64 { return float64(projector.State().Lag) })
 	gauge("tenure_projection_halted", "1 while the projector cannot go on.", func() float64 { return truth(projector.State().Halted) })
+	gauge("tenure_ledger_leaves", "Events in the Merkle tree.", func() float64 { return float64(signer.State().Size) })
+	gauge("tenure_ledger_signed_leaves", "Events under the newest signed checkpoint.", func() float64 { return float64(signer.State().Signed) })
+	gauge("tenure_ledger_halted", "1 while no checkpoint can be signed.", func() float64 { return truth(signer.State().Failing) })
+	gauge("tenure_ledger_mismatch", "1 while the log is not what was signed: somebody has changed it.", func() float64 { return truth(signer.State().Mismatched()) })
 	m.registry.MustRegister(&processMetrics{health: health})
 }
 

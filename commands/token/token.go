@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -52,8 +53,8 @@ const MinKeyBytes = 32
 // Keys are the server's secrets, all derived from one. They are safe for
 // concurrent use.
 type Keys struct {
-	tokens, names, requests []byte
-	sealing                 cipher.AEAD
+	tokens, names, requests, ledger []byte
+	sealing                         cipher.AEAD
 }
 
 // NewKeys derives the keys from the server's secret.
@@ -61,8 +62,8 @@ func NewKeys(secret []byte) (*Keys, error) {
 	if len(secret) < MinKeyBytes {
 		return nil, fmt.Errorf("token: the secret has %d bytes; it needs %d", len(secret), MinKeyBytes)
 	}
-	var derived [4][]byte
-	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1", "tenure sealing v1"} {
+	var derived [5][]byte
+	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1", "tenure sealing v1", "tenure ledger v1"} {
 		key, err := hkdf.Key(sha256.New, secret, nil, purpose, sha256.Size)
 		if err != nil {
 			return nil, err
@@ -70,7 +71,7 @@ func NewKeys(secret []byte) (*Keys, error) {
 		derived[i] = key
 	}
 	sealing, err := newSealing(derived[3])
-	return &Keys{tokens: derived[0], names: derived[1], requests: derived[2], sealing: sealing}, err
+	return &Keys{tokens: derived[0], names: derived[1], requests: derived[2], ledger: derived[4], sealing: sealing}, err
 }
 
 const (
@@ -130,6 +131,9 @@ func (k *Keys) Name(kind, text string) string {
 func (k *Keys) Request(parts ...string) string {
 	return hex.EncodeToString(k.requestSum(parts))
 }
+
+// LedgerSeed is the seed of the Ed25519 key that signs the ledger (RFC 8032).
+func (k *Keys) LedgerSeed() []byte { return slices.Clone(k.ledger) }
 
 // ID is an identifier that the same parts always give: a UUID of version 8.
 func (k *Keys) ID(parts ...string) uuid.UUID {

@@ -4,6 +4,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -35,6 +36,9 @@ func registry() []entry {
 
 		event[apikey.Created](),
 		event[apikey.Revoked](),
+
+		event[checkpoint.Cosigned](),
+		event[checkpoint.Signed](),
 
 		event[invitation.Accepted](),
 		event[invitation.Declined](),

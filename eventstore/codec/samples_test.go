@@ -6,6 +6,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -92,6 +93,9 @@ func samples() []domain.Event {
 
 		apikey.Created{APIKeyID: anAPIKey, Name: "Billing", Scopes: []apikey.Scope{apikey.ScopeOperator, apikey.ScopeReadOrganizations}, ExpiresAt: &later},
 		apikey.Revoked{APIKeyID: anAPIKey},
+
+		checkpoint.Cosigned{Size: 1042, Witness: "witness.example", Line: "— witness.example AAAAAA=="},
+		checkpoint.Signed{Size: 1042, Root: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", Note: "tenure/ledger\n1042\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— tenure/ledger AAAAAA==\n"},
 
 		invitation.Accepted{InvitationID: anInvitation, OrganizationID: anOrganization, AccountID: anotherAccount},
 		invitation.Declined{InvitationID: anInvitation, OrganizationID: anOrganization},

@@ -23,6 +23,7 @@ type history struct {
 	accounts []person
 	orgs     []*org
 	keys     []domain.APIKeyID
+	signed   []uint64 // sizes of checkpoints
 	mails    []domain.MailID
 	reserved map[string]string // key → holder, of unconfirmed reservations
 }
@@ -98,6 +99,7 @@ func (h *history) grow(steps int) {
 		h.suspend, h.suspend, h.reactivate, h.ask, h.ask, h.closeRequest, h.approve, h.add, h.delete, h.summarizeRequests,
 		h.createSpace, h.deleteSpace, h.assignSpaces, h.assignInviteeSpaces, h.work, h.work,
 		h.askForMail, h.claimMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,
+		h.signCheckpoint, h.cosignCheckpoint,
 	}
 	h.activate()
 	for range steps {

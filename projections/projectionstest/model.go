@@ -30,6 +30,7 @@ type model struct {
 	timeline    []modelEvent
 	waiting     map[string]projections.Deadline
 	keys        []*projections.APIKey
+	checkpoints []*projections.Checkpoint
 	active      map[domain.AccountID]time.Time // when a session was started last
 	spaces      []*modelSpace
 	work        []*modelWork
@@ -66,6 +67,7 @@ func newModel(events []codec.Envelope) *model {
 		m.foldTimeline(e, moved)
 		m.foldWaiting(e)
 		m.foldKeys(e)
+		m.foldCheckpoints(e)
 	}
 	return m
 }

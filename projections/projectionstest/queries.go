@@ -34,6 +34,7 @@ func check(t *rapid.T, r *projections.Reader, m *model) {
 	c.directory()
 	c.ofPeople()
 	c.waiting()
+	c.checkpoints()
 	c.apiKeys()
 }
 

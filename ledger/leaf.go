@@ -1,0 +1,55 @@
+package ledger
+
+import (
+	"encoding/binary"
+
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"tenure/commands"
+	"tenure/eventstore"
+)
+
+// HashSize is the size of all hashes: SHA-256.
+const HashSize = 32
+
+// Hash is that of a leaf or a node.
+type Hash [HashSize]byte
+
+// leafVersion begins every leaf. Another encoding would have another one.
+const leafVersion = "tenure leaf v1\n"
+
+// EncodeLeaf is what is hashed of an event, and never changes:
+//
+//	"tenure leaf v1\n"
+//	revision   8 bytes, big-endian
+//	event id   16 bytes
+//	stream     its length in 4 bytes, big-endian, and its bytes
+//	type       the same
+//	data       the same, as the log holds it
+//	metadata   the same, as the log holds it
+//
+// The position is left out: stores number events each in their own way, and the
+// index of the leaf says more. So is the time at which the store recorded it.
+func EncodeLeaf(e *eventstore.Recorded) []byte {
+	b := make([]byte, 0, len(leafVersion)+8+16+4*4+len(e.Stream)+len(e.Type)+len(e.Data)+len(e.Metadata))
+	b = append(b, leafVersion...)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Revision))
+	b = append(b, e.ID[:]...)
+	for _, field := range []string{e.Stream, e.Type} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+		b = append(b, field...)
+	}
+	for _, field := range [][]byte{e.Data, e.Metadata} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+		b = append(b, field...)
+	}
+	return b
+}
+
+// LeafHash is the hash of an event's leaf (RFC 6962, 2.1).
+func LeafHash(e *eventstore.Recorded) Hash {
+	return Hash(rfc6962.DefaultHasher.HashLeaf(EncodeLeaf(e)))
+}
+
+// IsLeaf reports whether the event is a leaf of the tree.
+func IsLeaf(e *eventstore.Recorded) bool { return e.Stream != commands.LedgerStream }

@@ -1,0 +1,115 @@
+package ledger_test
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"tenure/ledger"
+)
+
+// cosigner is a witness as C2SP's tlog-cosignature has it.
+type cosigner struct {
+	name string
+	key  ed25519.PrivateKey
+}
+
+func newCosigner(name string) cosigner {
+	seed := sha256.Sum256([]byte(name))
+	return cosigner{name, ed25519.NewKeyFromSeed(seed[:])}
+}
+
+func (c cosigner) public(kind byte) []byte {
+	return append([]byte{kind}, c.key.Public().(ed25519.PublicKey)...)
+}
+
+func (c cosigner) id(kind byte) []byte {
+	sum := sha256.Sum256(append([]byte(c.name+"\n"), c.public(kind)...))
+	return sum[:4]
+}
+
+func (c cosigner) verifier(kind byte) string {
+	return fmt.Sprintf("%s+%x+%s", c.name, c.id(kind), base64.StdEncoding.EncodeToString(c.public(kind)))
+}
+
+func (c cosigner) cosign(text string, at time.Time) string {
+	body, _, _ := strings.Cut(text, "\n\n")
+	signature := ed25519.Sign(c.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s\n", at.Unix(), body))
+	raw := binary.BigEndian.AppendUint64(c.id(4), uint64(at.Unix()))
+	return "— " + c.name + " " + base64.StdEncoding.EncodeToString(append(raw, signature...))
+}
+
+func TestWitnessesCosign(t *testing.T) {
+	is := is.New(t)
+	w, at := newCosigner("witness.example/1"), time.Unix(1_700_000_000, 0).UTC()
+	for _, kind := range []byte{1, 4} {
+		witness, err := ledger.ParseWitness(w.verifier(kind))
+		is.NoErr(err)
+		line := w.cosign(goldenNote, at)
+		c, err := ledger.Cosign(goldenNote, line, []*ledger.Witness{witness})
+		is.NoErr(err)
+		is.Equal(c, ledger.Cosignature{Witness: "witness.example/1", At: at, Line: line})
+
+		// Another log's note, another witness, no witness at all.
+		other, err := ledger.ParseWitness(newCosigner("other.example").verifier(4))
+		is.NoErr(err)
+		for _, wrong := range []struct {
+			note, line string
+			witnesses  []*ledger.Witness
+		}{
+			{strings.Replace(goldenNote, "1042", "1043", 1), line, []*ledger.Witness{witness}}, {goldenNote, line, []*ledger.Witness{other}}, {goldenNote, line, nil},
+			{goldenNote, newCosigner("witness.example/1x").cosign(goldenNote, at), []*ledger.Witness{witness}}, {"", line, []*ledger.Witness{witness}},
+			{goldenNote, line + "\n" + line, []*ledger.Witness{witness}}, {goldenNote, line + "\r", []*ledger.Witness{witness}}, {goldenNote, "", []*ledger.Witness{witness}},
+			{goldenNote, strings.Split(goldenNote, "\n")[4], []*ledger.Witness{witness}},
+		} {
+			_, err := ledger.Cosign(wrong.note, wrong.line, wrong.witnesses)
+			is.True(errors.Is(err, ledger.ErrCosignature))
+		}
+		for i := range line {
+			changed := []byte(line)
+			changed[i] ^= 1
+			_, err := ledger.Cosign(goldenNote, string(changed), []*ledger.Witness{witness})
+			is.True(err != nil)
+		}
+		// The note is still the log's with it.
+		_, err = ledger.Verify(goldenNote+line+"\n", goldenKey)
+		is.NoErr(err)
+	}
+}
+
+func TestKeysOfWitnesses(t *testing.T) {
+	good := newCosigner("w").verifier(4)
+	for _, wrong := range []string{
+		"", "w", "w+", "w++", "w+00000000+", strings.Replace(good, "w+", "v+", 1), strings.Replace(good, "w+", " w+", 1), good + "x", good[1:], goldenNote,
+		newCosigner("w").verifier(2), "w+1+" + strings.Split(good, "+")[2],
+	} {
+		if _, err := ledger.ParseWitness(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+func FuzzWitness(f *testing.F) {
+	f.Add(newCosigner("w").verifier(4), newCosigner("w").cosign(goldenNote, time.Unix(1, 0)))
+	known, err := ledger.ParseWitness(newCosigner("known").verifier(4))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, key, line string) {
+		w, err := ledger.ParseWitness(key)
+		if err == nil && !strings.HasPrefix(key, w.Name()+"+") {
+			t.Fatalf("%q has the name %q", key, w.Name())
+		}
+		if _, err := ledger.Cosign(goldenNote, line, []*ledger.Witness{known}); err == nil {
+			t.Fatalf("%q is a signature", line)
+		}
+	})
+}
