@@ -19,6 +19,7 @@ import (
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
+	"tenure/relay"
 )
 
 // Progress says how far the views are, and rebuilds them; *projections.Projector
@@ -34,12 +35,13 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress and PublicURL
-// are needed; the zero value of anything else is a default.
+// Config is what an API works with. Commands, Reader, Progress, Feed and
+// PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
+	Feed     *relay.Feed
 
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is
@@ -80,6 +82,8 @@ type Config struct {
 	ViewWait time.Duration
 	// RequestTimeout bounds a request. Default 30 seconds.
 	RequestTimeout time.Duration
+	// Streams bounds who follows the event feed. Zero fields are defaults.
+	Streams Streams
 	// Concurrency is how many requests are worked on at once; further ones are
 	// answered with 503. Default 4,096.
 	Concurrency int
@@ -118,8 +122,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Commands == nil || c.Reader == nil || c.Progress == nil {
-		return c, errors.New("httpapi: Commands, Reader and Progress are needed")
+	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.Feed == nil {
+		return c, errors.New("httpapi: Commands, Reader, Progress and Feed are needed")
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -146,5 +150,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.ViewWait = cmp.Or(c.ViewWait, 5*time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 4096)
+	c.Streams = c.Streams.withDefaults()
 	return c, nil
 }

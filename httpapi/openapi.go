@@ -56,6 +56,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 			{Name: "Spaces", Description: "Parts of an organization that members are let into, and work that is assigned to members."},
 			{Name: "Settings", Description: "What an organization keeps about itself, in sections with permissions of their own."},
 			{Name: "Ownership", Description: "Transfer of the ownership, in two steps."},
+			{Name: "Events", Description: "What happens in organizations, as CloudEvents 1.0, for programs that follow."},
 			{Name: "Permission checks", Description: "What somebody may do, by the OpenID AuthZEN Authorization API 1.0."},
 			{Name: "Operator", Description: "For those who run the server."},
 		},
@@ -150,6 +151,9 @@ func (a *API) success(r *route) *huma.Response {
 		Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.response), true, r.id+"Response"),
 		Example: r.response,
 	}}
+	for _, s := range r.streams {
+		response.Content[s.contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: s.says}, Example: s.example}
+	}
 	return response
 }
 

@@ -25,6 +25,8 @@ const (
 	codeIdentityInvalid     domain.Code = "identity_invalid"       // what the identity provider says does not hold
 	codeTenantNotAllowed    domain.Code = "tenant_not_allowed"     // the provider's tenant may not sign in here
 	codeLoginInvalid        domain.Code = "login_invalid"          // not the answer to a sign-in that this browser has begun
+	codeCursorAhead         domain.Code = "cursor_ahead"           // the log was restored from an older copy: begin again
+	codeTooManyStreams      domain.Code = "too_many_streams"       // close one
 	codeNotReady            domain.Code = "not_ready"              // of /readyz
 	codeInternal            domain.Code = "internal"               // see the server's log
 )
@@ -113,6 +115,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeAlreadyVerified:     {http.StatusConflict, "Address verified"},
 		codeRebuildRunning:             {http.StatusConflict, "The view is being rebuilt"},
 		codeRebuildNotThere:            {http.StatusConflict, "The view is not being rebuilt"},
+		codeCursorAhead:                {http.StatusConflict, "Cursor ahead of the log"},
 		domain.CodeInvitationExpired:   {http.StatusGone, "Invitation expired"},
 		domain.CodeLinkExpired:         {http.StatusGone, "Link expired"},
 		domain.CodeOrganizationClosed:  {http.StatusGone, "Organization deleted"},
@@ -126,6 +129,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeRoleUnknown:         {http.StatusUnprocessableEntity, "Unknown role"},
 		domain.CodeRoleCount:           {http.StatusUnprocessableEntity, "Wrong number of roles"},
 		domain.CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many attempts"},
+		codeTooManyStreams:             {http.StatusTooManyRequests, "Too many streams"},
 		codeHeadersTooLarge:            {http.StatusRequestHeaderFieldsTooLarge, "Headers too large"},
 		codeInternal:                   {http.StatusInternalServerError, "Internal error"},
 		codeViewBehind:                 {http.StatusServiceUnavailable, "View behind"},

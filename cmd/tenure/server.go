@@ -25,6 +25,7 @@ import (
 	"tenure/policies"
 	"tenure/processes"
 	"tenure/projections"
+	"tenure/relay"
 )
 
 const (
@@ -57,6 +58,7 @@ type server struct {
 
 	projector *projections.Projector
 	processes *processes.Processes
+	feed      *relay.Feed
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -165,6 +167,12 @@ func (x *server) wire() error {
 		return err
 	}
 	x.metrics.watch(x.projector, x.processes.Health())
+	x.feed, err = relay.New(relay.Config{
+		Log: x.log, Codec: decoder, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
+	})
+	if err != nil {
+		return err
+	}
 	proxies, err := s.proxies()
 	if err != nil {
 		return err
@@ -174,7 +182,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Outbox: outbox,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
@@ -213,6 +221,7 @@ func (x *server) run(ctx context.Context) error {
 	// Of several nodes one at a time applies the log, and one runs the processes.
 	work.start("projector", func() error { return x.leases.Hold(ctx, leaseViews, x.projector.Run) })
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
+	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}

@@ -14,15 +14,17 @@ type Scope string
 
 // The scopes of an API key.
 const (
-	ScopeOperator          Scope = "operator"           // every route below /v1/operator, and the outbox
-	ScopeReadOrganizations Scope = "organizations.read" // reads of every organization, no commands
-	ScopeCheckAccess       Scope = "access.check"       // permission checks about everybody
-	ScopeManageWork        Scope = "work.manage"        // assigns the host product's work to members, and releases it
+	ScopeOperator          Scope = "operator"             // every route below /v1/operator, and the outbox
+	ScopeReadOrganizations Scope = "organizations.read"   // reads of every organization, no commands
+	ScopeCheckAccess       Scope = "access.check"         // permission checks about everybody
+	ScopeManageWork        Scope = "work.manage"          // assigns the host product's work to members, and releases it
+	ScopeReadEvents        Scope = "events.read"          // the event feed of all organizations, without personal data
+	ScopeReadPersonal      Scope = "events.read_personal" // besides events.read: the personal data in it
 )
 
 // Scopes lists every scope.
 func Scopes() []Scope {
-	return []Scope{ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork}
+	return []Scope{ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork, ScopeReadEvents, ScopeReadPersonal}
 }
 
 // State is what is known of a key. The zero State is a key that was never made.
@@ -55,7 +57,7 @@ func Create(s State, id domain.APIKeyID, name string, scopes []Scope, expiresAt 
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check and work.manage.")
+			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check, work.manage, events.read and events.read_personal.")
 		}
 	}
 	if expiresAt != nil && !at.Before(*expiresAt) {
