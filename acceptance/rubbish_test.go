@@ -99,8 +99,8 @@ func (c *cast) throw(d *dice, o operation, ids map[string]string) (response, str
 	if !o.reads() {
 		query.Set("dry_run", "true")
 	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
+	if base, _, _ := strings.Cut(path, "?"); len(query) > 0 {
+		path = base + "?" + query.Encode()
 	}
 	var extras []extra
 	extras = append(extras, anyPosition)

@@ -37,7 +37,7 @@ func TestFollowersGetEverything(t *testing.T) {
 	before := b.toHead(b.open(relay.Query{}), 1000)
 	var following sync.WaitGroup
 	var all [12][]relay.Event
-	more := 300
+	more := 80
 	for i := range all {
 		q := relay.Query{Personal: i%2 == 0}
 		if i%3 > 0 {
@@ -80,7 +80,7 @@ func TestAReaderThatFallsBehind(t *testing.T) {
 	whole, one := b.open(relay.Query{}), b.open(relay.Query{Organization: org(1)})
 	got := [2][]relay.Event{b.toHead(whole, 10), b.toHead(one, 10)}
 	beside := b.open(relay.Query{Organization: org(1), Cursor: relay.FromHead})
-	const batches = 40 // more than memory holds, twice
+	const batches = 18 // more than memory holds, twice
 	for range batches {
 		events := make([]domain.Event, eventstore.MaxBatchEvents)
 		for i := range events {

@@ -9,7 +9,7 @@ import (
 
 // Bounds of the tail.
 const (
-	tailEvents = 8192
+	tailEvents = 4096
 	tailBytes  = 16 << 20 // of what the log holds of them
 )
 
