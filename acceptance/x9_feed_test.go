@@ -314,6 +314,39 @@ func TestX9_FeedOnEveryNode(t *testing.T) {
 	})
 }
 
+// While the log is away nobody is told anything, and when it is back whoever
+// followed goes on where they were.
+func TestX9_FeedWhileTheLogIsAway(t *testing.T) {
+	onManyNodes(t, func(t *testing.T, b backend) {
+		s := b.start(t, expecting("log_unavailable"))
+		owner := s.signUp(t, "Owner")
+		org := decoded[receipt](t, owner.activate(unique("Acme"))).OrganizationID
+		pipeline := s.follower(t, "events.read")
+		follows, waits := pipeline.stream(t, "", ""), pipeline.stream(t, "organization="+org, "")
+		got, own := follows.take(t, 1), waits.take(t, 1)
+		s.stores.events.kill(t)
+		eventually(t, "the streams end", func() bool {
+			_, more := follows.next(t)
+			return !more
+		})
+		refused(t, pipeline.get("/v1/events?cursor="+follows.last), 503, "log_unavailable")
+		s.stores.events.run(t)
+		for _, key := range []string{"first", "second"} {
+			name := unique("Acme")
+			eventually(t, "the log is back", func() bool { return owner.rename(org, name, idempotencyKey(key)).done() })
+		}
+		got = append(got, pipeline.stream(t, "", follows.last).take(t, 2)...)
+		own = append(own, pipeline.stream(t, "organization="+org, waits.last).take(t, 2)...)
+		gapless(t, got)
+		is.New(t).Equal(eventIDs(own), eventIDs(got))
+
+		// The one subscription that all wait for is back as well.
+		live := pipeline.stream(t, "cursor=head", "")
+		ok(t, owner.rename(org, unique("Acme")))
+		live.take(t, 1)
+	})
+}
+
 // The examples of the page for pipelines work when they are pasted.
 func TestTheExamplesOfThePageForPipelinesWork(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
