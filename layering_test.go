@@ -32,7 +32,7 @@ var layers = []struct {
 	{"projections", []string{"projections", "domain", "eventstore"}, nil},
 	{"projections/redis", []string{"projections", "eventstore"}, nil},
 	{"projections/redis/redistest", []string{}, nil},
-	{"processes", []string{"commands", "projections", "eventstore", "domain", "mail"}, nil},
+	{"processes", []string{"commands", "projections", "relay", "eventstore", "domain", "mail"}, nil},
 	{"relay", []string{"relay", "domain", "eventstore"}, nil},
 	{"httpapi", []string{"httpapi", "commands", "projections", "relay", "domain", "eventstore", "mail", "oidc"}, nil},
 	{"acceptance", []string{"acceptance", "oidc/oidctest"}, nil},

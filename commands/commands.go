@@ -27,6 +27,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -78,6 +79,7 @@ type Commands struct {
 	reservations  *aggregates[reservation.State]
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
+	webhooks      *aggregates[webhook.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 }
 
@@ -94,6 +96,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
+		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 	}
 }

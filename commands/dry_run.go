@@ -25,6 +25,7 @@ func (c *Commands) DryRun() *Commands {
 		reservations:  c.reservations.drafted(d),
 		apiKeys:       c.apiKeys.drafted(d),
 		mails:         c.mails.drafted(d),
+		webhooks:      c.webhooks.drafted(d),
 		trails:        c.trails.drafted(d),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/policies"
 )
 
@@ -32,6 +33,8 @@ var events = []domain.Event{
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{},
+	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},
+	webhook.DeliveryFailed{}, webhook.GivenUp{}, webhook.Delivered{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -69,12 +72,14 @@ type states struct {
 	reservation  reservation.State
 	key          apikey.State
 	mail         mailing.State
+	webhooks     webhook.State
 }
 
 func (s states) evolve(e domain.Event) states {
 	return states{
 		organization.Evolve(s.organization, e), invitation.Evolve(s.invitation, e), account.Evolve(s.account, e),
 		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), mailing.Evolve(s.mail, e),
+		webhook.Evolve(s.webhooks, e),
 	}
 }
 
@@ -95,6 +100,10 @@ func fill(t *rapid.T, name string, v reflect.Value) {
 		v.SetString(rapid.SampledFrom(words).Draw(t, name))
 	case v.CanInt():
 		v.SetInt(int64(rapid.IntRange(-1, 3).Draw(t, name)))
+	case v.CanUint():
+		v.SetUint(uint64(rapid.IntRange(0, 3).Draw(t, name)))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
 	case v.Kind() == reflect.Slice:
 		n := rapid.IntRange(0, 2).Draw(t, name)
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
@@ -206,4 +215,14 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = mailing.Claim(s.mail, "mail", "template", word("node"), noon, time.Hour)
 	mailing.Send(s.mail, "mail", "template", "message")
 	mailing.Abandon(s.mail, "mail", "template", mailing.CauseRejected)
+
+	hook := domain.WebhookID(word("webhook"))
+	_, _ = webhook.Register(s.webhooks, webhook.Registered{WebhookID: hook, URL: "https://example.com"})
+	_, _ = webhook.Change(s.webhooks, hook, word("url"))
+	_, _ = webhook.RotateSecret(s.webhooks, hook, time.Hour, noon)
+	_, _ = webhook.Enable(s.webhooks, hook, word("cause"))
+	_, _ = webhook.Replay(s.webhooks, hook, 1)
+	_, _ = webhook.Delete(s.webhooks, hook)
+	webhook.Fail(s.webhooks, hook, 1, webhook.Attempt{EventID: word("event")}, noon)
+	webhook.Reach(s.webhooks, hook, 1, 7)
 }

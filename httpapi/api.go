@@ -96,6 +96,7 @@ func (a *API) addRoutes() {
 	a.addTransfers()
 	a.addHistory()
 	a.addFeed()
+	a.addWebhooks()
 	a.addAuthzen()
 	a.addOperator()
 	a.addHealth()

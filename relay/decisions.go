@@ -87,4 +87,15 @@ var decisions = map[string]decision{
 	"reservation.confirmed.v1": internal("keyed hashes of names and addresses"),
 	"reservation.made.v1":      internal("keyed hashes of names and addresses"),
 	"reservation.released.v1":  internal("keyed hashes of names and addresses"),
+
+	"webhook.changed.v1":         internal("how the feed is delivered"),
+	"webhook.deleted.v1":         internal("how the feed is delivered"),
+	"webhook.delivered.v1":       internal("how the feed is delivered"),
+	"webhook.delivery_failed.v1": internal("how the feed is delivered"),
+	"webhook.disabled.v1":        internal("how the feed is delivered"),
+	"webhook.enabled.v1":         internal("how the feed is delivered"),
+	"webhook.given_up.v1":        internal("how the feed is delivered"),
+	"webhook.registered.v1":      internal("how the feed is delivered"),
+	"webhook.replayed.v1":        internal("how the feed is delivered"),
+	"webhook.secret_rotated.v1":  internal("how the feed is delivered"),
 }

@@ -33,6 +33,9 @@ type Batch struct {
 // answered with.
 func (r *Reader) Cursor() string { return string(r.feed.cursors.append(nil, r.told)) }
 
+// Reached is the position up to which everything wanted was read.
+func (r *Reader) Reached() eventstore.Position { return r.after }
+
 // CursorOf is where a reader goes on after the event.
 func (f *Feed) CursorOf(e Event) string { return string(f.cursors.append(nil, e.Position)) }
 

@@ -90,6 +90,12 @@ type Query struct {
 	Cursor string
 }
 
+// From is Open for who has kept a position.
+func (f *Feed) From(q Query, after eventstore.Position) (*Reader, error) {
+	filter, err := f.render.filter(q.Type)
+	return &Reader{feed: f, query: q, filter: filter, after: after, told: after}, err
+}
+
 // FromHead is the cursor for what is yet to come.
 const FromHead = "head"
 
@@ -100,27 +106,38 @@ func (f *Feed) Open(ctx context.Context, q Query) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{feed: f, query: q, filter: filter}
-	if q.Cursor == "" {
-		return r, nil
+	after, err := f.Position(ctx, q.Cursor)
+	return &Reader{feed: f, query: q, filter: filter, after: after, told: after}, err
+}
+
+// Position is where a cursor is in the log. It fails with ErrCursor,
+// ErrCursorAhead, and as the log does.
+func (f *Feed) Position(ctx context.Context, cursor string) (after eventstore.Position, err error) {
+	switch cursor {
+	case "":
+		return 0, nil
+	case FromHead:
+		return f.config.Log.Head(ctx)
 	}
-	if q.Cursor != FromHead {
-		if r.after, err = f.cursors.parse(q.Cursor); err != nil {
-			return nil, err
-		}
+	if after, err = f.cursors.parse(cursor); err != nil {
+		return 0, err
 	}
 	head, err := f.config.Log.Head(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil && after > head {
+		err = ErrCursorAhead
 	}
-	switch {
-	case q.Cursor == FromHead:
-		r.after = head
-	case r.after > head:
-		return nil, ErrCursorAhead
-	}
-	r.told = r.after
-	return r, nil
+	return after, err
+}
+
+// CursorAt is the cursor of a position.
+func (f *Feed) CursorAt(after eventstore.Position) string {
+	return string(f.cursors.append(nil, after))
+}
+
+// CheckType fails with ErrType.
+func (f *Feed) CheckType(prefix string) error {
+	_, err := f.render.filter(prefix)
+	return err
 }
 
 const (

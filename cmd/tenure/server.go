@@ -26,6 +26,7 @@ import (
 	"tenure/processes"
 	"tenure/projections"
 	"tenure/relay"
+	sending "tenure/relay/webhook"
 )
 
 const (
@@ -42,6 +43,7 @@ const (
 const (
 	leaseViews     = "views"
 	leaseProcesses = "processes"
+	leaseWebhooks  = "webhooks"
 )
 
 // server is one node: the whole system, or one of several that share a log and
@@ -59,6 +61,7 @@ type server struct {
 	projector *projections.Projector
 	processes *processes.Processes
 	feed      *relay.Feed
+	webhooks  *processes.Webhooks
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -144,7 +147,7 @@ func (x *server) wire() error {
 	})
 	reader := x.projector.Reader(pageCacheBytes)
 	publicURL := s.publicURL(x.listener.Addr())
-	sender, outbox, err := x.sender()
+	mails, outbox, err := x.sender()
 	if err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func (x *server) wire() error {
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),
-			Commands: x.commands, Templates: templates, Sender: sender, PublicURL: publicURL,
+			Commands: x.commands, Templates: templates, Sender: mails, PublicURL: publicURL,
 			Now: now, Backoff: mail.Backoff, Step: step,
 		},
 	})
@@ -172,6 +175,11 @@ func (x *server) wire() error {
 	})
 	if err != nil {
 		return err
+	}
+	sender := sending.NewSender(s.WebhooksPrivate)
+	x.onClose(func() error { sender.Close(); return nil })
+	x.webhooks = &processes.Webhooks{
+		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Sender: sender, Logger: x.logger, Observe: x.metrics.onDelivery,
 	}
 	proxies, err := s.proxies()
 	if err != nil {
@@ -221,6 +229,7 @@ func (x *server) run(ctx context.Context) error {
 	// Of several nodes one at a time applies the log, and one runs the processes.
 	work.start("projector", func() error { return x.leases.Hold(ctx, leaseViews, x.projector.Run) })
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
+	work.start("webhooks", func() error { return x.leases.Hold(ctx, leaseWebhooks, x.webhooks.Run) })
 	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })

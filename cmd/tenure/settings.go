@@ -47,6 +47,8 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
+	WebhooksPrivate bool `help:"Deliver webhooks also to addresses that are not of the public internet. For receivers in the same network, and for trials."`
+
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
 	CORSOrigins    []string      `help:"Origins whose pages may call the API from a browser." name:"cors-origins"`

@@ -80,6 +80,7 @@ func (x *server) openViews(ctx context.Context) error {
 	x.views, x.leases = storage, leases.Alone{}
 	x.metrics.onLease(leaseViews, true)
 	x.metrics.onLease(leaseProcesses, true)
+	x.metrics.onLease(leaseWebhooks, true)
 	x.onClose(storage.Close)
 	return nil
 }
