@@ -225,6 +225,29 @@ func TestX9_Webhooks(t *testing.T) {
 	})
 }
 
+// Another node goes on with the deliveries of one that dies.
+func TestX9_WebhooksOnEveryNode(t *testing.T) {
+	onManyNodes(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		d := b.startNodes(t, 2, startMailServer(t, false), withFlags("--webhooks-private"))
+		owner := d.signUp(t, "Owner")
+		org := decoded[receipt](t, owner.activate(unique("Acme"))).OrganizationID
+		h := newHooks(t)
+		made := d.deliverTo(t, map[string]any{"url": h.URL})
+		h.accept(made.Secret)
+		for i := range 2 {
+			ok(t, owner.rename(org, unique("Acme")))
+			eventually(t, "it arrives", func() bool { return len(h.arrived()) == 2*i+1 })
+			d.nodes[i].kill(t) // one of them is the one that delivers
+			ok(t, owner.at(d.nodes[1-i]).rename(org, unique("Acme")))
+			eventually(t, "it arrives from the other node", func() bool { return len(h.arrived()) == 2*i+2 })
+			d.nodes[i].run(t)
+		}
+		events, _ := d.follower(t, "events.read").feed(t, "&type=organization.renamed")
+		is.Equal(eventIDs(h.arrived()), eventIDs(events))
+	})
+}
+
 func (h *hooks) seenLast(ids []string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -244,8 +267,7 @@ func TestX9_WebhooksReachThePublicInternetAlone(t *testing.T) {
 		s := b.start(t)
 		owner := s.signUp(t, "Owner")
 		h := newHooks(t)
-		made := s.deliverTo(t, map[string]any{"url": h.URL})
-		h.accept(made.Secret)
+		made := s.deliverTo(t, map[string]any{"url": strings.Replace(h.URL, "http://", "https://", 1)})
 		ok(t, owner.activate(unique("Acme")))
 		eventually(t, "it is refused", func() bool {
 			w := s.webhook(t, made.WebhookID)

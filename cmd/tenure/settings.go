@@ -47,7 +47,7 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
-	WebhooksPrivate bool `help:"Deliver webhooks also to addresses that are not of the public internet. For receivers in the same network, and for trials."`
+	WebhooksPrivate bool `help:"Deliver webhooks also to addresses that are not of the public internet, and without TLS. For receivers in the same network, and for trials."`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`

@@ -57,7 +57,10 @@ const (
 )
 
 // Sender sends messages. It is safe for concurrent use.
-type Sender struct{ client *http.Client }
+type Sender struct {
+	client  *http.Client
+	private bool
+}
 
 // NewSender makes a sender. With private it also connects to addresses that are
 // not of the public internet, and without TLS.
@@ -66,7 +69,7 @@ func NewSender(private bool) *Sender {
 	if !private {
 		dialer.Control = public
 	}
-	return &Sender{&http.Client{
+	return &Sender{private: private, client: &http.Client{
 		Timeout:       attemptLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -82,8 +85,11 @@ func (s *Sender) Close() { s.client.CloseIdleConnections() }
 // Send delivers a message once. It fails with an *Error, or with that of ctx.
 func (s *Sender) Send(ctx context.Context, url string, m Message) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(m.Body))
-	if err != nil {
+	switch {
+	case err != nil:
 		return &Error{Cause: CauseUnreachable}
+	case !s.private && request.URL.Scheme != "https":
+		return &Error{Cause: CauseAddress}
 	}
 	timestamp := strconv.FormatInt(m.At.Unix(), 10)
 	request.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")

@@ -125,10 +125,13 @@ func TestAddressesThatAreNotPublic(t *testing.T) {
 	port := receiver.URL[strings.LastIndex(receiver.URL, ":"):]
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1.2.3"} {
 		var failure *Error
-		err := s.Send(context.Background(), "http://"+host+port, message())
+		err := s.Send(context.Background(), "https://"+host+port, message())
 		is.True(errors.As(err, &failure))
-		is.True(failure.Cause == CauseAddress || failure.Cause == CauseUnreachable && host == "localhost")
+		is.Equal(failure.Cause, CauseAddress)
 	}
+	var plain *Error
+	is.True(errors.As(s.Send(context.Background(), "http://example.com", message()), &plain)) // nothing leaves without TLS
+	is.Equal(plain.Cause, CauseAddress)
 	for _, address := range []string{
 		"10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.1.2.3", "224.0.0.1", "255.255.255.255", "198.18.0.1",
 		"::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "fec0::1",
