@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +37,6 @@ type Webhooks struct {
 	Logger      *slog.Logger
 	Observe     func(outcome string) // delivered, failed or given_up; may be nil
 
-	mu      sync.Mutex
 	running map[domain.WebhookID]delivery
 }
 
