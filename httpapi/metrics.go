@@ -28,6 +28,9 @@ func newMetrics(r *prometheus.Registry, streams *places) (*metrics, error) {
 		Name: "tenure_feed_events_total",
 		Help: "Events that the feed has handed out, by form: json, ndjson or sse.",
 	}, []string{"form"})
+	for _, form := range []string{"json", "ndjson", "sse"} {
+		m.sent(form, 0) // shown from the beginning
+	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tenure_feed_streams",
 		Help: "Streams of the feed, and reads of it that wait, that are open.",

@@ -162,6 +162,9 @@ func newMetrics() *metrics {
 		Name: "tenure_lease_held", Help: "1 while this node holds the lease, where several nodes share the work."}, []string{"lease"})
 	m.webhooks = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tenure_webhook_deliveries_total", Help: "Attempts to deliver events to webhooks, by outcome: delivered, failed or given_up."}, []string{"outcome"})
+	for _, outcome := range []string{"delivered", "failed", "given_up"} {
+		m.webhooks.WithLabelValues(outcome) // shown from the beginning
+	}
 	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, m.leases, m.webhooks, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
