@@ -68,6 +68,7 @@ func (c *cast) callers(t *testing.T) []caller {
 	reader := decoded[receipt](t, c.operator().createKey("reader", "organizations.read"))
 	checker := decoded[receipt](t, c.operator().createKey("checker", "access.check"))
 	worker := decoded[receipt](t, c.operator().createKey("worker", "work.manage"))
+	follower := decoded[receipt](t, c.operator().createKey("follower", "events.read"))
 	revoked := decoded[receipt](t, c.operator().createKey("revoked", "operator"))
 	ok(t, c.operator().delete("/v1/operator/api-keys/"+revoked.APIKeyID))
 	return []caller{
@@ -80,10 +81,11 @@ func (c *cast) callers(t *testing.T) []caller {
 		{name: "a removed member", client: c.removed.client},
 		{name: "a member of another organization", client: elsewhere.client},
 		{name: "a session that has ended", client: ended, gone: true},
-		{name: "an operator", client: c.operator(), key: "operator organizations.read access.check work.manage"},
+		{name: "an operator", client: c.operator(), key: "operator organizations.read access.check work.manage events.read events.read_personal"},
 		{name: "a key for reading", client: client{server: c.server, token: reader.Key}, key: "organizations.read"},
 		{name: "a key for checks", client: client{server: c.server, token: checker.Key}, key: "access.check"},
 		{name: "a key for work", client: client{server: c.server, token: worker.Key}, key: "work.manage"},
+		{name: "a key for events", client: client{server: c.server, token: follower.Key}, key: "events.read"},
 		{name: "a revoked key", client: client{server: c.server, token: revoked.Key}, gone: true},
 	}
 }
@@ -123,7 +125,7 @@ func (o operation) decision(who caller, user *person) string {
 func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string) response {
 	t.Helper()
 	path, client := o.filled(ids), who.client
-	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org, "{space}", c.org, "{kind}", "contact", "{work}", "4711").Replace(path)
+	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org, "{space}", c.org, "{kind}", "contact", "{work}", "4711", "{type}", "organization.renamed.v1", "{webhook}", c.org).Replace(path)
 	if o.reads() {
 		return client.get(path)
 	}

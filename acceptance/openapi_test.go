@@ -25,6 +25,7 @@ type access struct {
 	Own        bool   `json:"own"`
 	Ended      bool   `json:"ended"`
 	Keys       bool   `json:"keys"`
+	All        bool   `json:"all"`
 	Scope      string `json:"scope"`
 }
 
@@ -78,11 +79,15 @@ func (s *server) operations(t *testing.T) []operation {
 	return found
 }
 
-// filled is the path with ids in it.
+// filled is the path with ids in it; the organization's is in the query of those
+// that have it there.
 func (o operation) filled(ids map[string]string) string {
 	path := o.path
 	for name, id := range ids {
 		path = strings.ReplaceAll(path, "{"+name+"}", id)
+	}
+	if o.access.All {
+		path += "?organization=" + ids["org"]
 	}
 	return path
 }

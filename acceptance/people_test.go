@@ -41,6 +41,8 @@ type receipt struct {
 	AccountID      string   `json:"account_id"`
 	APIKeyID       string   `json:"api_key_id"`
 	Key            string   `json:"key"`
+	WebhookID      string   `json:"webhook_id"`
+	Secret         string   `json:"secret"`
 	Session        *session `json:"session"`
 }
 

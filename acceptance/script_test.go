@@ -26,6 +26,7 @@ func (c *cast) script(t *testing.T) []command {
 	all = append(all, s.operators()...)
 	all = append(all, s.delegated()...)
 	all = append(all, s.domains()...)
+	all = append(all, s.webhooks()...)
 	return append(all, s.leaving()...)
 }
 

@@ -107,11 +107,11 @@ func (c *Commands) membership(ctx context.Context, org domain.OrganizationID, au
 	return Membership{Member: m, Policy: p, Expected: expected, NeverMoved: s.PolicyChanges == 0}, err
 }
 
-// OrganizationExists reports whether there is such an organization, for
-// operators, who are no members.
-func (c *Commands) OrganizationExists(ctx context.Context, org domain.OrganizationID) (bool, error) {
-	s, _, err := c.organizations.load(ctx, string(org))
-	return s.Exists(), err
+// OrganizationExists reports whether there is such an organization, and where its
+// stream is, for operators, who are no members.
+func (c *Commands) OrganizationExists(ctx context.Context, org domain.OrganizationID) (bool, eventstore.Expected, error) {
+	s, expected, err := c.organizations.load(ctx, string(org))
+	return s.Exists(), expected, err
 }
 
 // Rules is the policy that an organization is under.

@@ -30,6 +30,7 @@ import (
 	"tenure/domain/policy"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -95,6 +96,7 @@ type Commands struct {
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
 	checkpoints   *aggregates[checkpoint.State]
+	webhooks      *aggregates[webhook.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
 	known         *knownPolicies
@@ -117,6 +119,7 @@ func New(d Dependencies) *Commands {
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
 		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
+		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

@@ -17,6 +17,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/policies"
 )
 
@@ -33,6 +34,8 @@ var events = []domain.Event{
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
+	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},
+	webhook.DeliveryFailed{}, webhook.GivenUp{}, webhook.Delivered{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -71,12 +74,14 @@ type states struct {
 	key          apikey.State
 	checkpoint   checkpoint.State
 	mail         mailing.State
+	webhooks     webhook.State
 }
 
 func (s states) evolve(e domain.Event) states {
 	return states{
 		organization.Evolve(s.organization, e), invitation.Evolve(s.invitation, e), account.Evolve(s.account, e),
 		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), checkpoint.Evolve(s.checkpoint, e), mailing.Evolve(s.mail, e),
+		webhook.Evolve(s.webhooks, e),
 	}
 }
 
@@ -233,4 +238,14 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = mailing.Claim(s.mail, "mail", "template", word("node"), noon, time.Hour)
 	mailing.Send(s.mail, "mail", "template", "message")
 	mailing.Abandon(s.mail, "mail", "template", mailing.CauseRejected)
+
+	hook := domain.WebhookID(word("webhook"))
+	_, _ = webhook.Register(s.webhooks, webhook.Registered{WebhookID: hook, URL: "https://example.com"})
+	_, _ = webhook.Change(s.webhooks, hook, word("url"))
+	_, _ = webhook.RotateSecret(s.webhooks, hook, time.Hour, noon)
+	_, _ = webhook.Enable(s.webhooks, hook, word("cause"))
+	_, _ = webhook.Replay(s.webhooks, hook, 1)
+	_, _ = webhook.Delete(s.webhooks, hook)
+	webhook.Fail(s.webhooks, hook, 1, webhook.Attempt{EventID: word("event")}, noon)
+	webhook.Reach(s.webhooks, hook, 1, 7)
 }

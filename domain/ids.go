@@ -18,6 +18,8 @@ type (
 	APIKeyID string
 	// SpaceID names a part of an organization that members are let into.
 	SpaceID string
+	// WebhookID names a webhook.
+	WebhookID string
 	// MailID names one mail that has to be sent once.
 	MailID string
 )

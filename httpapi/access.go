@@ -33,6 +33,7 @@ type Access struct {
 	Own        bool              `json:"own,omitempty"`        // a member without the permission gets what is theirs of the list
 	Ended      bool              `json:"ended,omitempty"`      // a session that has ended will do
 	Keys       bool              `json:"keys,omitempty"`       // a key with the scope may give the command
+	All        bool              `json:"all,omitempty"`        // the organization is in the query; a key with the scope may leave it out
 	Scope      apikey.Scope      `json:"scope,omitempty"`      // of AccessOperator, AccessCheck, and of keys that may do the same as a member
 }
 
@@ -76,6 +77,12 @@ func MemberOrOwn(permission domain.Permission) Access {
 // product: API keys with the scope.
 func MemberOrKey(permission domain.Permission, scope apikey.Scope) Access {
 	return Access{Kind: AccessMember, Permission: permission, Scope: scope, Keys: true}
+}
+
+// MemberOrAll is Member for reads that name the organization in the query, and
+// lets API keys with the scope read all organizations at once.
+func MemberOrAll(permission domain.Permission, scope apikey.Scope) Access {
+	return Access{Kind: AccessMember, Permission: permission, Scope: scope, All: true}
 }
 
 // Operator lets in API keys with the scope.
@@ -174,7 +181,11 @@ func (a *API) authorizeKey(ctx context.Context, c *call) error {
 	if !c.caller.Key.Allows(c.route.access.Scope, a.config.Commands.Now()) {
 		return denied("Use an API key with the scope " + string(c.route.access.Scope) + ".")
 	}
-	exists, err := a.config.Commands.OrganizationExists(ctx, c.organization())
+	if c.route.access.All && c.organization() == "" {
+		return nil
+	}
+	exists, newest, err := a.config.Commands.OrganizationExists(ctx, c.organization())
+	c.newest = newest
 	if err == nil && !exists {
 		err = domain.Refuse(domain.CodeNotFound, "No such organization", "Look the organization up in the list of organizations.")
 	}
@@ -186,6 +197,9 @@ func (a *API) authorizeMember(ctx context.Context, c *call) (err error) {
 		return nil // the aggregate decides
 	}
 	access := c.route.access
+	if access.All && c.organization() == "" {
+		return denied("Name an organization in which your role allows " + string(access.Permission) + ", or use an API key with the scope " + string(access.Scope) + ".")
+	}
 	if access.Self && string(c.member()) == c.caller.Actor.ID {
 		c.membership, err = a.config.Commands.AuthorizeMember(ctx, c.caller.Actor, c.organization())
 		return err
@@ -195,6 +209,7 @@ func (a *API) authorizeMember(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	c.membership, err = a.config.Commands.Authorize(ctx, c.caller.Actor, c.organization(), access.Permission)
+	c.newest = c.membership.Expected
 	return err
 }
 

@@ -43,6 +43,7 @@ func newScene(s *stack) *scene {
 	checker, _ := s.key("access.check")
 	operator, c.key = s.key("operator")
 	worker, _ := s.key("work.manage")
+	follower, _ := s.key("events.read")
 	last := s.want(201, "POST", "/v1/organizations/"+c.org+"/ownership-transfer", c.owner.token, map[string]any{"to": c.target.id})
 	s.want(200, "GET", "/v1/me/organizations", c.owner.token, nil, "Tenure-Min-Position", last.header.Get("Tenure-Position"))
 	c.callers = []caller{
@@ -53,6 +54,7 @@ func newScene(s *stack) *scene {
 		{name: "reader key", token: reader, scopes: []apikey.Scope{apikey.ScopeReadOrganizations}},
 		{name: "checker key", token: checker, scopes: []apikey.Scope{apikey.ScopeCheckAccess}},
 		{name: "worker key", token: worker, scopes: []apikey.Scope{apikey.ScopeManageWork}},
+		{name: "follower key", token: follower, scopes: []apikey.Scope{apikey.ScopeReadEvents}},
 	}
 	return c
 }
@@ -66,9 +68,13 @@ func (s *stack) key(scope string) (text, id string) {
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
 	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key,
-		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711").Replace(op.Path)
-	if op.Method != "GET" {
+		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.key).Replace(op.Path)
+	path = strings.ReplaceAll(path, "{type}", "organization.renamed.v1")
+	switch {
+	case op.Method != "GET":
 		path += "?dry_run=true"
+	case op.Access.All:
+		path += "?organization=" + c.org
 	}
 	return path
 }

@@ -29,6 +29,9 @@ type API struct {
 	slots      *semaphore.Weighted // one for each request under way
 	operations []Operation
 	draining   atomic.Bool
+	streams    *places
+	stopping   context.Context // ends when Shutdown begins
+	stop       context.CancelFunc
 }
 
 // New makes an API. It fails when the Config is incomplete, or the metrics are
@@ -38,11 +41,14 @@ func New(c Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(c.Metrics)
+	streams := newPlaces(c.Streams)
+	m, err := newMetrics(c.Metrics, streams)
 	if err != nil {
 		return nil, err
 	}
+	stopping, stop := context.WithCancel(context.Background())
 	a := &API{
+		streams: streams, stopping: stopping, stop: stop,
 		config: c, meanings: meanings(), metrics: m,
 		tracer: otel.Tracer("tenure/httpapi"), slots: semaphore.NewWeighted(int64(c.Concurrency)),
 	}
@@ -59,6 +65,9 @@ func New(c Config) (*API, error) {
 		Transformers: []huma.Transformer{a.transform},
 	})
 	a.addRoutes()
+	if err := a.addAsyncAPI(); err != nil {
+		return nil, err
+	}
 	a.correctSchemas()
 	if err := a.addPages(); err != nil {
 		return nil, err
@@ -89,6 +98,8 @@ func (a *API) addRoutes() {
 	a.addHistory()
 	a.addPasts()
 	a.addLedger()
+	a.addFeed()
+	a.addWebhooks()
 	a.addAuthzen()
 	a.addOperator()
 	a.addPolicies()
@@ -99,10 +110,11 @@ func (a *API) addRoutes() {
 // Serve serves on the listener, which it closes, until Shutdown.
 func (a *API) Serve(l net.Listener) error { return a.app.Listener(l) }
 
-// Shutdown stops to accept requests and waits for those under way, as long as
-// ctx lets it. From its beginning on, /readyz says that the node is not ready.
+// Shutdown stops to accept requests, ends the streams of the event feed and waits
+// for the requests under way, as long as ctx lets it. From its beginning on, /readyz says that the node is not ready.
 func (a *API) Shutdown(ctx context.Context) error {
 	a.draining.Store(true)
+	a.stop()
 	err := a.app.ShutdownWithContext(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return ctx.Err()

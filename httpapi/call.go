@@ -26,7 +26,8 @@ type call struct {
 
 	caller     commands.Caller // the zero Caller for nobody
 	membership commands.Membership
-	body       map[string]any // nil for none
+	newest     eventstore.Expected // where the organization's stream was found
+	body       map[string]any      // nil for none
 	conditions conditions
 	past       *past // that a read shows; nil for the present
 }
@@ -54,9 +55,15 @@ func (c *call) actor() domain.Actor {
 }
 
 // organization and the like are ids in the path; enter has checked their form.
-func (c *call) organization() domain.OrganizationID { return domain.OrganizationID(c.param("org")) }
-func (c *call) member() domain.AccountID            { return domain.AccountID(c.param("user")) }
-func (c *call) invitation() domain.InvitationID     { return domain.InvitationID(c.param("invitation")) }
+func (c *call) organization() domain.OrganizationID {
+	if c.route.access.All {
+		return domain.OrganizationID(c.fiber.Query("organization"))
+	}
+	return domain.OrganizationID(c.param("org"))
+}
+
+func (c *call) member() domain.AccountID        { return domain.AccountID(c.param("user")) }
+func (c *call) invitation() domain.InvitationID { return domain.InvitationID(c.param("invitation")) }
 
 func (c *call) space() domain.SpaceID { return domain.SpaceID(c.param("space")) }
 
@@ -151,9 +158,13 @@ type answer struct {
 	location    string
 	policy      string // Content-Security-Policy; empty for none at all
 	cache       string // Cache-Control; empty for no-store
+	sent        bool   // there is nothing left to send
 }
 
 func (a *API) send(c *call, r *route, ans answer) {
+	if ans.sent {
+		return
+	}
 	status := ans.status
 	if status == 0 {
 		status = r.status

@@ -21,6 +21,7 @@ import (
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
+	"tenure/relay"
 )
 
 // Progress says how far the views are, and rebuilds them; *projections.Projector
@@ -36,13 +37,14 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress, History, Tree,
+// Config is what an API works with. Commands, Reader, Progress, History, Feed, Tree,
 // LedgerKey and PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
 	History  *history.History
+	Feed     *relay.Feed
 
 	// Tree is what proofs are made of, LedgerKey signs its checkpoints.
 	Tree      *ledger.Tree
@@ -89,6 +91,8 @@ type Config struct {
 	ViewWait time.Duration
 	// RequestTimeout bounds a request. Default 30 seconds.
 	RequestTimeout time.Duration
+	// Streams bounds who follows the event feed. Zero fields are defaults.
+	Streams Streams
 	// Concurrency is how many requests are worked on at once; further ones are
 	// answered with 503. Default 4,096.
 	Concurrency int
@@ -127,8 +131,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.History == nil || c.Tree == nil || c.LedgerKey == nil {
-		return c, errors.New("httpapi: Commands, Reader, Progress, History, Tree and LedgerKey are needed")
+	if c.Commands == nil || c.Reader == nil || c.Progress == nil || c.History == nil || c.Feed == nil || c.Tree == nil || c.LedgerKey == nil {
+		return c, errors.New("httpapi: Commands, Reader, Progress, History, Feed, Tree and LedgerKey are needed")
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -155,5 +159,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.ViewWait = cmp.Or(c.ViewWait, 5*time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 4096)
+	c.Streams = c.Streams.withDefaults()
 	return c, nil
 }

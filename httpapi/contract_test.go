@@ -63,7 +63,7 @@ func (c *contract) check(method, path string, a answer) (problem string) {
 	if content[kind] == nil {
 		return "the content type " + kind + " is not documented"
 	}
-	if !strings.Contains(kind, "json") {
+	if !isJSON(kind) {
 		return ""
 	}
 	at := pointer("paths", template, strings.ToLower(method), "responses", status, "content", kind, "schema")

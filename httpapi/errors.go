@@ -23,6 +23,7 @@ import (
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/projections"
+	"tenure/relay"
 )
 
 // invalidFields refuses several values at once.
@@ -96,6 +97,15 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		p = a.problem(codeTenantNotAllowed, "", "Sign in with an account of an organization that is admitted here.")
 	case errors.Is(err, oidc.ErrState):
 		p = a.problem(codeLoginInvalid, "", "Sign in again, in one browser and within 10 minutes.")
+	case errors.Is(err, relay.ErrCursor):
+		p = a.explainFields(invalidFields{{Field: "cursor", Message: "Send a cursor that this deployment's feed has given, as it is; leave it out to begin with the first event, or send head to begin with the next one."}})
+	case errors.Is(err, relay.ErrCursorAhead):
+		p = a.problem(codeCursorAhead, "", "The log was restored from an older copy: compare what you have with the feed from its beginning.")
+	case errors.Is(err, relay.ErrType):
+		p = a.explainFields(invalidFields{{Field: "type", Message: "Give the beginning of a type that the feed has; /asyncapi.json lists them."}})
+	case errors.Is(err, errTooManyStreams):
+		p = a.problem(codeTooManyStreams, "", "Close one of the streams that you have open, or try another node.")
+		p.retryAfter = 5
 	case errors.Is(err, mail.ErrNotFound):
 		p = a.problem(domain.CodeNotFound, "", "Look the mail up in the outbox.")
 	case errors.As(err, &fiberErr):

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,19 +11,36 @@ import (
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	unknown *observers // requests for which there is no route
+	events  *prometheus.CounterVec
 }
 
 // observers count the requests of one route, by the first digit of the status.
 type observers [6]prometheus.Observer
 
-func newMetrics(r *prometheus.Registry) (*metrics, error) {
+func newMetrics(r *prometheus.Registry, streams *places) (*metrics, error) {
 	m := &metrics{seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tenure_http_request_duration_seconds",
 		Help:    "How long requests took, by method, route and class of status.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"method", "route", "status"})}
 	m.unknown = m.of("", "unknown")
-	return m, r.Register(m.seconds)
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tenure_feed_events_total",
+		Help: "Events that the feed has handed out, by form: json, ndjson or sse.",
+	}, []string{"form"})
+	for _, form := range []string{"json", "ndjson", "sse"} {
+		m.sent(form, 0) // shown from the beginning
+	}
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tenure_feed_streams",
+		Help: "Streams of the feed, and reads of it that wait, that are open.",
+	}, streams.open)
+	return m, errors.Join(r.Register(m.seconds), r.Register(m.events), r.Register(open))
+}
+
+// sent counts events that the feed has handed out.
+func (m *metrics) sent(form string, events int) {
+	m.events.WithLabelValues(form).Add(float64(events))
 }
 
 func (m *metrics) route(r *route) *observers { return m.of(r.method, r.path) }

@@ -92,7 +92,7 @@ func (a *API) allowOrigin(f *fiber.Ctx) (preflight bool) {
 		return false
 	}
 	f.Set(fiber.HeaderAccessControlAllowMethods, "GET, POST, PUT, PATCH, DELETE")
-	f.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Tenure-Min-Position, X-Request-Id, traceparent, tracestate")
+	f.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Tenure-Min-Position, X-Request-Id, traceparent, tracestate")
 	f.Set(fiber.HeaderAccessControlMaxAge, "600")
 	f.Status(http.StatusNoContent)
 	return true

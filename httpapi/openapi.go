@@ -57,6 +57,7 @@ func (a *API) openAPI() *huma.OpenAPI {
 			{Name: "Spaces", Description: "Parts of an organization that members are let into, and work that is assigned to members."},
 			{Name: "Settings", Description: "What an organization keeps about itself, in sections with permissions of their own."},
 			{Name: "Ownership", Description: "Transfer of the ownership, in two steps."},
+			{Name: "Events", Description: "What happens in organizations, as CloudEvents 1.0, for programs that follow."},
 			{Name: "Permission checks", Description: "What somebody may do, by the OpenID AuthZEN Authorization API 1.0."},
 			{Name: "Ledger", Description: "Proofs that the log is complete and unaltered: signed checkpoints of a Merkle tree over all events."},
 			{Name: "Operator", Description: "For those who run the server."},
@@ -159,8 +160,8 @@ func (a *API) success(r *route) *huma.Response {
 		Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.response), true, r.id+"Response"),
 		Example: r.response,
 	}}
-	for _, kind := range r.alsoAs {
-		response.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: "…"}
+	for _, s := range r.streams {
+		response.Content[s.contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: s.says}, Example: s.example}
 	}
 	return response
 }

@@ -17,7 +17,7 @@ type KeyPath struct {
 
 type keyBody struct {
 	Name      string     `json:"name" maxLength:"400" doc:"What the key is for; at most 100 characters."`
-	Scopes    []string   `json:"scopes" maxItems:"20" doc:"operator: everything below /v1/operator, and the outbox. organizations.read: to read every organization. access.check: permission checks about everybody. work.manage: to assign work to members, and to release it. all: these, and what later versions add; any other key keeps the scopes that it lists."`
+	Scopes    []string   `json:"scopes" maxItems:"20" doc:"operator: everything below /v1/operator, and the outbox. organizations.read: to read every organization. access.check: permission checks about everybody. work.manage: to assign work to members, and to release it. events.read: the event feed of all organizations, without personal data. events.read_personal: besides events.read, with it. all: these, and what later versions add; any other key keeps the scopes that it lists."`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the key stops to work; never if it is left out."`
 	Reason    string     `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }

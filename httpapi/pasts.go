@@ -60,13 +60,13 @@ func (a *API) addPasts() {
 		id: "history-diff", method: http.MethodGet, path: "/v1/organizations/{org}/history/diff", tag: "Organizations", access: Member(domain.ReadHistory), status: http.StatusOK,
 		summary:     "What has changed between two moments",
 		description: "The difference of what the organization was at the one and at the other: who joined, left, got other roles, and so on, each with the event that decided it. What began and ended in between is not in it; the history has that.",
-		codes:       codes, response: example, alsoAs: []string{csvType},
+		codes:       codes, response: example, streams: []stream{{contentType: csvType, says: "The same as a table.", example: "…"}},
 	}, a.historyDiff)
 	add(a, route{
 		id: "history-review", method: http.MethodGet, path: "/v1/organizations/{org}/history/review", tag: "Organizations", access: Member(domain.ReadHistory), status: http.StatusOK,
 		summary:     "Access review",
 		description: "Who could do what, since when and by whose decision: a page to print and go through, or a table. Besides history.read it takes members.read of members.",
-		codes:       codes, response: "<!doctype html>…", contentType: "text/html; charset=utf-8", alsoAs: []string{csvType},
+		codes:       codes, response: "<!doctype html>…", contentType: "text/html; charset=utf-8", streams: []stream{{contentType: csvType, says: "The same as a table.", example: "…"}},
 	}, a.historyReview)
 }
 

@@ -29,6 +29,8 @@ const (
 	codeNotFounded          domain.Code = "not_founded"            // X5: the organization was founded later
 	codeHistoryBusy         domain.Code = "history_busy"           // X5: try again later
 	codeReportTooLarge      domain.Code = "report_too_large"       // X5: ask for less
+	codeCursorAhead         domain.Code = "cursor_ahead"           // the log was restored from an older copy: begin again
+	codeTooManyStreams      domain.Code = "too_many_streams"       // close one
 	codeNotReady            domain.Code = "not_ready"              // of /readyz
 	codeInternal            domain.Code = "internal"               // see the server's log
 )
@@ -129,6 +131,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeAlreadyVerified:     {http.StatusConflict, "Address verified"},
 		codeRebuildRunning:             {http.StatusConflict, "The view is being rebuilt"},
 		codeRebuildNotThere:            {http.StatusConflict, "The view is not being rebuilt"},
+		codeCursorAhead:                {http.StatusConflict, "Cursor ahead of the log"},
 		domain.CodeInvitationExpired:   {http.StatusGone, "Invitation expired"},
 		domain.CodeLinkExpired:         {http.StatusGone, "Link expired"},
 		domain.CodeOrganizationClosed:  {http.StatusGone, "Organization deleted"},
@@ -142,6 +145,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeRoleUnknown:         {http.StatusUnprocessableEntity, "Unknown role"},
 		domain.CodeRoleCount:           {http.StatusUnprocessableEntity, "Wrong number of roles"},
 		domain.CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many attempts"},
+		codeTooManyStreams:             {http.StatusTooManyRequests, "Too many streams"},
 		codeHeadersTooLarge:            {http.StatusRequestHeaderFieldsTooLarge, "Headers too large"},
 		codeInternal:                   {http.StatusInternalServerError, "Internal error"},
 		codeViewBehind:                 {http.StatusServiceUnavailable, "View behind"},

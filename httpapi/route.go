@@ -34,7 +34,7 @@ type route struct {
 	request     any           // an example of the body, nil for none
 	response    any           // an example of the answer; its type is the schema; nil for none
 	contentType string        // of the answer, empty for JSON
-	alsoAs      []string      // further content types of the answer, which are texts
+	streams     []stream      // other forms of the answer
 	etag        bool          // the answer has an ETag
 	created     bool          // the answer has a Location; a dry run answers with 200
 	hidden      bool          // pages and their files: not in the OpenAPI document
@@ -173,6 +173,9 @@ func (a *API) enter(ctx context.Context, c *call) error {
 		if !isID(c.param(name)) {
 			return domain.Refuse(domain.CodeNotFound, "Not found", "Check the id in the path; it is none.")
 		}
+	}
+	if org := c.organization(); c.route.access.All && org != "" && !isID(string(org)) {
+		return domain.Refuse(domain.CodeNotFound, "No such organization", "Check the organization's id; it is none.")
 	}
 	if err := a.authorize(ctx, c); err != nil {
 		return err

@@ -34,6 +34,7 @@ import (
 	"tenure/policies"
 	"tenure/projections"
 	"tenure/projections/sqlite"
+	"tenure/relay"
 )
 
 // stack is everything but the processes and the mail: tests make the links that
@@ -98,8 +99,13 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	projected := make(chan error, 1)
 	go func() { projected <- projector.Run(ctx) }()
 
+	feed, err := relay.New(relay.Config{Log: store, Codec: s.commands.Codec, PublicURL: "https://tenure.example", Deployment: keys.ID("feed cursors")})
+	is.NoErr(err)
+	followed := make(chan error, 1)
+	go func() { followed <- feed.Run(ctx) }()
+
 	config := httpapi.Config{
-		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}),
+		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}), Feed: feed,
 		Tree: ledger.NewTree(views), LedgerKey: ledgerKey, PublicURL: "https://tenure.example", Outbox: outbox,
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test", Throttle: &httpapi.Throttle{},
 	}
@@ -113,8 +119,10 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 	s.loadContract()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-projected; !errors.Is(err, context.Canceled) {
-			t.Error(err)
+		for _, ended := range []chan error{projected, followed} {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
 		}
 		is.NoErr(views.Close())
 		is.NoErr(store.Close())
@@ -193,12 +201,17 @@ func (s *stack) raw(method, path, token string, body any, headers ...string) ans
 	a := answer{status: response.StatusCode, header: response.Header}
 	a.body, err = io.ReadAll(response.Body)
 	s.is.NoErr(err)
-	if len(a.body) > 0 && strings.Contains(response.Header.Get("Content-Type"), "json") {
+	if len(a.body) > 0 && isJSON(response.Header.Get("Content-Type")) {
 		if err := json.Unmarshal(a.body, &a.object); err != nil {
 			s.Fatalf("%s %s: %v in %s", method, path, err, a.body)
 		}
 	}
 	return a
+}
+
+// isJSON tells a document from lines of JSON.
+func isJSON(contentType string) bool {
+	return contentType == "application/json" || strings.HasSuffix(contentType, "+json")
 }
 
 // want is do, and fails the test unless the status is as wanted.

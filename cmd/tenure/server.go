@@ -27,6 +27,8 @@ import (
 	"tenure/policies"
 	"tenure/processes"
 	"tenure/projections"
+	"tenure/relay"
+	sending "tenure/relay/webhook"
 )
 
 const (
@@ -44,6 +46,7 @@ const (
 	leaseViews     = "views"
 	leaseProcesses = "processes"
 	leaseLedger    = "ledger"
+	leaseWebhooks  = "webhooks"
 )
 
 // server is one node: the whole system, or one of several that share a log and
@@ -61,6 +64,8 @@ type server struct {
 	projector *projections.Projector
 	processes *processes.Processes
 	ledger    *ledger.Ledger
+	feed      *relay.Feed
+	webhooks  *processes.Webhooks
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -151,7 +156,7 @@ func (x *server) wire() error {
 	})
 	reader := x.projector.Reader(pageCacheBytes)
 	publicURL := s.publicURL(x.listener.Addr())
-	sender, outbox, err := x.sender()
+	mails, outbox, err := x.sender()
 	if err != nil {
 		return err
 	}
@@ -166,7 +171,7 @@ func (x *server) wire() error {
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),
-			Commands: x.commands, Templates: templates, Sender: sender, PublicURL: publicURL,
+			Commands: x.commands, Templates: templates, Sender: mails, PublicURL: publicURL,
 			Now: now, Backoff: mail.Backoff, Step: step,
 		},
 	})
@@ -182,6 +187,17 @@ func (x *server) wire() error {
 		Log: x.log, Tree: tree, Commands: x.commands, Key: ledgerKey, Interval: s.LedgerInterval, Logger: x.logger, Step: step,
 	})
 	x.metrics.watch(x.projector, x.processes.Health(), x.ledger)
+	x.feed, err = relay.New(relay.Config{
+		Log: x.log, Codec: decoder, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
+	})
+	if err != nil {
+		return err
+	}
+	sender := sending.NewSender(s.WebhooksPrivate)
+	x.onClose(func() error { sender.Close(); return nil })
+	x.webhooks = &processes.Webhooks{
+		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Sender: sender, Logger: x.logger, Observe: x.metrics.onDelivery,
+	}
 	proxies, err := s.proxies()
 	if err != nil {
 		return err
@@ -191,7 +207,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Outbox: outbox,
 		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
 		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
@@ -234,6 +250,8 @@ func (x *server) run(ctx context.Context) error {
 	work.start("projector", func() error { return x.leases.Hold(ctx, leaseViews, x.projector.Run) })
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
 	work.start("ledger", func() error { return x.leases.Hold(ctx, leaseLedger, x.ledger.Run) })
+	work.start("webhooks", func() error { return x.leases.Hold(ctx, leaseWebhooks, x.webhooks.Run) })
+	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}

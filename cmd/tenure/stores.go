@@ -81,6 +81,7 @@ func (x *server) openViews(ctx context.Context) error {
 	x.metrics.onLease(leaseViews, true)
 	x.metrics.onLease(leaseProcesses, true)
 	x.metrics.onLease(leaseLedger, true)
+	x.metrics.onLease(leaseWebhooks, true)
 	x.onClose(storage.Close)
 	return nil
 }

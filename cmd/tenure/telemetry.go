@@ -144,6 +144,7 @@ type metrics struct {
 	projected prometheus.Counter
 	applies   prometheus.Histogram
 	leases    *prometheus.GaugeVec
+	webhooks  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -160,10 +161,17 @@ func newMetrics() *metrics {
 	}
 	m.leases = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tenure_lease_held", Help: "1 while this node holds the lease, where several nodes share the work."}, []string{"lease"})
-	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, m.leases, collectors.NewGoCollector(),
+	m.webhooks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tenure_webhook_deliveries_total", Help: "Attempts to deliver events to webhooks, by outcome: delivered, failed or given_up."}, []string{"outcome"})
+	for _, outcome := range []string{"delivered", "failed", "given_up"} {
+		m.webhooks.WithLabelValues(outcome) // shown from the beginning
+	}
+	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, m.leases, m.webhooks, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+func (m *metrics) onDelivery(outcome string) { m.webhooks.WithLabelValues(outcome).Inc() }
 
 func (m *metrics) onCommit(events int, took time.Duration) {
 	m.committed.Add(float64(events))

@@ -143,6 +143,12 @@ func (k *Keys) ID(parts ...string) uuid.UUID {
 	return id
 }
 
+// Secret is 32 bytes that the same parts always give, to be shared with whom they
+// are for.
+func (k *Keys) Secret(parts ...string) []byte {
+	return append(k.requestSum(append([]string{"secret 1"}, parts...)), k.requestSum(append([]string{"secret 2"}, parts...))...)
+}
+
 func (k *Keys) requestSum(parts []string) []byte {
 	framed := make([]byte, 0, 256)
 	for _, part := range parts {

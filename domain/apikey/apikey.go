@@ -14,18 +14,20 @@ type Scope string
 
 // The scopes of an API key.
 const (
-	ScopeAll               Scope = "all"                // every other one, also those that later versions add
-	ScopeOperator          Scope = "operator"           // every route below /v1/operator, and the outbox
-	ScopeReadOrganizations Scope = "organizations.read" // reads of every organization, no commands
-	ScopeCheckAccess       Scope = "access.check"       // permission checks about everybody
-	ScopeManageWork        Scope = "work.manage"        // assigns the host product's work to members, and releases it
+	ScopeAll               Scope = "all"                  // every other one, also those that later versions add
+	ScopeOperator          Scope = "operator"             // every route below /v1/operator, and the outbox
+	ScopeReadOrganizations Scope = "organizations.read"   // reads of every organization, no commands
+	ScopeCheckAccess       Scope = "access.check"         // permission checks about everybody
+	ScopeManageWork        Scope = "work.manage"          // assigns the host product's work to members, and releases it
+	ScopeReadEvents        Scope = "events.read"          // the event feed of all organizations, without personal data
+	ScopeReadPersonal      Scope = "events.read_personal" // besides events.read: the personal data in it
 )
 
 // Scopes lists every scope. A key lists its own by name, and gains none when
 // there are others later: what it may do stays what it was made for. The one
 // exception is ScopeAll.
 func Scopes() []Scope {
-	return []Scope{ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork}
+	return []Scope{ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork, ScopeReadEvents, ScopeReadPersonal}
 }
 
 // State is what is known of a key. The zero State is a key that was never made.
@@ -58,7 +60,7 @@ func Create(s State, id domain.APIKeyID, name string, scopes []Scope, expiresAt 
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check and work.manage, or all.")
+			return nil, domain.Invalid("scopes", "Use the scopes operator, organizations.read, access.check, work.manage, events.read and events.read_personal, or all.")
 		}
 	}
 	if expiresAt != nil && !at.Before(*expiresAt) {

@@ -46,7 +46,7 @@ func TestAKeyWorksForItsScopesUntilItEnds(t *testing.T) {
 	is.True(lasting.State.Allows(ScopeReadOrganizations, noon.AddDate(100, 0, 0)))
 	is.True(!lasting.State.Allows(ScopeOperator, noon))
 
-	limited := domaintest.Given(t, Evolve).When(create(&later, Scopes()...)).Then(created(&later, ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork))
+	limited := domaintest.Given(t, Evolve).When(create(&later, Scopes()...)).Then(created(&later, ScopeAll, ScopeOperator, ScopeReadOrganizations, ScopeCheckAccess, ScopeManageWork, ScopeReadEvents, ScopeReadPersonal))
 	is.True(limited.State.Valid(later.Add(-1)))
 	is.True(!limited.State.Valid(later))
 	is.True(!limited.State.Allows(ScopeOperator, later))

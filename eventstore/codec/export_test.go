@@ -2,7 +2,6 @@ package codec
 
 import (
 	"encoding/json"
-	"reflect"
 
 	"tenure/domain"
 )
@@ -27,5 +26,3 @@ func From(from, to string, change func(json.RawMessage) (json.RawMessage, error)
 }
 
 func (u Upcast) From() string { return u.from }
-
-func (c *Codec) Form(wireName string) reflect.Type { return c.events[wireName].form }

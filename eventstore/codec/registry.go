@@ -10,6 +10,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 )
 
 // registry lists every event in its current form. An entry goes away only
@@ -88,6 +89,17 @@ func registry() []entry {
 		event[reservation.Confirmed](),
 		event[reservation.Made](),
 		event[reservation.Released](),
+
+		event[webhook.Changed](),
+		event[webhook.Deleted](),
+		event[webhook.Delivered](),
+		event[webhook.DeliveryFailed](),
+		event[webhook.Disabled](),
+		event[webhook.Enabled](),
+		event[webhook.GivenUp](),
+		event[webhook.Registered](),
+		event[webhook.Replayed](),
+		event[webhook.SecretRotated](),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -26,6 +27,7 @@ const (
 	aSession       = domain.SessionID("0192d2a1-7f5e-7c3a-9a41-000000000006")
 	anAPIKey       = domain.APIKeyID("0192d2a1-7f5e-7c3a-9a41-000000000007")
 	aSpace         = domain.SpaceID("0192d2a1-7f5e-7c3a-9a41-000000000009")
+	aWebhook       = domain.WebhookID("0192d2a1-7f5e-7c3a-9a41-00000000000c")
 	aMail          = domain.MailID("0192d2a1-7f5e-7c3a-9a41-000000000008")
 )
 
@@ -169,5 +171,16 @@ func samples() []domain.Event {
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
 		reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), ExpiresAt: later},
 		reservation.Released{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
+
+		webhook.Changed{WebhookID: aWebhook, URLBefore: "https://hooks.example.com/a", URLAfter: "https://hooks.example.com/b"},
+		webhook.Deleted{WebhookID: aWebhook},
+		webhook.Delivered{WebhookID: aWebhook, Position: 1042},
+		webhook.DeliveryFailed{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", Attempt: 2, Cause: "status_500", NextAt: later},
+		webhook.Disabled{WebhookID: aWebhook, Cause: webhook.CauseGone},
+		webhook.Enabled{WebhookID: aWebhook},
+		webhook.GivenUp{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", After: 1041, Position: 1042, Attempts: 20, Cause: "timed_out"},
+		webhook.Registered{WebhookID: aWebhook, URL: "https://hooks.example.com/a", OrganizationID: anOrganization, Type: "organization.member_", Personal: true, After: 1042},
+		webhook.Replayed{WebhookID: aWebhook, After: 1042},
+		webhook.SecretRotated{WebhookID: aWebhook, Generation: 2, OverlapUntil: later},
 	}
 }
