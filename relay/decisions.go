@@ -24,6 +24,7 @@ var decisions = map[string]decision{
 	"organization.activated.v1":                    about("", "", "An organization was founded; the account is its first member."),
 	"organization.auto_activation_changed.v1":      about("", "", "Whether those who ask to join are let in at once was changed."),
 	"organization.deleted.v1":                      about("", "", "The organization has ended."),
+	"organization.email_domain_changed.v1":         about("", "", "The e-mail domain that people ask to join by was changed; empty is none."),
 	"organization.invitation_closed.v1":            about("invitations", "invitation_id", "An invitation was declined, was revoked, has expired, or had nobody left to admit."),
 	"organization.invitation_opened.v1":            about("invitations", "invitation_id", "Somebody was invited; with a generation above 1, again with a fresh link."),
 	"organization.invitation_spaces_changed.v1":    about("invitations", "invitation_id", "The spaces that the invitee will enter were changed."),
@@ -38,7 +39,9 @@ var decisions = map[string]decision{
 	"organization.ownership_transfer_requested.v1": about("ownership-transfers", "transfer_id", "A transfer of the ownership waits for the owner's confirmation."),
 	"organization.ownership_transferred.v1":        about("ownership-transfers", "transfer_id", "The organization has another owner."),
 	"organization.password_reset.v1":               about("members", "account_id", "A temporary password was made for a member."),
+	"organization.policy_changed.v1":               about("", "", "The organization was put under another policy, or another version; everybody's roles became what roles says."),
 	"organization.renamed.v1":                      about("", "", "The organization's name was changed."),
+	"organization.requests_summarized.v1":          about("", "", "The open requests to join were summed up in a mail to the recipients."),
 	"organization.roles_changed.v1":                about("members", "account_id", "A member's roles were replaced."),
 	"organization.seat_claimed.v1":                 about("invitations", "invitation_id", "A seat is kept for an invitee who is accepting."),
 	"organization.seats_changed.v1":                about("", "", "The number of seats was changed; 0 is what the policy says."),
@@ -66,6 +69,7 @@ var decisions = map[string]decision{
 	"account.email_verified.v1":           internal("an account is nobody's but its owner's"),
 	"account.identity_linked.v1":          internal("how somebody signs in"),
 	"account.identity_unlinked.v1":        internal("how somebody signs in"),
+	"account.organization_selected.v1":    internal("an account is nobody's but its owner's"),
 	"account.password_assigned.v1":        internal("a password's hash"),
 	"account.password_reset_requested.v1": internal("the life of a link"),
 	"account.password_set.v1":             internal("a password's hash"),
@@ -83,6 +87,11 @@ var decisions = map[string]decision{
 	"mail.abandoned.v1": internal("how a mail leaves"),
 	"mail.claimed.v1":   internal("how a mail leaves"),
 	"mail.sent.v1":      internal("how a mail leaves"),
+
+	"ledger.checkpoint_cosigned.v1": internal("checkpoints have routes of their own"),
+	"ledger.checkpoint_signed.v1":   internal("checkpoints have routes of their own"),
+
+	"policy.published.v1": internal("operators' documents; organization.policy_changed tells where one is in force"),
 
 	"reservation.confirmed.v1": internal("keyed hashes of names and addresses"),
 	"reservation.made.v1":      internal("keyed hashes of names and addresses"),
