@@ -48,7 +48,7 @@ acceptance: ## the rows of the requirements, against the real program
 
 .PHONY: soak
 soak: ## 50 kills at random moments under load, and a minute of many nodes in a storm
-	$(GO) test -count=1 -timeout 30m -run 'TestCrash|TestNodes_Storm' ./acceptance/... -kills=50 -storm=1m
+	$(GO) test -count=1 -timeout 30m -run 'TestCrash|TestNodes_Storm|TestConcurrency' ./acceptance/... -kills=50 -storm=1m -riot=20s
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for 30 seconds

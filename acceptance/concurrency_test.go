@@ -24,7 +24,7 @@ func TestConcurrency_RandomCommands(t *testing.T) {
 				s := b.start(t, withProgram(programs.race.binary(t)), startMailServer(t, false).option())
 				c := s.newCrowd(t, crowdSize, organizations)
 				for range 5 { // a busy machine takes longer
-					if c.riot(t, 6*time.Second); c.hasDone("invite", "accept", "resend", "revoke") {
+					if c.riot(t, *riots); c.hasDone("invite", "accept", "resend", "revoke") {
 						break
 					}
 				}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -91,12 +92,15 @@ func withProviders(t *testing.T, issuers map[string]string) option {
 	return withFlags("--oidc-file", filepath.Join(folder, "oidc.yaml"))
 }
 
-// withFixedAddress has the server listen where it is known beforehand.
+// withFixedAddress has the server listen where it is known beforehand. The port is
+// below those that the system gives to whoever asks for any.
 func withFixedAddress(t *testing.T) (option, string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var l net.Listener
+	for try, err := 0, error(nil); l == nil; try++ {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err != nil && try == 100 {
+			t.Fatal(err)
+		}
 	}
 	defer l.Close()
 	return withFlags("--listen", l.Addr().String()), "http://" + l.Addr().String()

@@ -46,7 +46,7 @@ func TestX10_MovesWhileManyAreAtIt(t *testing.T) {
 			}
 		}()
 		for range 5 { // a busy machine takes longer
-			if c.riot(t, 4*time.Second); c.hasDone("invite", "accept", "resend", "revoke", "change") {
+			if c.riot(t, *riots); c.hasDone("invite", "accept", "resend", "revoke", "change") {
 				break
 			}
 		}

@@ -246,8 +246,29 @@ func (c *Commands) hasExclusive(ctx context.Context, account domain.AccountID, h
 	return inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account && p.Exclusive(open.Roles), err
 }
 
+// FinishLosingRoles gives back what an event of an organization has made useless,
+// for a command that was killed before it did. An account without a reservation
+// costs one look.
+func (c *Commands) FinishLosingRoles(ctx context.Context, r Request, org domain.OrganizationID, e domain.Event) error {
+	var s organization.State
+	switch e.(type) {
+	case organization.PolicyChanged, organization.Deleted: // about every member
+		var err error
+		if s, _, err = c.organizations.load(ctx, string(org)); err != nil {
+			return err
+		}
+	}
+	for _, account := range organization.MayHaveLost(s, e) {
+		if err := c.settleExclusive(ctx, r, account, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // releaseExclusive gives back what the events of a command have made useless. A
-// command that is killed before leaves it to the next one that wants it.
+// command that is killed before leaves it to the next one that wants it, or to
+// FinishLosingRoles.
 func (c *Commands) releaseExclusive(ctx context.Context, r Request, p *policy.Policy, events []domain.Event) error {
 	for _, account := range organization.LosesExclusive(p, events) {
 		if err := c.settleExclusive(ctx, r, account, nil); err != nil {

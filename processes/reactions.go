@@ -2,6 +2,7 @@ package processes
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"tenure/commands"
@@ -96,6 +97,15 @@ func reactions(c *commands.Commands, memberships Memberships) []reaction {
 					return c.FinishUnlinking(ctx, r, e.AccountID, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
 				}
 				return nil
+			},
+		},
+		{
+			// Who has lost an exclusive role may hold one elsewhere (M9).
+			name: "exclusive-roles", types: []string{
+				"organization.roles_changed.", "organization.member_removed.", "organization.ownership_transferred.", "organization.policy_changed.", "organization.deleted.",
+			}, grace: requestGrace,
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				return c.FinishLosingRoles(ctx, r, domain.OrganizationID(strings.TrimPrefix(e.Stream, "organization-")), e.Event)
 			},
 		},
 		{

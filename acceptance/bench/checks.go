@@ -78,7 +78,7 @@ func benchChecks(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		title("(g) Permission checks, %d connections, organization of 1,000", n)
+		title("(h) Permission checks, %d connections, organization of 1,000", n)
 		row("%-44s %10.0f /s", fmt.Sprintf("static Fiber, body of %d bytes", len(answer)), m[0])
 		row("%-44s %10.0f /s", "Redis GET", m[1])
 		against := func(name string, v float64) {

@@ -38,6 +38,22 @@ func GainsExclusive(s State, p *policy.Policy, events []domain.Event) []domain.A
 	return gains
 }
 
+// MayHaveLost lists the accounts that an event may have taken exclusive roles
+// from, whatever the policy; after is the organization with it.
+func MayHaveLost(after State, e domain.Event) (ids []domain.AccountID) {
+	switch e := e.(type) {
+	case RolesChanged:
+		return []domain.AccountID{e.AccountID}
+	case MemberRemoved:
+		return []domain.AccountID{e.AccountID}
+	case OwnershipTransferred:
+		return []domain.AccountID{e.From, e.To}
+	case PolicyChanged, Deleted:
+		after.eachMember(func(id domain.AccountID, _ Member) { ids = append(ids, id) })
+	}
+	return ids
+}
+
 // concerned lists the accounts whose roles the events may change.
 func concerned(events []domain.Event) []domain.AccountID {
 	var ids []domain.AccountID
