@@ -52,6 +52,9 @@ func RegisterIdentified(s State, r Registration, i Identity, by string) ([]domai
 	}
 	var events []domain.Event
 	if CheckProven(s) != nil {
+		if s.Verified { // the owner's own profile
+			r.DisplayName, r.Language = s.DisplayName, s.Language
+		}
 		if events = s.open(r); s.PasswordHash == "" {
 			events = events[:len(events)-1] // there is no password to take away
 		}
