@@ -98,7 +98,7 @@ func TestS3_TheAnswerHoldsTheLink(t *testing.T) {
 			is.New(t).True(fresh != token)
 			refused(t, c.anonymous().lookup(token), 404, "link_invalid")
 			sameAnswer(t, "invite", invited, boss.inviteTo(org, guest, []string{"Member"}, first)) // what the first answer was
-			refused(t, guest.acceptNew(fresh), 403, "email_unverified") // it proves nothing
+			refused(t, guest.acceptNew(fresh), 403, "email_unverified")                            // it proves nothing
 			guest.register(t)
 			ok(t, guest.accept(fresh))
 			is.New(t).True(guest.isMember(org))
