@@ -146,3 +146,30 @@ func TestNobodyResetsThePasswordOfSomebodyAddedUnasked(t *testing.T) {
 	_, err = c.ResetMemberPassword(w.ctx, by, org, ada, nowhereElse)
 	is.NoErr(err)
 }
+
+// Whoever gave somebody a password does not get into their own space with it, nor
+// is the host product told so.
+func TestNobodyElseGetsIntoAPersonalSpace(t *testing.T) {
+	is := is.New(t)
+	w := newOnboardingWorld(t)
+	c := w.node()
+	ada := w.account(c, "ada@gmail.com")
+	own := commands.Request{Actor: domain.ByAccount(ada.AccountID)}
+	_, err := c.Onboard(w.ctx, own, ada.AccountID, ada.SessionID)
+	is.NoErr(err)
+	space := c.PersonalSpace(ada.AccountID)
+	question := commands.AccessQuestion{Organization: space, Account: ada.AccountID, Permission: domain.ReadOrganization}
+	is.True(w.decide(c, own.Actor, false, question).Allowed)
+	org, by := w.moderated(c, "One", "")
+	_, err = c.RequestToJoin(w.ctx, own, org)
+	is.NoErr(err)
+	_, err = c.DecideAllRequests(w.ctx, by, org, commands.RequestDecision{Approve: true})
+	is.NoErr(err)
+	_, err = c.ResetMemberPassword(w.ctx, by, org, ada.AccountID, nowhereElse)
+	is.NoErr(err)
+	is.Equal(w.decide(c, own.Actor, false, question).Reason, commands.AccessUnproven)
+	_, err = c.SelectOrganization(w.ctx, own, space)
+	is.True(refusedWith(err, domain.CodeEmailUnverified))
+	_, err = c.SelectOrganization(w.ctx, own, org)
+	is.NoErr(err)
+}
