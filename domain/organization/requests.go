@@ -8,6 +8,9 @@ import (
 	"tenure/domain/policy"
 )
 
+// viaAddition is how somebody joined who was not asked (M4).
+const viaAddition = "addition"
+
 // Request is one who asks to join.
 type Request struct {
 	Email       domain.Email
@@ -160,7 +163,7 @@ func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.Accoun
 	case known && member.Status == Suspended:
 		return nil, p.Refuse(domain.CodeMemberSuspended, "Member suspended", "Reactivate the member instead.")
 	}
-	return []domain.Event{s.joined(account, r, roles, "addition")}, nil
+	return []domain.Event{s.joined(account, r, roles, viaAddition)}, nil
 }
 
 // CheckAddition refuses, before an account is made, what AddMember would refuse

@@ -46,20 +46,26 @@ func Reactivate(s State, p *policy.Policy, by domain.Actor, account domain.Accou
 	return []domain.Event{MemberReactivated{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}}, nil
 }
 
-// ResetPassword has a temporary password made for a member (M6). Whether the
-// account matters to other organizations is for the caller to check. It fails
-// with CodeNotFound, CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected
-// and CodeMemberProtected.
-func ResetPassword(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
+// ResetPassword has a temporary password made for a member (M6): for an account
+// that the organization made, which the caller says, or whose owner has joined by
+// asking or by an invitation. Who had an account before, and was added unasked,
+// has left it to nobody. Whether the account matters to other organizations is for
+// the caller to check. It fails with CodeNotFound, CodePermissionDenied,
+// CodeMemberRemoved, CodeOwnerProtected, CodeMemberProtected and CodeMemberElsewhere.
+func ResetPassword(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, made bool) ([]domain.Event, error) {
 	actor, err := Authorize(s, p, by, domain.ResetPasswords)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.manageable(p, actor, account, "The owner asks for a link to set a new password."); err != nil {
+	member, err := s.manageable(p, actor, account, "The owner asks for a link to set a new password.")
+	if err != nil {
 		return nil, err
 	}
 	if by == domain.ByAccount(account) { // a stolen session must not be worth a password
 		return nil, p.Refuse(domain.CodeMemberProtected, "Your own password", "Change your password with the old one, or ask for a link to set a new one.")
+	}
+	if member.added && !made {
+		return nil, p.Refuse(domain.CodeMemberElsewhere, "An account of their own", "The person had the account before they were added. Have them ask for a link to set a new password, at sign-in.")
 	}
 	return []domain.Event{PasswordReset{OrganizationID: s.ID, AccountID: account}}, nil
 }
