@@ -31,7 +31,8 @@ type Move struct {
 // ChangePolicy puts another policy, or another version of it, in force (X10). It
 // is for operators. An organization that is under it already is left as it is. A
 // pending transfer ends, and so does work in spaces that a member may not enter
-// any more; an e-mail domain that nobody can ask by is given up.
+// any more; an e-mail domain that nobody can ask by is given up. Where people ask
+// by one, those who ask are let in at once no more.
 //
 // What holds of every organization has to hold under the new policy at once:
 // the move fails with CodeNotFound, CodeOrganizationClosed, CodeRoleUnknown,
@@ -79,6 +80,9 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 	events := append([]domain.Event{changed}, released...)
 	if s.EmailDomain != "" && !to.AskedByDomain() {
 		events = append(events, EmailDomainChanged{OrganizationID: s.ID, Before: s.EmailDomain})
+	}
+	if s.autoActivates && to.AskedByDomain() {
+		events = append(events, AutoActivationChanged{OrganizationID: s.ID, Before: true})
 	}
 	if s.Transfer != nil {
 		events = append([]domain.Event{s.endTransfer("voided")}, events...)

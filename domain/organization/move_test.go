@@ -239,3 +239,14 @@ func TestAMoveGivesUpAnEMailDomainThatNobodyCanAskBy(t *testing.T) {
 	domaintest.Given(t, Evolve, withRoles...).When(movedTo(capabilities, seats, toSeats)).
 		Then(changed, EmailDomainChanged{OrganizationID: org, Before: "acme.example"})
 }
+
+func TestAMoveEndsAutoActivationWherePeopleAskByTheirEMailDomain(t *testing.T) {
+	toCapabilities := becoming{"admin": roles(administrate), "author": {}, "participant": {}}
+	given := domaintest.Given(t, Evolve, school(
+		MemberReactivated{OrganizationID: org, AccountID: viewer, Roles: roles("participant")},
+		JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"},
+		AutoActivationChanged{OrganizationID: org, After: true})...)
+	moved := given.When(movedTo(moderated, capabilities, toCapabilities)).Then(
+		policyChanged(moderated, capabilities, toCapabilities), AutoActivationChanged{OrganizationID: org, Before: true})
+	moved.When(requestToJoin(capabilities, "one", "one@example.com")).Then(askedAt("one", noon, nineInParis))
+}
