@@ -139,6 +139,9 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 // mapped is what roles become, of which each has to be named.
 func mapped(roles []domain.Role, e organization.PolicyChanged) []domain.Role {
 	var after []domain.Role
+	if len(roles) == 0 {
+		return e.NoRole
+	}
 	for _, role := range roles {
 		become, ok := e.Roles[role]
 		if !ok {

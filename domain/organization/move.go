@@ -26,6 +26,9 @@ type Move struct {
 	// Roles says what roles become. One that has the same name in both policies
 	// stays what it is unless it stands here.
 	Roles map[domain.Role][]domain.Role
+
+	// NoRole is what those get who have no role; none unless it is said.
+	NoRole []domain.Role
 }
 
 // ChangePolicy puts another policy, or another version of it, in force (X10). It
@@ -62,6 +65,9 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 	if err := m.complete(from, changed.Roles); err != nil {
 		return nil, err
 	}
+	if len(m.NoRole) > 0 {
+		changed.NoRole = domain.MapRoles(m.NoRole, nil, nil) // each once
+	}
 	if err := s.checkMapped(changed.Roles); err != nil {
 		return nil, err
 	}
@@ -95,13 +101,14 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 func (m Move) complete(from *policy.Policy, mapping map[domain.Role][]domain.Role) error {
 	for _, name := range slices.Sorted(maps.Keys(m.Roles)) {
 		if _, ok := from.Role(name); !ok {
-			return unknownRole("The policy in force has no role " + string(name) + ".")
+			return unknownRole("roles", "The policy in force has no role "+string(name)+".")
 		}
-		for _, become := range m.Roles[name] {
-			if _, ok := m.To.Role(become); !ok {
-				return unknownRole("The policy " + m.To.Name + " has no role " + string(become) + ".")
-			}
+		if err := m.checkNew("roles", m.Roles[name]); err != nil {
+			return err
 		}
+	}
+	if err := m.checkNew("no_role", m.NoRole); err != nil {
+		return err
 	}
 	for _, role := range from.Roles {
 		become, said := m.Roles[role.Name]
@@ -109,7 +116,17 @@ func (m Move) complete(from *policy.Policy, mapping map[domain.Role][]domain.Rol
 			become, said = []domain.Role{role.Name}, true
 		}
 		if said {
-			mapping[role.Name] = domain.MapRoles(become, nil) // each once
+			mapping[role.Name] = domain.MapRoles(become, nil, nil) // each once
+		}
+	}
+	return nil
+}
+
+// checkNew refuses what is no role of the new policy.
+func (m Move) checkNew(field string, become []domain.Role) error {
+	for _, role := range become {
+		if _, ok := m.To.Role(role); !ok {
+			return unknownRole(field, "The policy "+m.To.Name+" has no role "+string(role)+".")
 		}
 	}
 	return nil
@@ -160,7 +177,7 @@ func (s State) eachMember(visit func(domain.AccountID, Member)) {
 	}
 }
 
-func checkMovedMembers(_, after State, _, to *policy.Policy) error {
+func checkMovedMembers(_, after State, from, to *policy.Policy) error {
 	none, several := 0, 0
 	after.eachHolder(func(_ domain.AccountID, roles []domain.Role) {
 		switch {
@@ -174,6 +191,8 @@ func checkMovedMembers(_, after State, _, to *policy.Policy) error {
 		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: message}
 	}
 	switch {
+	case none > 0 && from.Members.MayHaveNoRole:
+		return wrong(fmt.Sprintf("Give everybody a role, by no_role those who have none: %d members or open invitations would have none.", none))
 	case none > 0:
 		return wrong(fmt.Sprintf("Give everybody a role: %d members or open invitations would have none.", none))
 	case several > 0:
@@ -309,20 +328,20 @@ func (s State) changePolicy(e PolicyChanged) State {
 	s.Policy, s.PolicyVersion, s.PolicyChanges = e.After.Policy, e.After.Version, s.PolicyChanges+1
 	s.members = replaceAll(s.members, func(m Member) Member {
 		if m.Present() {
-			m.Roles, m.changes = domain.MapRoles(m.Roles, e.Roles), m.changes+1
+			m.Roles, m.changes = e.become(m.Roles), m.changes+1
 		}
 		return m
 	})
 	s.claims = 0
 	s.invitations = replaceAll(s.invitations, func(open OpenInvitation) OpenInvitation {
-		open.Roles, open.Claimed = domain.MapRoles(open.Roles, e.Roles), open.Claimed || e.KeepsSeats
+		open.Roles, open.Claimed = e.become(open.Roles), open.Claimed || e.KeepsSeats
 		if open.Claimed {
 			s.claims++
 		}
 		return open
 	})
 	s.lapsed = replaceAll(s.lapsed, func(before lapsed) lapsed {
-		before.roles = domain.MapRoles(before.roles, e.Roles)
+		before.roles = e.become(before.roles)
 		return before
 	})
 	if !e.DigestAt.IsZero() {
@@ -331,9 +350,13 @@ func (s State) changePolicy(e PolicyChanged) State {
 	sets := s.active
 	s.active = nil
 	for _, set := range sets {
-		s.active = count(s.active, domain.MapRoles(set.roles, e.Roles), set.count)
+		s.active = count(s.active, e.become(set.roles), set.count)
 	}
 	return s
+}
+
+func (e PolicyChanged) become(roles []domain.Role) []domain.Role {
+	return domain.MapRoles(roles, e.Roles, e.NoRole)
 }
 
 func replaceAll[K ~string, V any](m *immutable.Map[K, V], replace func(V) V) *immutable.Map[K, V] {
@@ -348,8 +371,8 @@ func replaceAll[K ~string, V any](m *immutable.Map[K, V], replace func(V) V) *im
 	return b.Map()
 }
 
-func unknownRole(message string) error {
-	return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: "roles", Message: message}
+func unknownRole(field, message string) error {
+	return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: field, Message: message}
 }
 
 // InvitationsOfFormer lists the open invitations of those who have left, or are

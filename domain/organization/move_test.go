@@ -136,6 +136,34 @@ func authorizeUnder(p *policy.Policy, actor domain.Actor, permission domain.Perm
 	return func(s State) ([]domain.Event, error) { _, err := Authorize(s, p, actor, permission); return nil, err }
 }
 
+func TestThoseWithoutARoleGetOneWhereThePolicyAsksForIt(t *testing.T) {
+	is := is.New(t)
+	mapping := becoming{administrate: roles("OWNER"), manageAccess: roles("ADMIN"), managePlatforms: {}}
+	m := Move{To: ownership, Roles: mapping, NoRole: roles("USER", "USER")}
+	become := func(m Move) decision {
+		return func(s State) ([]domain.Event, error) { return ChangePolicy(s, capabilities, m) }
+	}
+	all := domaintest.Given(t, Evolve, activated(capabilities), joined(user), joined(viewer, manageAccess), opened(invited, 1), askedAt(nobody, noon, mondayNine),
+		JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"}, joined(former), removed(former))
+	changed := policyChanged(capabilities, ownership, mapping)
+	changed.NoRole = roles("USER")
+	moved := all.When(become(m)).Then(changed)
+	for id, has := range map[domain.AccountID][]domain.Role{owner: roles("OWNER"), viewer: roles("ADMIN"), user: roles("USER"), former: nil} {
+		m, _ := moved.State.Member(id)
+		is.Equal(m.Roles, has)
+	}
+	open, _ := moved.State.Invitation(invited)
+	is.Equal(open.Roles, roles("USER"))
+
+	m.NoRole = nil
+	all.When(become(m)).Refused(domain.CodeRoleCount)
+	m.NoRole = roles("BOSS")
+	all.When(become(m)).Refused(domain.CodeRoleUnknown)
+	// Whose only role becomes none is not one who had none.
+	m.NoRole = roles("USER")
+	domaintest.Given(t, Evolve, activated(capabilities), joined(user, managePlatforms)).When(become(m)).Refused(domain.CodeRoleCount)
+}
+
 func TestRolesOfTheSameNameStay(t *testing.T) {
 	all := domaintest.Given(t, Evolve, staffed()...)
 	same := becoming{"OWNER": roles("OWNER"), "ADMIN": roles("ADMIN"), "USER": roles("USER"), "VIEWER": roles("VIEWER")}
