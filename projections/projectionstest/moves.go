@@ -1,6 +1,7 @@
 package projectionstest
 
 import (
+	"context"
 	"time"
 
 	"pgregory.net/rapid"
@@ -54,6 +55,31 @@ func (h *history) move(o *org) {
 	for _, i := range o.invitations {
 		if i.status == invitation.StatusPending || i.status == invitation.StatusExpired {
 			i.roles = domain.MapRoles(i.roles, mapping, e.NoRole)
+		}
+	}
+}
+
+// gone checks that those who were removed, and invitations that were revoked, are
+// found by the roles that they had then, whatever those have become since.
+func (c checker) gone(org domain.OrganizationID) {
+	for _, role := range someRoles {
+		members, err := c.r.Members(context.Background(), projections.MembersQuery{Organization: org, Status: "removed", Role: role})
+		c.is.NoErr(err)
+		invitations, err := c.r.Invitations(context.Background(), projections.InvitationsQuery{Organization: org, Status: "revoked", Role: role})
+		c.is.NoErr(err)
+		removed, revoked := 0, 0
+		for _, m := range c.m.members {
+			if m.org == org && m.Status == organization.Removed && hasRole(m.Roles, role) {
+				removed++
+			}
+		}
+		for _, i := range c.m.invitations {
+			if i.org == org && i.Status == invitation.StatusRevoked && hasRole(i.Roles, role) {
+				revoked++
+			}
+		}
+		if members.Len() != removed || invitations.Len() != revoked {
+			c.t.Fatalf("with the role %q, %d of %d who were removed are found, and %d of %d invitations", role, members.Len(), removed, invitations.Len(), revoked)
 		}
 	}
 }
