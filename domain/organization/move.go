@@ -56,10 +56,11 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 		Before: PolicyVersion{from.Name, from.Version}, After: PolicyVersion{to.Name, to.Version},
 		KeepsSeats: s.Seats(from) == 0 && s.Seats(to) > 0,
 	}
-	if s.Personal || to.Members.Personal {
+	if s.Personal != to.Members.Personal {
 		return nil, impossible("Found an organization under the policy that you want; a personal space stays one, and nothing else becomes one.")
 	}
-	if to.Requests != nil && to.Requests.Digest != nil && s.Requests() > 0 {
+	due := !s.digestAt.IsZero() && !m.At.Before(s.digestAt) // and about to be noticed
+	if to.Requests != nil && to.Requests.Digest != nil && s.Requests() > 0 && !due {
 		changed.DigestAt = s.nextInstant(to, m.At)
 	}
 	if err := m.complete(from, changed.Roles); err != nil {
@@ -73,7 +74,7 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 	}
 	after := Evolve(s, changed)
 	for _, check := range []func(State, State, *policy.Policy, *policy.Policy) error{
-		checkMovedMembers, checkMovedInvitations, checkMovedOwner, checkMovedLimits,
+		checkMovedMembers, checkMovedInvitations, checkMovedOwner, checkMovedSuspended, checkMovedLimits,
 	} {
 		if err := check(s, after, from, to); err != nil {
 			return nil, err
@@ -241,6 +242,20 @@ func checkMovedOwner(_, after State, _, to *policy.Policy) error {
 		return impossible("Reactivate the member who is to be the owner first; a suspended one cannot own the organization.")
 	}
 	return nil
+}
+
+// checkMovedSuspended refuses what nobody could end any more.
+func checkMovedSuspended(_, after State, _, to *policy.Policy) error {
+	suspended := 0
+	after.eachMember(func(_ domain.AccountID, m Member) {
+		if m.Status == Suspended {
+			suspended++
+		}
+	})
+	if suspended == 0 || slices.ContainsFunc(to.Roles, func(r policy.Role) bool { return to.Allows([]domain.Role{r.Name}, domain.SuspendMembers) }) {
+		return nil
+	}
+	return impossible(fmt.Sprintf("Reactivate or remove the members who are suspended first, of whom there are %d; no role of the policy may.", suspended))
 }
 
 func checkMovedLimits(_, after State, _, to *policy.Policy) error {
