@@ -49,7 +49,7 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
-	Onboarding string `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
+	Onboarding string `help:"Built-in policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`

@@ -1,6 +1,8 @@
 package organization
 
 import (
+	"fmt"
+	"slices"
 	"tenure/domain"
 	"tenure/domain/policy"
 )
@@ -76,4 +78,18 @@ func (s State) voidTransferOf(account domain.AccountID) []domain.Event {
 		return nil
 	}
 	return []domain.Event{s.endTransfer("voided")}
+}
+
+// checkMovedSuspended refuses what nobody could end any more.
+func checkMovedSuspended(_, after State, _, to *policy.Policy) error {
+	suspended := 0
+	after.eachMember(func(_ domain.AccountID, m Member) {
+		if m.Status == Suspended {
+			suspended++
+		}
+	})
+	if suspended == 0 || slices.ContainsFunc(to.Roles, func(r policy.Role) bool { return to.Allows([]domain.Role{r.Name}, domain.SuspendMembers) }) {
+		return nil
+	}
+	return impossible(fmt.Sprintf("Reactivate or remove the members who are suspended first, of whom there are %d; no role of the policy may.", suspended))
 }
