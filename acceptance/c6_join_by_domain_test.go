@@ -44,6 +44,10 @@ func TestC6_WhoSignsInWithTheDomainIsPending(t *testing.T) {
 			refused(t, stranger.get(orgPath(org, "join")), 404, "not_found")
 		})
 
+		t.Run("nobody is let in without an approval", func(t *testing.T) {
+			refused(t, ada.autoActivate(org, true), 409, "not_offered")
+		})
+
 		t.Run("approved, they belong", func(t *testing.T) {
 			is := is.New(t)
 			is.Equal(outcomes(t, ada.decide(org, each("approve", bob))), []string{"approved"})

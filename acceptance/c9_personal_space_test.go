@@ -115,10 +115,23 @@ func TestC9_APersonalSpaceCountsNowhere(t *testing.T) {
 		p := s.signUpAt(t, "gmail.com", "Pupil")
 		ok(t, c.admin.add(c.org, p.Email, "", "author")) // in one organization only
 		is.True(p.space(t) != "")
-		ok(t, c.admin.resetMember(c.org, p)) // a member of no other organization
+		refused(t, c.admin.resetMember(c.org, p), 409, "member_elsewhere") // added unasked
+		ok(t, c.admin.remove(c.org, p))
+		ok(t, c.admin.invite(c.org, p.Email, "", "author"))
+		ok(t, p.accept(s.invitationTo(t, p.Email)))
+		space := p.space(t)
+		p.Password = decoded[struct {
+			TemporaryPassword string `json:"temporary_password"`
+		}](t, ok(t, c.admin.resetMember(c.org, p))).TemporaryPassword // a member of no other organization
+		p.signIn(t)
+		ok(t, p.get(orgPath(c.org)))
+		for _, r := range []response{p.get(orgPath(space)), p.get(orgPath(space, "settings")), p.rename(space, unique("Stolen")), p.workIn(space)} {
+			refused(t, r, 403, "email_unverified") // nobody else gets into it
+		}
 		ok(t, s.anonymous().post("/v1/password-resets", map[string]any{"email": p.Email}))
 		ok(t, s.anonymous().resetPassword(s.tokenTo(t, p.Email, resetPage, 1), p.Password))
 		p.signIn(t)
+		ok(t, p.get(orgPath(space)))
 		p.found(t, "ownership")
 		refused(t, c.admin.resetMember(c.org, p), 409, "member_elsewhere")
 	})

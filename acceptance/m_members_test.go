@@ -91,7 +91,10 @@ func TestM6_ResetPassword(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		is := is.New(t)
 		c := b.start(t).newSchool(t)
-		p := c.participant
+		refused(t, c.admin.resetMember(c.org, c.participant), 409, "member_elsewhere") // had an account, and was added unasked
+		p := c.signUp(t, "Invited")
+		ok(t, c.admin.invite(c.org, p.Email, "", "participant"))
+		ok(t, p.accept(c.invitationTo(t, p.Email)))
 		type answer struct {
 			TemporaryPassword string `json:"temporary_password"`
 		}

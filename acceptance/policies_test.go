@@ -93,6 +93,13 @@ func (s *server) tokenOf(t *testing.T, link string) string {
 	return token
 }
 
+// mailedTo is the token of the link in the mail to somebody who was invited.
+func (s *server) mailedTo(t *testing.T, p *person, invited response) string {
+	t.Helper()
+	ok(t, invited)
+	return s.invitationTo(t, p.Email)
+}
+
 // permissions are those that the one who asks has in the organization.
 func (c client) permissions(t *testing.T, org string) []string {
 	t.Helper()

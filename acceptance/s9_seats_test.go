@@ -32,7 +32,7 @@ func TestS9_Seats(t *testing.T) {
 			runs := make([]func(), len(crowd))
 			for i := range crowd {
 				crowd[i] = s.newPerson("Racer")
-				tokens[i] = s.tokenOf(t, linkOf(t, boss.inviteTo(org, crowd[i], []string{"Member"})))
+				tokens[i] = s.mailedTo(t, crowd[i], boss.inviteTo(org, crowd[i], []string{"Member"}))
 				runs[i] = func() { answers[i] = crowd[i].acceptNew(tokens[i]) }
 			}
 			free := boss.limits(t, org)
@@ -114,8 +114,8 @@ func TestS9_Seats(t *testing.T) {
 				own := boss.found(t, "seats")
 				ok(t, s.operator().setSeats(own, 2))
 				p, q := s.newPerson("Killed"), s.newPerson("Other")
-				token := s.tokenOf(t, linkOf(t, boss.inviteTo(own, p, []string{"Member"})))
-				other := s.tokenOf(t, linkOf(t, boss.inviteTo(own, q, []string{"Member"})))
+				token := s.mailedTo(t, p, boss.inviteTo(own, p, []string{"Member"}))
+				other := s.mailedTo(t, q, boss.inviteTo(own, q, []string{"Member"}))
 				s.diesAt(t, step, func() { p.acceptNew(token) })
 				refused(t, q.acceptNew(other), 409, "seats_full") // the seat is p's
 				p.signIn(t)
@@ -134,7 +134,7 @@ func TestS9_Seats(t *testing.T) {
 			own := boss.found(t, "seats")
 			p := s.newPerson("Killed")
 			invited := ok(t, boss.inviteTo(own, p, []string{"Member"}))
-			token := s.tokenOf(t, linkOf(t, invited))
+			token := s.mailedTo(t, p, invited)
 			s.diesAt(t, "accept: seat kept", func() { p.acceptNew(token) })
 			is.Equal(boss.limits(t, own).Taken, 2)
 			ok(t, boss.revoke(own, decoded[receipt](t, invited).InvitationID))

@@ -68,6 +68,8 @@ func TestX10_AnOrganizationMovesToAnotherPolicy(t *testing.T) {
 			refused(t, operator.moveTo(c.org, "seats", 1, obj{"OWNER": []string{"Member"}, "ADMIN": []string{"Member"}, "USER": []string{"Member"}, "VIEWER": []string{"Member"}}), 409, "last_admin")
 			refused(t, operator.moveTo(c.org, "choir", 0, toClub), 422, "invalid")
 			refused(t, operator.moveTo(c.org, "club", 3, toClub), 422, "invalid")
+			huge := refused(t, operator.put("/v1/operator/organizations/"+c.org+"/policy", obj{"policy": "club", "version": 1e30}), 422, "invalid")
+			is.Equal(fmt.Sprint(huge.Errors[0].Field, ": ", huge.Errors[0].Message), "version: Give a smaller number.")
 			refused(t, operator.moveTo(pending, "club", 1, toClub), 404, "not_found")
 			refused(t, c.owner.moveTo(c.org, "club", 1, toClub), 403, "permission_denied")
 			would := decoded[receipt](t, operator.moveTo(c.org, "club", 1, toClub, dryRun))
@@ -194,6 +196,30 @@ func TestX10_AnOrganizationMovesToAnotherPolicy(t *testing.T) {
 			ok(t, operator.moveTo(c.org, "ownership", 0, obj{"CHAIR": []string{"OWNER"}, "BOARD": []string{"ADMIN"}, "PLAYER": []string{"USER"}, "GUEST": []string{"VIEWER"}}))
 			checkInvariants(t, operator, c.org)
 		})
+	})
+}
+
+// Members without a role get one where the new policy asks for it.
+func TestX10_AMoveGivesARoleToThoseWhoHaveNone(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		s := b.start(t, onboarding())
+		domain := uniqueDomain()
+		ada := s.signUpAt(t, domain, "Ada")
+		org, operator := ada.only(t), s.operator()
+		bob, eve := s.signUpAt(t, domain, "Bob"), s.newPerson("Eve")
+		is.Equal(outcomes(t, ada.decide(org, each("approve", bob))), []string{"approved"})
+		ok(t, ada.inviteTo(org, eve, nil))
+		move := func(noRole ...string) response {
+			return operator.put("/v1/operator/organizations/"+org+"/policy", obj{
+				"policy": "ownership", "roles": obj{"ADMINISTRATE_ORGANIZATION": []string{"OWNER"}}, "no_role": noRole,
+			})
+		}
+		refused(t, move(), 422, "role_count")
+		refused(t, move("FAN"), 422, "role_unknown")
+		ok(t, move("USER"))
+		is.Equal(ada.member(t, org, bob).Roles, []string{"USER"})
+		is.Equal(len(all[memberDoc](t, ada.client, orgPath(org, "members")+"?status=present&role=USER")), 2)
 	})
 }
 

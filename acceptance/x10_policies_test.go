@@ -169,7 +169,8 @@ func TestX10_FromTheCommandLine(t *testing.T) {
 		mapping := "OWNER=CHAIR,ADMIN=BOARD,USER=PLAYER,VIEWER=FAN"
 		out = run(1, "policy", "move", c.org, "--to", "club", "--map", "OWNER=CHAIR")
 		is.True(strings.Contains(out, "Say what these roles become, which members or open invitations have: ADMIN, USER, VIEWER."))
-		out = run(0, "policy", "move", c.org, "--to", "club@1", "--map", mapping, "--dry-run")
+		out = run(0, "policy", "move", c.org, "--to", "club@1", "--map", mapping, "--no-role", "FAN", "--dry-run")
+		is.True(strings.Contains(out, "no role becomes FAN"))
 		is.True(strings.Contains(out, "from ownership@1 to club@1") && strings.Contains(out, "USER becomes PLAYER") && strings.Contains(out, "nothing was changed"))
 		is.Equal(c.owner.policyOf(t, c.org), "ownership@1")
 		out = run(0, "policy", "move", c.org, "--to", "club", "--map", mapping, "--reason", "As agreed.")

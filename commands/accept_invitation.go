@@ -18,13 +18,37 @@ import (
 type Invited struct {
 	Invitation       invitation.State
 	OrganizationName domain.OrganizationName
-	HasAccount       bool // sign in to accept; otherwise choose a password
+	Proves           bool // the link proves the address; otherwise sign in to accept
+	HasAccount       bool // of a link that proves: sign in to accept; otherwise choose a password
+}
+
+// presented is what somebody shows who has come by a link to an invitation.
+type presented struct {
+	id         domain.InvitationID
+	generation int
+	mailed     bool // the link in the mail, not the one to pass on by hand
+}
+
+// proves reports whether the link says that its holder reads the mailbox of the
+// invitation's address. The link to pass on is in the hands of whoever invites,
+// and so may be a mail that was sent elsewhere: it is no reason to open an account
+// of that address, to set a password, or to take a provider's unverified word.
+func (l presented) proves(inv invitation.State) bool { return l.mailed && inv.Proves() }
+
+// readLink reads either link to an invitation. It fails with CodeLinkInvalid.
+func (c *Commands) readLink(text string) (presented, error) {
+	kind := token.Invitation
+	if token.Is(token.PassedOn, text) {
+		kind = token.PassedOn
+	}
+	t, err := c.readToken(kind, text)
+	return presented{domain.InvitationID(t.Subject), t.Generation, kind == token.Invitation}, err
 }
 
 // LookUpInvitation tells the holder of a link what it is for. It fails as
 // invitation.CheckLink does.
 func (c *Commands) LookUpInvitation(ctx context.Context, link string) (Invited, error) {
-	inv, err := c.invited(ctx, link)
+	inv, proves, err := c.invited(ctx, link)
 	if err != nil {
 		return Invited{}, err
 	}
@@ -35,8 +59,15 @@ func (c *Commands) LookUpInvitation(ctx context.Context, link string) (Invited, 
 	if roles, ok := org.RolesInvitedTo(inv.ID); ok {
 		inv.Roles = roles
 	}
-	has, err := c.accountByEmail(ctx, inv.Email)
-	return Invited{Invitation: inv, OrganizationName: org.Name, HasAccount: has.Verified}, err
+	found := Invited{Invitation: inv, OrganizationName: org.Name, Proves: proves}
+	if proves { // others are not told who has an account
+		has, err := c.accountByEmail(ctx, inv.Email)
+		if err != nil {
+			return Invited{}, err
+		}
+		found.HasAccount = has.Verified
+	}
+	return found, nil
 }
 
 // Joining is who accepts an invitation without being signed in: somebody who
@@ -57,10 +88,10 @@ type Accepted struct {
 }
 
 // AcceptInvitation makes the signed-in account a member, or a new account for
-// somebody who is not signed in; the link proves the address of either. It
-// fails as invitation.Accept does, with CodeWrongAccount when the signed-in
+// somebody who is not signed in, if the link proves its address: the one in the
+// mail. It fails as invitation.Accept does, with CodeWrongAccount when the signed-in
 // account has another address, CodeEmailUnverified when an administrator has known
-// its password, CodeRoleExclusive, CodeNotSignedIn when an account with the address
+// its password or nobody is signed in and the link proves nothing, CodeRoleExclusive, CodeNotSignedIn when an account with the address
 // exists, CodeProviderRequired when the invitation asks for a sign-in at a
 // provider (see SignInWithProvider), CodeInvalid for a password that is too short
 // or too long, and CodeSeatsFull, after which the link works still.
@@ -69,21 +100,21 @@ type Accepted struct {
 // accepting again finds it; killed after the link is used, a process admits the
 // member to that seat.
 func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string, joining *Joining) (Accepted, error) {
-	t, err := c.readToken(token.Invitation, link)
+	shown, err := c.readLink(link)
 	if err != nil {
 		return Accepted{}, err
 	}
-	known, replayed, err := c.invitations.replayed(ctx, t.Subject, r)
+	known, replayed, err := c.invitations.replayed(ctx, string(shown.id), r)
 	if err != nil {
 		return Accepted{}, err
 	}
-	inv, _, err := c.invitations.load(ctx, t.Subject)
+	inv, _, err := c.invitations.load(ctx, string(shown.id))
 	if err != nil {
 		return Accepted{}, err
 	}
 	var before Receipt // an account made and a seat kept, before the link was used
 	if !replayed {
-		if before, known, err = c.accept(ctx, r, inv, t.Generation, joining); err != nil {
+		if before, known, err = c.accept(ctx, r, inv, shown, joining); err != nil {
 			return Accepted{}, c.inLinkWords(ctx, inv.Organization, err)
 		}
 	}
@@ -109,7 +140,7 @@ func (c *Commands) AcceptInvitation(ctx context.Context, r Request, link string,
 		before = before.and(claimed)
 	}
 	answer.Events = slices.Concat(before.Events, answer.Events)
-	if joining != nil && r.Actor.Kind == domain.ActorPublic {
+	if joining != nil && r.Actor.Kind == domain.ActorPublic && shown.proves(inv) {
 		signedIn, err := c.startSession(ctx, c.part(r, "sign in"), answer.AccountID)
 		if err != nil {
 			return Accepted{}, err
@@ -134,38 +165,38 @@ func rolesGiven(settled Receipt, inv invitation.State) []domain.Role {
 // DeclineInvitation uses the link up without an effect. It fails as
 // invitation.Decline does.
 func (c *Commands) DeclineInvitation(ctx context.Context, r Request, link string) (Receipt, error) {
-	t, err := c.readToken(token.Invitation, link)
+	shown, err := c.readLink(link)
 	if err != nil {
 		return Receipt{}, err
 	}
 	var org domain.OrganizationID
-	receipt, err := c.invitations.execute(ctx, t.Subject, r, func(s invitation.State) ([]domain.Event, error) {
+	receipt, err := c.invitations.execute(ctx, string(shown.id), r, func(s invitation.State) ([]domain.Event, error) {
 		org = s.Organization
-		return invitation.Decline(s, t.Generation, c.Now())
+		return invitation.Decline(s, shown.generation, c.Now())
 	})
 	if err != nil {
 		return receipt, c.inLinkWords(ctx, org, err)
 	}
 	c.Step(StepInvitationDeclined)
-	settled, err := c.SettleInvitation(ctx, r, domain.InvitationID(t.Subject))
+	settled, err := c.SettleInvitation(ctx, r, shown.id)
 	return receipt.and(settled), err
 }
 
 // accept uses the link up for the account that it finds or makes. Before is what
 // it wrote until then.
-func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, generation int, joining *Joining) (before, accepted Receipt, err error) {
-	limited, err := c.checkAcceptance(ctx, inv, generation)
+func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, shown presented, joining *Joining) (before, accepted Receipt, err error) {
+	limited, err := c.checkAcceptance(ctx, inv, shown.generation)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
 	if err := invitation.CheckPresented(inv, invitation.Presented{}); err != nil {
 		return Receipt{}, Receipt{}, err
 	}
-	who, before, err := c.accepter(ctx, r, inv, joining)
+	who, before, err := c.accepter(ctx, r, inv, shown.proves(inv), joining)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
-	claimed, accepted, err := c.useLink(ctx, r, inv, generation, who, limited)
+	claimed, accepted, err := c.useLink(ctx, r, inv, shown.generation, who, limited)
 	return before.and(claimed), accepted, err
 }
 
@@ -243,8 +274,8 @@ func (c *Commands) claimSeat(ctx context.Context, r Request, inv invitation.Stat
 }
 
 // accepter answers with the account that accepts, and how it came to be if it is
-// new.
-func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State, joining *Joining) (domain.AccountID, Receipt, error) {
+// new, which takes a link that proves the address.
+func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State, proves bool, joining *Joining) (domain.AccountID, Receipt, error) {
 	if id, ok := r.Actor.Account(); ok {
 		s, _, err := c.accounts.load(ctx, string(id))
 		if err == nil && s.Email.Key() != inv.Email.Key() {
@@ -254,6 +285,10 @@ func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State
 			err = account.CheckProven(s)
 		}
 		return id, Receipt{}, err
+	}
+	if !proves {
+		return "", Receipt{}, domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified",
+			"This link does not prove that the address is yours: open the link in the mail, or sign up with the address and verify it, or sign in, and accept again.")
 	}
 	if joining == nil {
 		return "", Receipt{}, domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "Sign in and accept again, or choose a display name and a password for a new account.")
@@ -275,16 +310,16 @@ func (c *Commands) accepter(ctx context.Context, r Request, inv invitation.State
 }
 
 // invited finds the invitation of a link that works.
-func (c *Commands) invited(ctx context.Context, link string) (invitation.State, error) {
-	t, err := c.readToken(token.Invitation, link)
+func (c *Commands) invited(ctx context.Context, link string) (s invitation.State, proves bool, err error) {
+	shown, err := c.readLink(link)
 	if err != nil {
-		return invitation.State{}, err
+		return invitation.State{}, false, err
 	}
-	s, _, err := c.invitations.load(ctx, t.Subject)
+	s, _, err = c.invitations.load(ctx, string(shown.id))
 	if err == nil {
-		err = c.inLinkWords(ctx, s.Organization, invitation.CheckLink(s, t.Generation, c.Now()))
+		err = c.inLinkWords(ctx, s.Organization, invitation.CheckLink(s, shown.generation, c.Now()))
 	}
-	return s, err
+	return s, shown.proves(s), err
 }
 
 func wrongAccount() error {

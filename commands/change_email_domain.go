@@ -123,9 +123,9 @@ func (c *Commands) releaseEmailDomain(ctx context.Context, r Request, name strin
 // and not a public one. Killed before, a process does it; once anything else has
 // happened in the organization, that is left to its administrators.
 func (c *Commands) holdFoundersDomain(ctx context.Context, r Request, a organization.Activated) (Receipt, error) {
-	p, ok := c.Policies.Get(a.Policy, a.PolicyVersion)
-	if !ok || !p.AskedByDomain() {
-		return Receipt{}, nil
+	p, ok, err := c.policyVersion(a.Policy, a.PolicyVersion)
+	if err != nil || !ok || !p.AskedByDomain() {
+		return Receipt{}, err
 	}
 	r, id := plain(r), string(a.OrganizationID)
 	r.part, r.decidedBy = c.Keys.Request("founder's domain", id), domain.ByAccount(a.AccountID)

@@ -72,6 +72,20 @@ func TestAnAdministratorHoldsTheDomainOfTheirAddress(t *testing.T) {
 	is.Equal(states[first].EmailDomain+" "+states[second].EmailDomain, " acme.example")
 }
 
+func TestFoundingUnderAPublishedPolicyHoldsTheDomain(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	builtin := policies.Builtin()
+	p, _ := builtin.Latest("capabilities")
+	_, _, err := c.PublishPolicy(w.ctx, operator, []byte(strings.Replace(string(builtin.Document(p)), "name: capabilities", "name: studio", 1)))
+	is.NoErr(err)
+	ada := w.account(c, "ada@acme.example")
+	org, _, err := c.ActivateOrganization(w.ctx, commands.Request{Actor: domain.ByAccount(ada.AccountID)}, "studio", "Studio", "")
+	is.NoErr(err)
+	is.Equal(w.shared()[org].EmailDomain, "acme.example")
+}
+
 func TestADomainIsFreeWhenItsOrganizationIsDeleted(t *testing.T) {
 	is := is.New(t)
 	w := newOnboardingWorld(t)

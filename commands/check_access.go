@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/eventstore"
@@ -47,6 +48,7 @@ const (
 	AccessPermissionUnknown   AccessReason = "permission_unknown"   // no role of the policy has it
 	AccessNotMember           AccessReason = "not_a_member"         // never was one
 	AccessOrganizationUnknown AccessReason = "organization_unknown" // there is no such organization
+	AccessUnproven            AccessReason = "email_unverified"     // an administrator elsewhere has known the password; this is a personal space
 	AccessSpaceUnknown        AccessReason = "space_unknown"        // there is no such space, or it was deleted
 	AccessSpaceNotAssigned    AccessReason = "space_not_assigned"   // and no role of the member opens every space
 )
@@ -112,6 +114,15 @@ func (k *AccessCheck) Decide(ctx context.Context, q AccessQuestion) (AccessDecis
 	if err != nil {
 		return AccessDecision{}, err
 	}
+	if d.Allowed && v.state.Personal { // whose password somebody else knows does not get into it
+		who, _, err := k.commands.accounts.load(ctx, string(subject))
+		if err != nil {
+			return AccessDecision{}, err
+		}
+		if err := account.CheckEnters(who, q.Organization); err != nil {
+			d.Allowed, d.Reason, d.Message = false, AccessUnproven, "Have the person ask for a link to set a new password; the link in the mail proves that the address is theirs."
+		}
+	}
 	if self && !belongs {
 		return unknown, nil
 	}
@@ -159,8 +170,8 @@ func (k *AccessCheck) subject(ctx context.Context, q AccessQuestion) (domain.Acc
 
 // admit refuses a caller who may not ask this.
 func (k *AccessCheck) admit(v *accessView, subject domain.AccountID) (self bool, err error) {
-	account, ok := k.by.Account()
-	if !ok || account == subject {
+	caller, ok := k.by.Account()
+	if !ok || caller == subject {
 		return ok, nil
 	}
 	needed := []domain.Permission{domain.ReadMembers}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/domain/reservation"
@@ -39,7 +40,8 @@ type Decided struct {
 // DecideRequests decides requests to join, each on its own: one that is refused
 // keeps none of the others from happening (C7). What happens is written at once,
 // so a retry finds all of it or nothing. A decision fails as organization.Approve
-// and organization.Reject do, and with CodeRoleExclusive; all of them fail with
+// and organization.Reject do, with CodeRoleExclusive, and with CodeEmailUnverified
+// where somebody else has given the account a password since it asked; all of them fail with
 // CodeNotFound and CodePermissionDenied.
 func (c *Commands) DecideRequests(ctx context.Context, r Request, org domain.OrganizationID, decisions []RequestDecision) (Decided, error) {
 	return c.decide(ctx, r, org, func(organization.State) []RequestDecision { return decisions })
@@ -70,7 +72,12 @@ func (c *Commands) decide(ctx context.Context, r Request, org domain.Organizatio
 				return nil, err
 			}
 			var events []domain.Event
-			outcomes, events = decideEach(s, p, r.Actor, list(s), elsewhere)
+			decisions := list(s)
+			unproven, err := c.unproven(ctx, s, decisions)
+			if err != nil {
+				return nil, err
+			}
+			outcomes, events = decideEach(s, p, r.Actor, decisions, elsewhere, unproven)
 			return events, nil
 		})
 		var held *heldElsewhere
@@ -88,16 +95,38 @@ func (c *Commands) decide(ctx context.Context, r Request, org domain.Organizatio
 	}
 }
 
+// unproven are those of whom to approve whose password an administrator elsewhere
+// has known since they asked: they would be let in together with that one.
+func (c *Commands) unproven(ctx context.Context, s organization.State, decisions []RequestDecision) (map[domain.AccountID]error, error) {
+	refused := make(map[domain.AccountID]error)
+	for _, d := range decisions {
+		if _, pending := s.Request(d.AccountID); !pending || !d.Approve {
+			continue
+		}
+		who, _, err := c.accounts.load(ctx, string(d.AccountID))
+		if err != nil {
+			return nil, err
+		}
+		if account.CheckProven(who) != nil {
+			refused[d.AccountID] = domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified",
+				"Somebody else has set the account's password. Have the person ask for a link to set a new one, which proves the address.")
+		}
+	}
+	return refused, nil
+}
+
 // decideEach decides one request after the other, each on what the ones before
 // leave behind.
-func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisions []RequestDecision, elsewhere map[domain.AccountID]error) ([]RequestOutcome, []domain.Event) {
+func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisions []RequestDecision, elsewhere, unproven map[domain.AccountID]error) ([]RequestOutcome, []domain.Event) {
 	outcomes, all := make([]RequestOutcome, len(decisions)), []domain.Event(nil)
 	for i, d := range decisions {
 		outcomes[i] = RequestOutcome{AccountID: d.AccountID, Approved: d.Approve}
 		var events []domain.Event
 		var err error
 		if d.Approve {
-			events, err = organization.Approve(s, p, by, d.AccountID, d.Roles)
+			if err = unproven[d.AccountID]; err == nil {
+				events, err = organization.Approve(s, p, by, d.AccountID, d.Roles)
+			}
 		} else {
 			events, err = organization.Reject(s, p, by, d.AccountID)
 		}
@@ -150,7 +179,11 @@ func (c *Commands) decidedBefore(ctx context.Context, r Request, org domain.Orga
 			elsewhere[d.AccountID] = organization.RoleHeldElsewhere(p)
 		}
 	}
-	now, _ := decideEach(s, p, r.Actor, decisions, elsewhere)
+	unproven, err := c.unproven(ctx, s, decisions)
+	if err != nil {
+		return nil, err
+	}
+	now, _ := decideEach(s, p, r.Actor, decisions, elsewhere, unproven)
 	for _, o := range now {
 		first, ok := done[o.AccountID]
 		switch {

@@ -101,7 +101,9 @@ func (c *Commands) IssueInvitation(ctx context.Context, r Request, e organizatio
 
 // LinkToPassOn is the token of the link that a command has made, for whoever
 // gave it to pass on by hand, if the policy has that; empty otherwise and for a
-// dry run (S3). A retry gets that of the first answer, also when a resend has
+// dry run (S3). It leads to the invitation as the link in the mail does, and dies
+// with that. But whoever gave the command can open it, so it proves no address:
+// see presented. A retry gets that of the first answer, also when a resend has
 // killed the link meanwhile.
 func (c *Commands) LinkToPassOn(ctx context.Context, receipt Receipt) (string, error) {
 	for _, e := range receipt.Events {
@@ -113,7 +115,7 @@ func (c *Commands) LinkToPassOn(ctx context.Context, receipt Receipt) (string, e
 		if err != nil || !p.Invitations.LinkInAnswer {
 			return "", err
 		}
-		return c.Keys.Make(token.Token{Kind: token.Invitation, Subject: string(opened.InvitationID), Generation: opened.Generation})
+		return c.Keys.Make(token.Token{Kind: token.PassedOn, Subject: string(opened.InvitationID), Generation: opened.Generation})
 	}
 	return "", nil
 }

@@ -11,19 +11,20 @@ import (
 )
 
 // MoveOrganization puts an organization under another policy, or another version
-// of its own; 0 is the newest (X10). It is for operators. It fails with
-// CodeInvalid for a policy that is not there, as organization.ChangePolicy does,
+// of its own; 0 is the newest (X10). It is for operators. Of m, what roles become
+// is the caller's to say. It fails with CodeInvalid for a policy that is not there, as organization.ChangePolicy does,
 // and with CodeRoleExclusive for a member who would come to hold such a role and
 // holds one in another organization.
 //
 // The exclusive roles of those who gain one are reserved before the event and
 // settled after. Killed in between, a process settles them; what somebody has
 // lost is given back to whoever asks for it next.
-func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.OrganizationID, name string, version int, roles map[domain.Role][]domain.Role) (Receipt, error) {
+func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.OrganizationID, name string, version int, m organization.Move) (Receipt, error) {
 	to, err := c.policyToMoveTo(ctx, name, version)
 	if err != nil {
 		return Receipt{}, err
 	}
+	m.To = to
 	var losses []domain.AccountID
 	receipt, err := c.exclusively(ctx, r, org, func(held holds) (Receipt, error) {
 		return c.organizations.execute(ctx, string(org), r, func(s organization.State) ([]domain.Event, error) {
@@ -31,7 +32,8 @@ func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.O
 			if err != nil {
 				return nil, err
 			}
-			events, err := organization.ChangePolicy(s, from, organization.Move{To: to, Roles: roles, At: c.Now().UTC()})
+			m.At = c.Now().UTC()
+			events, err := organization.ChangePolicy(s, from, m)
 			if err != nil || len(events) == 0 {
 				return nil, err
 			}

@@ -53,11 +53,11 @@ func TestAPolicyIsKnownToEveryNodeAtOnce(t *testing.T) {
 	is.Equal(len(receipt.Events), 0)
 	_, _, err = other.DryRun().PublishPolicy(w.ctx, operator, guild(3))
 	is.NoErr(err)
-	_, err = other.MoveOrganization(w.ctx, operator, org, "guild", 3, nil)
+	_, err = other.MoveOrganization(w.ctx, operator, org, "guild", 3, organization.Move{})
 	is.True(refusedWith(err, domain.CodeInvalid)) // it was a dry run
-	_, err = other.MoveOrganization(w.ctx, operator, org, "guild", 1, nil)
+	_, err = other.MoveOrganization(w.ctx, operator, org, "guild", 1, organization.Move{})
 	is.NoErr(err)
-	_, err = one.MoveOrganization(w.ctx, operator, org, "guild", 0, nil)
+	_, err = one.MoveOrganization(w.ctx, operator, org, "guild", 0, organization.Move{})
 	is.NoErr(err)
 	p, err := other.PolicyOf(w.ctx, org)
 	is.NoErr(err)
@@ -98,7 +98,7 @@ func TestAMoveThatIsKilledLeavesNoRoleHeldByNobody(t *testing.T) {
 			keyed := operator
 			keyed.IdempotencyKey, keyed.Fingerprint = "key", "request"
 			w.killedIn(step, func(killed *commands.Commands) {
-				_, _ = killed.MoveOrganization(w.ctx, keyed, first, "moderated", 0, toModerated)
+				_, _ = killed.MoveOrganization(w.ctx, keyed, first, "moderated", 0, organization.Move{Roles: toModerated})
 			})
 			p, err := c.PolicyOf(w.ctx, first)
 			is.NoErr(err)
@@ -112,18 +112,18 @@ func TestAMoveThatIsKilledLeavesNoRoleHeldByNobody(t *testing.T) {
 				_, _, err = c.ActivateOrganization(w.ctx, by, "moderated", "Second", "owner")
 				is.True(refusedWith(err, domain.CodeRoleExclusive))
 			}
-			again, err := c.MoveOrganization(w.ctx, keyed, first, "moderated", 0, toModerated)
+			again, err := c.MoveOrganization(w.ctx, keyed, first, "moderated", 0, organization.Move{Roles: toModerated})
 			is.NoErr(err)
 			is.Equal(types(again), []string{"organization.policy_changed.v1"})
 			_, _, err = c.ActivateOrganization(w.ctx, by, "moderated", "Second", "owner")
 			is.True(refusedWith(err, domain.CodeRoleExclusive))
 
 			// What a move takes away is free at once.
-			_, err = c.MoveOrganization(w.ctx, operator, first, "ownership", 0, toOwnership)
+			_, err = c.MoveOrganization(w.ctx, operator, first, "ownership", 0, organization.Move{Roles: toOwnership})
 			is.NoErr(err)
 			_, _, err = c.ActivateOrganization(w.ctx, by, "moderated", "Second", "owner")
 			is.NoErr(err)
-			_, err = c.MoveOrganization(w.ctx, operator, first, "moderated", 0, toModerated)
+			_, err = c.MoveOrganization(w.ctx, operator, first, "moderated", 0, organization.Move{Roles: toModerated})
 			is.True(refusedWith(err, domain.CodeRoleExclusive))
 		})
 	}
@@ -141,7 +141,9 @@ func TestOfTwoMovesThatGiveAnExclusiveRoleOneHappens(t *testing.T) {
 		errs := make([]error, 2)
 		var both sync.WaitGroup
 		for n, org := range []domain.OrganizationID{first, second} {
-			both.Go(func() { _, errs[n] = nodes[n].MoveOrganization(w.ctx, operator, org, "moderated", 0, toModerated) })
+			both.Go(func() {
+				_, errs[n] = nodes[n].MoveOrganization(w.ctx, operator, org, "moderated", 0, organization.Move{Roles: toModerated})
+			})
 		}
 		both.Wait()
 		is.True((errs[0] == nil) != (errs[1] == nil)) // one wins
@@ -150,7 +152,7 @@ func TestOfTwoMovesThatGiveAnExclusiveRoleOneHappens(t *testing.T) {
 				is.True(refusedWith(errs[n], domain.CodeRoleExclusive))
 				continue
 			}
-			_, err := nodes[n].MoveOrganization(w.ctx, operator, org, "ownership", 0, toOwnership)
+			_, err := nodes[n].MoveOrganization(w.ctx, operator, org, "ownership", 0, organization.Move{Roles: toOwnership})
 			is.NoErr(err)
 		}
 	}
@@ -169,7 +171,7 @@ func TestAnAcceptanceUnderWayGetsWhatItsRoleHasBecome(t *testing.T) {
 	w.killedIn(commands.StepInvitationAccepted, func(killed *commands.Commands) {
 		_, _ = killed.AcceptInvitation(w.ctx, commands.Request{Actor: domain.Public()}, w.invitationLink(id, 1), joining)
 	})
-	_, err = c.MoveOrganization(w.ctx, operator, org, "seats", 0, becoming{"OWNER": {"Administrator"}, "ADMIN": {"Administrator"}, "USER": {"Member"}, "VIEWER": {"Member"}})
+	_, err = c.MoveOrganization(w.ctx, operator, org, "seats", 0, organization.Move{Roles: becoming{"OWNER": {"Administrator"}, "ADMIN": {"Administrator"}, "USER": {"Member"}, "VIEWER": {"Member"}}})
 	is.NoErr(err)
 	limits, err := c.Limits(w.ctx, org)
 	is.NoErr(err)
@@ -193,7 +195,7 @@ func TestAMoveEndsTheInvitationsOfThoseWhoHaveLeft(t *testing.T) {
 	lenient := strings.Replace(string(guild(1)), "revoke_when_inviter_leaves: true", "revoke_when_inviter_leaves: false", 1)
 	_, _, err := c.PublishPolicy(w.ctx, operator, []byte(lenient))
 	is.NoErr(err)
-	_, err = c.MoveOrganization(w.ctx, operator, org, "guild", 0, nil)
+	_, err = c.MoveOrganization(w.ctx, operator, org, "guild", 0, organization.Move{})
 	is.NoErr(err)
 	admin := w.member(c, by, org, "admin", "ADMIN")
 	left, _, err := w.invite(c, commands.Request{Actor: domain.ByAccount(admin)}, org, "guest", "USER")
@@ -208,7 +210,7 @@ func TestAMoveEndsTheInvitationsOfThoseWhoHaveLeft(t *testing.T) {
 	_, err = c.LookUpInvitation(w.ctx, w.invitationLink(left, 1))
 	is.NoErr(err) // the policy lets it be
 
-	_, err = c.MoveOrganization(w.ctx, operator, org, "ownership", 0, nil)
+	_, err = c.MoveOrganization(w.ctx, operator, org, "ownership", 0, organization.Move{})
 	is.NoErr(err)
 	is.NoErr(c.RevokeInvitationsOfFormer(w.ctx, process, org))
 	_, err = c.LookUpInvitation(w.ctx, w.invitationLink(left, 1))

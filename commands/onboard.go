@@ -59,9 +59,9 @@ func (c *Commands) PersonalSpace(id domain.AccountID) domain.OrganizationID {
 }
 
 func (c *Commands) makePersonalSpace(ctx context.Context, r Request, who account.State) (Receipt, error) {
-	p, ok := c.Policies.Latest(c.Onboarding.Onboarding.Personal)
-	if !ok {
-		return Receipt{}, nil
+	p, ok, err := c.latestPolicy(ctx, c.Onboarding.Onboarding.Personal)
+	if err != nil || !ok || !p.Members.Personal {
+		return Receipt{}, err
 	}
 	id := c.PersonalSpace(who.ID)
 	s, _, err := c.organizations.load(ctx, string(id))

@@ -23,9 +23,10 @@ type TemporaryPassword struct {
 // so that a retry is told the same one.
 //
 // Whoever resets a password can sign in with it. So it is refused for accounts
-// that are members of another organization too (CodeMemberElsewhere), and from
-// then on the account joins none before its owner has proven the address again
-// (account.CheckProven). Elsewhere tells which, of a view no older than a
+// that are members of another organization too, or ask to be, or were there before
+// they were added unasked (CodeMemberElsewhere), and from then on the account
+// enters and joins no other before its owner has proven the address again
+// (account.CheckProven, account.CheckEnters). Elsewhere tells which, of a view no older than a
 // position. It is asked again when the password is set: who has joined another
 // organization meanwhile has a password that nobody is told.
 //
@@ -35,8 +36,12 @@ type TemporaryPassword struct {
 //
 // It fails as organization.ResetPassword does, and with CodeMemberElsewhere.
 func (c *Commands) ResetMemberPassword(ctx context.Context, r Request, org domain.OrganizationID, member domain.AccountID, elsewhere func(ctx context.Context, atLeast eventstore.Position) (bool, error)) (TemporaryPassword, error) {
+	who, _, err := c.accounts.load(ctx, string(member))
+	if err != nil {
+		return TemporaryPassword{}, err
+	}
 	decide := func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
-		return organization.ResetPassword(s, p, r.Actor, member)
+		return organization.ResetPassword(s, p, r.Actor, member, who.MadeBy == org)
 	}
 	check := plain(r)
 	check.IfRevision = r.IfRevision
@@ -90,7 +95,7 @@ func (c *Commands) refuseElsewhere(ctx context.Context, org domain.OrganizationI
 		return err
 	}
 	return c.inWordsOf(ctx, org, domain.Refuse(domain.CodeMemberElsewhere, "A member elsewhere too",
-		"The account belongs to another organization as well. Have the person ask for a link to set a new password, at sign-in."))
+		"The account belongs to another organization as well, or asks to. Have the person ask for a link to set a new password, at sign-in."))
 }
 
 // temporaryPassword is 80 bits in four groups, easy to read out.

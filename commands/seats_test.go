@@ -85,7 +85,7 @@ func TestRolesAndRemovalsHoldOnEveryNodeAtOnce(t *testing.T) {
 	is.True(refusedWith(err, domain.CodeNotFound))
 }
 
-func TestTheLinkToPassOnIsThatOfTheMail(t *testing.T) {
+func TestTheLinkToPassOnLivesAsLongAsThatOfTheMail(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)
 	c := w.node()
@@ -94,12 +94,18 @@ func TestTheLinkToPassOnIsThatOfTheMail(t *testing.T) {
 	is.NoErr(err)
 	link, err := c.LinkToPassOn(w.ctx, receipt)
 	is.NoErr(err)
-	is.Equal(link, w.invitationLink(id, 1))
+	is.True(link != w.invitationLink(id, 1))
+	shown, err := c.LookUpInvitation(w.ctx, link)
+	is.NoErr(err)
+	is.Equal([]bool{shown.Proves, shown.HasAccount}, []bool{false, false})
+	old := link
 	receipt, err = c.ResendInvitation(w.ctx, by, org, id)
 	is.NoErr(err)
 	link, err = c.LinkToPassOn(w.ctx, receipt)
 	is.NoErr(err)
-	is.Equal(link, w.invitationLink(id, 2))
+	is.True(link != w.invitationLink(id, 2))
+	_, err = c.LookUpInvitation(w.ctx, old)
+	is.True(refusedWith(err, domain.CodeLinkInvalid))
 
 	dry := c.DryRun()
 	_, receipt, err = dry.InviteMember(w.ctx, by, org, organization.Invitee{Email: "dry@example.com", Roles: []domain.Role{"Member"}, Language: "en"})

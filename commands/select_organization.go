@@ -11,7 +11,8 @@ import (
 
 // SelectOrganization says in which of their organizations the signed-in person
 // works from now on; empty is their personal space, where they have one (C9). It
-// fails with CodeNotFound, CodeMemberSuspended and CodeOrganizationClosed.
+// fails with CodeNotFound, CodeMemberSuspended, CodeOrganizationClosed and
+// CodeEmailUnverified.
 func (c *Commands) SelectOrganization(ctx context.Context, r Request, org domain.OrganizationID) (Receipt, error) {
 	id, _ := r.Actor.Account()
 	if known, replayed, err := c.accounts.replayed(ctx, string(id), r); replayed || err != nil {
@@ -30,6 +31,9 @@ func (c *Commands) SelectOrganization(ctx context.Context, r Request, org domain
 		}
 	}
 	return c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		if err := account.CheckEnters(s, org); org != "" && err != nil {
+			return nil, err
+		}
 		return account.SelectOrganization(s, org)
 	})
 }
@@ -46,7 +50,7 @@ func (c *Commands) WorksIn(ctx context.Context, s account.State) (domain.Organiz
 		if err != nil {
 			return "", err
 		}
-		if _, err := organization.AuthorizeMember(o, domain.ByAccount(s.ID)); err == nil {
+		if _, err := organization.AuthorizeMember(o, domain.ByAccount(s.ID)); err == nil && account.CheckEnters(s, id) == nil {
 			return id, nil
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 
-	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/invitation"
@@ -49,8 +48,8 @@ type Joined struct {
 // CodeEmailUnverified unless the provider vouches for the address, and as
 // account.RegisterIdentified does.
 //
-// With the link of an invitation the account accepts it besides; the link then
-// also proves the address of the invitation to a new account, where the
+// With the link of an invitation the account accepts it besides; the link in the
+// mail then also proves the address of the invitation to a new account, where the
 // invitation asks for an account at this provider. It fails as
 // invitation.CheckPresented and invitation.Accept do, and with CodeWrongAccount
 // when an invitation that asks for no provider is for another address. Nothing
@@ -93,16 +92,16 @@ func (c *Commands) SignInWithProvider(ctx context.Context, r Request, who Identi
 // acceptIdentified accepts an invitation for the account of the identity, which
 // it makes if there is none.
 func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identified, mine account.State, link string) (Receipt, *Joined, error) {
-	t, err := c.readToken(token.Invitation, link)
+	shown, err := c.readLink(link)
 	if err != nil {
 		return Receipt{}, nil, err
 	}
 	accepting := c.part(r, "accept")
-	receipt, replayed, err := c.invitations.replayed(ctx, t.Subject, accepting)
+	receipt, replayed, err := c.invitations.replayed(ctx, string(shown.id), accepting)
 	if err != nil {
 		return Receipt{}, nil, err
 	}
-	inv, _, err := c.invitations.load(ctx, t.Subject)
+	inv, _, err := c.invitations.load(ctx, string(shown.id))
 	if err != nil {
 		return Receipt{}, nil, err
 	}
@@ -112,11 +111,11 @@ func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identifi
 		}
 	}
 	if !replayed {
-		registered, limited, err := c.accountToAccept(ctx, r, who, &mine, inv, t.Generation)
+		registered, limited, err := c.accountToAccept(ctx, r, who, &mine, inv, shown)
 		if err != nil {
 			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
 		}
-		claimed, accepted, err := c.useLink(ctx, accepting, inv, t.Generation, mine.ID, limited)
+		claimed, accepted, err := c.useLink(ctx, accepting, inv, shown.generation, mine.ID, limited)
 		if err != nil {
 			return Receipt{}, nil, c.inLinkWords(ctx, inv.Organization, err)
 		}
@@ -130,8 +129,8 @@ func (c *Commands) acceptIdentified(ctx context.Context, r Request, who Identifi
 
 // accountToAccept checks that the identity may accept the invitation, and links
 // it with an account if it is new. Limited says that the invitee has to claim a seat.
-func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identified, mine *account.State, inv invitation.State, generation int) (registered Receipt, limited bool, err error) {
-	if limited, err = c.checkAcceptance(ctx, inv, generation); err != nil {
+func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identified, mine *account.State, inv invitation.State, shown presented) (registered Receipt, limited bool, err error) {
+	if limited, err = c.checkAcceptance(ctx, inv, shown.generation); err != nil {
 		return Receipt{}, false, err
 	}
 	if err := invitation.CheckPresented(inv, who.presented()); err != nil {
@@ -141,15 +140,15 @@ func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identifie
 	switch {
 	case mine.Exists():
 		email = mine.Email
-	case !who.EmailVerified && inv.Provider != "" && inv.Email != "" && inv.Notify == "":
-		email, by = inv.Email, account.ByInvitation // its link was sent there
+	case !who.EmailVerified && inv.Provider != "" && shown.proves(inv):
+		email, by = inv.Email, account.ByInvitation // the link was sent there
 	case !who.EmailVerified:
 		return Receipt{}, false, emailUnverified()
 	}
 	if inv.Provider == "" && email.Key() != inv.Email.Key() {
 		return Receipt{}, false, wrongAccount()
 	}
-	if mine.Exists() && !who.EmailVerified {
+	if mine.Exists() { // whoever has given it a password would be let in as well
 		if err := account.CheckProven(*mine); err != nil {
 			return Receipt{}, false, err
 		}

@@ -121,8 +121,10 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 		delete(l.asking, e.AccountID)
 	case organization.PolicyChanged:
 		for id, m := range l.members {
-			m.roles = mapped(m.roles, e)
-			l.members[id] = m
+			if m.present() {
+				m.roles = mapped(m.roles, e)
+				l.members[id] = m
+			}
 		}
 		for id, open := range l.open {
 			open.roles, open.claimed = mapped(open.roles, e), open.claimed || e.KeepsSeats
@@ -139,6 +141,9 @@ func (l *ledger) apply(t *rapid.T, e domain.Event) {
 // mapped is what roles become, of which each has to be named.
 func mapped(roles []domain.Role, e organization.PolicyChanged) []domain.Role {
 	var after []domain.Role
+	if len(roles) == 0 {
+		return e.NoRole
+	}
 	for _, role := range roles {
 		become, ok := e.Roles[role]
 		if !ok {

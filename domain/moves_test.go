@@ -15,6 +15,9 @@ import (
 func (w *world) move(t *rapid.T) {
 	to := rapid.SampledFrom(w.others).Draw(t, "to")
 	m := organization.Move{To: to, Roles: map[domain.Role][]domain.Role{}}
+	if rapid.Bool().Draw(t, "says what no role becomes") {
+		m.NoRole = []domain.Role{ordinary(t, to)}
+	}
 	random := rapid.IntRange(0, 3).Draw(t, "random") == 0
 	for _, role := range w.policy.Roles {
 		switch {

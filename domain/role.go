@@ -51,9 +51,12 @@ func SameRoles(a, b []Role) bool {
 }
 
 // MapRoles answers with what roles become when each is replaced by those that
-// the mapping has for it. One that the mapping does not name stays, and none
-// stands twice.
-func MapRoles(roles []Role, mapping map[Role][]Role) []Role {
+// the mapping has for it, and no role at all by noRole. One that the mapping does
+// not name stays, and none stands twice.
+func MapRoles(roles []Role, mapping map[Role][]Role, noRole []Role) []Role {
+	if len(roles) == 0 {
+		roles, mapping = noRole, nil
+	}
 	mapped := make([]Role, 0, len(roles))
 	for _, role := range roles {
 		become, ok := mapping[role]

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/apikey"
 )
 
@@ -168,6 +169,9 @@ func (a *API) authorize(ctx context.Context, c *call) error {
 	case AccessMember:
 		if byKey {
 			return a.authorizeKey(ctx, c)
+		}
+		if err := account.CheckEnters(c.caller.Account, c.organization()); err != nil {
+			return err
 		}
 		return a.authorizeMember(ctx, c)
 	}

@@ -87,7 +87,7 @@ type decisionsBody struct {
 }
 
 type decisionContext struct {
-	Reason      commands.AccessReason `json:"reason,omitempty" doc:"Match on this: allowed, permission_missing, permission_unknown, not_a_member, member_ and the status of the membership, organization_unknown, space_unknown, space_not_assigned, subject_type_unknown, resource_type_unknown."`
+	Reason      commands.AccessReason `json:"reason,omitempty" doc:"Match on this: allowed, permission_missing, permission_unknown, not_a_member, member_ and the status of the membership, organization_unknown, space_unknown, space_not_assigned, email_unverified, subject_type_unknown, resource_type_unknown."`
 	Message     string                `json:"message,omitempty" doc:"What to do, in a sentence."`
 	Error       *evaluationError      `json:"error,omitempty" doc:"Of one of several questions that cannot be read."`
 	Explanation *explanationBody      `json:"explanation,omitempty"`

@@ -199,6 +199,11 @@ func fieldOf(e *huma.ErrorDetail) string {
 		name, _, _ := strings.Cut(rest, " ")
 		at = strings.TrimPrefix(at+"."+name, ".")
 	}
+	// What passes the schema may still not fit, as 1e30 for a whole number.
+	if _, rest, ok := strings.Cut(e.Message, " into Go struct field "); ok && at == "" {
+		place, _, _ := strings.Cut(rest, " of type ")
+		_, at, _ = strings.Cut(place, ".") // without the type's name
+	}
 	return at
 }
 
@@ -206,7 +211,10 @@ func sentence(message string) string {
 	if strings.HasPrefix(message, "expected required property ") {
 		return "Give a value."
 	}
-	if message == "" {
+	if strings.Contains(message, "json: cannot unmarshal number ") {
+		return "Give a smaller number."
+	}
+	if message == "" || strings.Contains(message, "json: ") {
 		return "Give another value."
 	}
 	return strings.ToUpper(message[:1]) + message[1:] + "."

@@ -34,7 +34,7 @@ type inviteBody struct {
 	Username string   `json:"username,omitempty" maxLength:"256" doc:"The invitee's name inside the organization; the policy says whether it is needed. With a provider, the username there: an e-mail address or what the provider calls preferred_username."`
 	Provider string   `json:"provider,omitempty" maxLength:"40" doc:"The provider that the invitee has to sign in with to accept; any, or left out, for any way. The policy says which may be asked for."`
 	Tenant   string   `json:"tenant,omitempty" maxLength:"253" doc:"Of the provider: a tenant id of Microsoft Entra ID, a domain of Google Workspace. Left out for any, and for personal accounts."`
-	Notify   string   `json:"notify,omitempty" maxLength:"254" doc:"Where the link is sent instead of to email."`
+	Notify   string   `json:"notify,omitempty" maxLength:"254" doc:"Where the link is sent instead of to email; there it proves nothing, so who accepts signs in."`
 	Roles    []string `json:"roles,omitempty" maxItems:"20" doc:"What the invitee becomes."`
 	Role     string   `json:"role,omitempty" maxLength:"100" doc:"Instead of roles, for a single one."`
 	Language string   `json:"language,omitempty" maxLength:"35" doc:"Of the mail, as a BCP 47 tag; default that of the inviter."`
@@ -44,16 +44,16 @@ type inviteBody struct {
 
 type invited struct {
 	InvitationID domain.InvitationID `json:"invitation_id" format:"uuid"`
-	Link         string              `json:"link,omitempty" doc:"The link of the mail, to be passed on by hand, where the policy has that; not of a dry run."`
+	Link         string              `json:"link,omitempty" doc:"A link to pass on by hand, where the policy has that; not of a dry run. It works as long as that of the mail, and proves no address: who opens it signs in to accept."`
 	Receipt
 }
 
 type resent struct {
-	Link string `json:"link,omitempty" doc:"The link of the mail, to be passed on by hand, where the policy has that; not of a dry run."`
+	Link string `json:"link,omitempty" doc:"A link to pass on by hand, where the policy has that; not of a dry run. It works as long as that of the mail, and proves no address: who opens it signs in to accept."`
 	Receipt
 }
 
-const exampleLink = "https://members.example.com/accept-invitation#token=tnr_inv_AQGQ1aGhtn0yk-V_kBtMbUQAAAAAAAAAAAAAAAAAAAAAAAAAAQECAwQFBgcICQoLDA0ODxA"
+const exampleLink = "https://members.example.com/accept-invitation#token=tnr_pon_AQGQ1aGhtn0yk-V_kBtMbUQAAAAAAAAAAAAAAAAAAAAAAAAAAQECAwQFBgcICQoLDA0ODxA"
 
 func exampleInvitationDocument() projections.Invitation {
 	return projections.Invitation{
@@ -189,7 +189,7 @@ func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
 	return commanded(done, err, func(r Receipt) any { return resent{link, r} })
 }
 
-// linkToPassOn is the link of an invitation that was opened, as its mail has it.
+// linkToPassOn is a link to an invitation that was opened, for who opened it.
 func (a *API) linkToPassOn(ctx context.Context, do *commands.Commands, done commands.Receipt, err error) (string, error) {
 	if err != nil {
 		return "", err

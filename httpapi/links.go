@@ -36,7 +36,8 @@ type invitationBody struct {
 	Roles            []domain.Role           `json:"roles"`
 	ExpiresAt        time.Time               `json:"expires_at"`
 	Provider         string                  `json:"provider,omitempty" doc:"Sign in with this provider to accept; there is no other way."`
-	HasAccount       bool                    `json:"has_account" doc:"Sign in to accept; otherwise choose a password for a new account."`
+	ProvesAddress    bool                    `json:"proves_address" doc:"The link proves the address, since a mail brought it there. Otherwise sign in to accept, with an account whose address is verified."`
+	HasAccount       bool                    `json:"has_account" doc:"Of a link that proves the address: sign in to accept; otherwise choose a password for a new account."`
 }
 
 type acceptedBody struct {
@@ -58,12 +59,12 @@ func (a *API) addLinks() {
 		id: "look-up-invitation", method: http.MethodPost, path: "/v1/invitations/lookup", tag: "Invitations", access: Link(), status: http.StatusOK,
 		summary: "What a link is for", description: "Tells the holder of an invitation's link what accepting it would do. Changes nothing.",
 		codes: broken, request: lookupBody{token},
-		response: invitationBody{exampleInvitation, exampleOrganization, "Analytical Engines", "grace@example.com", "grace", []domain.Role{"USER"}, exampleTime(), "", false},
+		response: invitationBody{exampleInvitation, exampleOrganization, "Analytical Engines", "grace@example.com", "grace", []domain.Role{"USER"}, exampleTime(), "", true, false},
 	}, a.lookUpInvitation)
 	add(a, route{
 		id: "accept-invitation", method: http.MethodPost, path: "/v1/invitations/accept", tag: "Invitations", access: Link(), status: http.StatusOK,
 		summary:     "Accept an invitation",
-		description: "With a session the account that is signed in becomes a member. Without one, display_name and password make a new account, whose address the link proves, and sign it in.",
+		description: "With a session the account that is signed in becomes a member. Without one, display_name and password make a new account and sign it in, with the link in the mail, which proves the address. The link of the answer to an invite, and one that was mailed elsewhere, prove nothing: `email_unverified`.",
 		codes:       append([]domain.Code{domain.CodeWrongAccount, domain.CodeProviderRequired, domain.CodeEmailUnverified, domain.CodeRoleExclusive, domain.CodeSeatsFull}, broken...),
 		request:     acceptBody{Token: token, DisplayName: "Grace Hopper", Password: "correct horse battery", Language: "en"},
 		response: acceptedBody{exampleOrganization, exampleGrace, []domain.Role{"USER"}, &session, exampleReceipt(
@@ -83,7 +84,7 @@ func (a *API) lookUpInvitation(ctx context.Context, c *call, in *struct{ Body lo
 	})
 	i := found.Invitation
 	return answer{body: invitationBody{
-		i.ID, i.Organization, found.OrganizationName, i.Email, i.Username, i.Roles, i.ExpiresAt, i.Provider, found.HasAccount,
+		i.ID, i.Organization, found.OrganizationName, i.Email, i.Username, i.Roles, i.ExpiresAt, i.Provider, found.Proves, found.HasAccount,
 	}}, err
 }
 

@@ -73,7 +73,7 @@ func (o offered) Get(name string, version int) (*policy.Policy, bool) {
 
 // who is somebody at google or, with a tenant, at microsoft.
 func who(subject, email string, verified bool) oidctest.Claims {
-	return oidctest.Claims{"sub": subject, "email": email, "email_verified": verified, "name": "Name of " + subject}
+	return oidctest.Claims{"sub": subject, "email": email, "email_verified": verified, "hd": "example.com", "name": "Name of " + subject}
 }
 
 // browser keeps the cookie of a login.

@@ -22,7 +22,7 @@ func (a *API) addOnboarding() {
 	add(a, route{
 		id: "select-organization", method: http.MethodPut, path: "/v1/me/organization", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "Pick the organization to work in", description: "GET /v1/me shows it as long as the account has access to it, and the personal space from then on.",
-		codes:   []domain.Code{domain.CodeNotFound, domain.CodeMemberSuspended, domain.CodeOrganizationClosed},
+		codes:   []domain.Code{domain.CodeNotFound, domain.CodeMemberSuspended, domain.CodeOrganizationClosed, domain.CodeEmailUnverified},
 		request: selectBody{exampleOrganization}, response: exampleReceipt(),
 	}, a.selectOrganization)
 	add(a, route{

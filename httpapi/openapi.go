@@ -112,7 +112,7 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 	case AccessSignedIn, AccessOperator, AccessCheck:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied)
 	case AccessMember:
-		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound, domain.CodeMemberSuspended, domain.CodeOrganizationClosed)
+		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound, domain.CodeEmailUnverified, domain.CodeMemberSuspended, domain.CodeOrganizationClosed)
 	}
 	if strings.Contains(r.path, "{") {
 		all = append(all, domain.CodeNotFound)

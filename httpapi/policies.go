@@ -34,6 +34,7 @@ type moveBody struct {
 	Policy  string              `json:"policy" maxLength:"100" doc:"The name of the policy."`
 	Version int                 `json:"version,omitempty" minimum:"0" doc:"Of the policy; left out for the newest."`
 	Roles   map[string][]string `json:"roles,omitempty" doc:"What each role becomes: its name in the policy before, and a list of names in the new one. A role that has the same name in both stays what it is unless it stands here."`
+	NoRole  []string            `json:"no_role,omitempty" maxItems:"20" doc:"What those get who have no role, where the new policy asks for one: members, and open invitations. Left out, they still have none."`
 	Reason  string              `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
@@ -161,16 +162,20 @@ func (a *API) moveOrganization(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	roles := make(map[domain.Role][]domain.Role, len(in.Body.Roles))
+	m := organization.Move{Roles: make(map[domain.Role][]domain.Role, len(in.Body.Roles)), NoRole: roleNames(in.Body.NoRole)}
 	for name, become := range in.Body.Roles {
-		list := make([]domain.Role, len(become))
-		for i, role := range become {
-			list[i] = domain.Role(role)
-		}
-		roles[domain.Role(name)] = list
+		m.Roles[domain.Role(name)] = roleNames(become)
 	}
-	receipt, err := do.MoveOrganization(ctx, r, c.organization(), in.Body.Policy, in.Body.Version, roles)
+	receipt, err := do.MoveOrganization(ctx, r, c.organization(), in.Body.Policy, in.Body.Version, m)
 	return commanded(receipt, err, plainly)
+}
+
+func roleNames(names []string) []domain.Role {
+	roles := make([]domain.Role, len(names))
+	for i, name := range names {
+		roles[i] = domain.Role(name)
+	}
+	return roles
 }
 
 func (a *API) getPolicy(ctx context.Context, c *call, _ *struct {

@@ -68,7 +68,7 @@ func (a *API) addSuspension() {
 	}, onMember(a, (*commands.Commands).ReactivateMember))
 	add(a, route{
 		id: "reset-member-password", method: http.MethodPost, path: "/v1/organizations/{org}/members/{user}/reset-password", tag: "Members", access: Member(domain.ResetPasswords), status: http.StatusOK, etag: true,
-		summary: "Give a member a temporary password", description: "Ends all sessions of the account. The person is told to change the password at sign-in. Refused for an account that is a member of another organization too: that person asks for a link to set a new password. Until such a link has proven the address again, the account joins no other organization.",
+		summary: "Give a member a temporary password", description: "Ends all sessions of the account. The person is told to change the password at sign-in. Refused for an account that is a member of another organization too, or asks to be, and for one that was there before an administrator added it: that person asks for a link to set a new password. Until such a link has proven the address again, the account enters and joins no other organization, nor the personal space.",
 		codes:    []domain.Code{domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeMemberProtected, domain.CodeMemberElsewhere},
 		request:  reasonBody{"Forgotten."},
 		response: passwordReset{"3f9c1-c7e0a-71b4d-92f6e", exampleReceipt(organization.PasswordReset{OrganizationID: org, AccountID: grace})},
@@ -110,14 +110,21 @@ func (a *API) resetMemberPassword(ctx context.Context, c *call, in *memberInput)
 	return commanded(reset.Receipt, err, func(r Receipt) any { return passwordReset{reset.Password, r} })
 }
 
-// elsewhere tells whether the account is a member of another organization. Its
-// personal space is nobody else's.
+// elsewhere tells whether the account is a member of another organization, or asks
+// to be. Its personal space is nobody else's, and shut until the address is proven.
 func (a *API) elsewhere(org domain.OrganizationID, account domain.AccountID) func(context.Context, eventstore.Position) (bool, error) {
 	return func(ctx context.Context, atLeast eventstore.Position) (bool, error) {
 		waiting, cancel := context.WithTimeout(ctx, a.config.ViewWait)
 		defer cancel()
 		if err := a.config.Progress.Wait(waiting, atLeast); err != nil {
 			return false, err
+		}
+		asks, err := a.config.Reader.OwnRequests(ctx, projections.MembershipsQuery{Account: account, Limit: 1})
+		if err != nil {
+			return false, err
+		}
+		if items, err := asks.Items(); err != nil || len(items) > 0 {
+			return len(items) > 0, err
 		}
 		for q := (projections.MembershipsQuery{Account: account, Limit: 3}); ; { // this one, their own, and another
 			p, err := a.config.Reader.Memberships(ctx, q)

@@ -13,6 +13,9 @@ import (
 
 const maxSubjectBytes = 255 // OpenID Connect Core, 2
 
+// googleMail are the domains whose mailboxes Google runs for persons.
+var googleMail = []string{"gmail.com", "googlemail.com"}
+
 // Identity is who has signed in. Issuer and Subject tell identities apart for
 // ever; the rest may change.
 type Identity struct {
@@ -97,6 +100,8 @@ func (p *Provider) vouchesFor(c claims, tenant string) bool {
 		return true
 	case p.config.Preset == PresetMicrosoft:
 		return tenant == PersonalTenant || bool(c.DomainVerified)
+	case p.config.Preset == PresetGoogle && tenant == "" && !slices.Contains(googleMail, strings.ToLower(mailDomain)):
+		return false
 	}
 	return bool(c.EmailVerified)
 }

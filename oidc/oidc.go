@@ -7,7 +7,12 @@
 //
 // When it does:
 //
-//   - At a provider without a preset, and at Google, when email_verified is true.
+//   - At a provider without a preset, when email_verified is true.
+//   - At Google likewise, for addresses of gmail.com and googlemail.com and of
+//     accounts that a Workspace manages (the claim hd). For any other address
+//     Google has sent a mail there once, whoever has the address by now, and says
+//     itself that it is no authority.
+//     https://developers.google.com/identity/gsi/web/guides/verify-google-id-token
 //   - At Microsoft, where Entra ID has no such claim and lets an organization's
 //     administrators write any address into it: for personal accounts, whose
 //     addresses Microsoft has verified, and when the optional claim xms_edov says

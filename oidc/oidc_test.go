@@ -319,6 +319,28 @@ func TestTenants(t *testing.T) {
 	is.True(errors.Is(err, oidc.ErrTenant))
 }
 
+// Google is an authority for its own mailboxes and for what a Workspace manages,
+// not for other addresses, whatever email_verified says.
+func TestWhatGoogleVouchesFor(t *testing.T) {
+	is := is.New(t)
+	google := oidctest.Start(t)
+	preset := func(c *oidc.Config) { c.Preset = oidc.PresetGoogle }
+	verified := func(more oidctest.Claims, configure ...func(*oidc.Config)) bool {
+		google.SignIn(ada(more))
+		got, err := signIn(t, provider(google, append(configure, preset)...))
+		is.NoErr(err)
+		return got.EmailVerified
+	}
+	is.True(!verified(oidctest.Claims{"email": "ceo@victim.example", "email_verified": true}))
+	is.True(!verified(oidctest.Claims{"email": "ceo@notgmail.com", "email_verified": true}))
+	is.True(verified(oidctest.Claims{"email": "ceo@victim.example", "email_verified": true}, func(c *oidc.Config) { c.TrustedDomains = []string{"victim.example"} }))
+	is.True(verified(oidctest.Claims{"email": "ada@example.com", "email_verified": true, "hd": "example.com"}))
+	is.True(!verified(oidctest.Claims{"email": "ada@example.com", "email_verified": false, "hd": "example.com"}))
+	is.True(verified(oidctest.Claims{"email": "Ada@Gmail.com", "email_verified": true}))
+	is.True(verified(oidctest.Claims{"email": "ada@googlemail.com", "email_verified": true}))
+	is.True(!verified(oidctest.Claims{"email": "ada@gmail.com", "email_verified": false}))
+}
+
 func TestErrorsHoldNothingOfTheAnswer(t *testing.T) {
 	is := is.New(t)
 	server := oidctest.Start(t)

@@ -16,7 +16,7 @@ func (c *Catalogue) Onboarding(name string) (*policy.Policy, error) {
 	p, ok := c.Latest(name)
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("there is no such policy; name one of %s", strings.Join(c.Names(), ", "))
+		return nil, fmt.Errorf("there is no such built-in policy, and people are onboarded by a built-in one only; name one of %s", strings.Join(c.Names(), ", "))
 	case p.Onboarding == nil:
 		return nil, errors.New("the policy has no rules for onboarding; add them, or name another one")
 	case p.Onboarding.Personal == "":

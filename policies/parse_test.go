@@ -117,6 +117,7 @@ func TestParseSaysWhatToDo(t *testing.T) {
 			"", "", `line 19, column 69: ownership.previous_owner_becomes: Make KING or HAND admin_like; a transfer to the last admin would leave none.`},
 
 		{"no invitations", small, "invitations:\n  lifetime: 7 days\n", "", `line 1, column 1: Add "invitations": the rules for invitations.`},
+		{"requests that nobody approves", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrequests: {roles: [HAND], by_domain: true, auto_activate: true}\n", `line 19, column 59: requests.auto_activate: Leave this out, or by_domain; whoever asks by an e-mail domain must be approved.`},
 		{"onboarding to nothing", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {}\n", `line 19, column 13: onboarding: Set by_domain to true, name the policy of the personal spaces, or leave this out; it says nothing.`},
 		{"onboarding without requests", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {by_domain: true}\n", `line 19, column 25: onboarding.by_domain: Add "requests" with by_domain: true; who comes second from an e-mail domain could not ask to join.`},
 		{"onboarding with requests by hand", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrequests: {roles: [HAND]}\nonboarding: {by_domain: true}\n", `line 20, column 25: onboarding.by_domain: Add "requests" with by_domain: true; who comes second from an e-mail domain could not ask to join.`},

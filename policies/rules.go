@@ -53,6 +53,9 @@ func (c *check) requests(r requests) {
 	case len(r.Roles) > 1 && !m.SeveralRoles:
 		c.report(at, "Give exactly one role, or set members.several_roles to true.")
 	}
+	if r.ByDomain && r.AutoActivate {
+		c.report(path{"requests", "auto_activate"}, "Leave this out, or by_domain; whoever asks by an e-mail domain must be approved.")
+	}
 	if r.Digest != nil {
 		c.digest(path{"requests", "digest"}, *r.Digest)
 	}

@@ -23,6 +23,16 @@ import (
 type policyMove struct {
 	Position eventstore.Position           `json:"position"`
 	Roles    map[domain.Role][]domain.Role `json:"roles"`
+	NoRole   []domain.Role                 `json:"no_role,omitempty"`
+}
+
+func newMove(at eventstore.Position, e organization.PolicyChanged) policyMove {
+	return policyMove{Position: at, Roles: e.Roles, NoRole: e.NoRole}
+}
+
+// become is what it makes of roles.
+func (m policyMove) become(roles []domain.Role) []domain.Role {
+	return domain.MapRoles(roles, m.Roles, m.NoRole)
 }
 
 // policyMoves are those of an organization, the oldest first.
@@ -40,6 +50,8 @@ func (h heldRoles) after(e Event) heldRoles {
 	switch e.Event.(type) {
 	case organization.Activated, organization.InvitationOpened, organization.MemberJoined, organization.RolesChanged, organization.OwnershipTransferred:
 		return heldRoles{RolesAt: e.Position}
+	case organization.JoinRequested: // there are none yet, and no change of policy gives some
+		return heldRoles{RolesAt: e.Position, RolesUntil: e.Position}
 	case organization.MemberRemoved, invitation.Accepted, invitation.Declined, invitation.Revoked:
 		h.RolesUntil = e.Position
 	}
@@ -49,7 +61,7 @@ func (h heldRoles) after(e Event) heldRoles {
 // and adds the change of policy that an event is.
 func (m policyMoves) and(e Event) policyMoves {
 	if x, ok := e.Event.(organization.PolicyChanged); ok {
-		m = append(m, policyMove{Position: e.Position, Roles: x.Roles})
+		m = append(m, newMove(e.Position, x))
 	}
 	return m
 }
@@ -58,14 +70,15 @@ func (m policyMoves) and(e Event) policyMoves {
 func (m policyMoves) now(roles []domain.Role, h heldRoles) []domain.Role {
 	for _, move := range m {
 		if move.Position > h.RolesAt && (h.RolesUntil == 0 || move.Position < h.RolesUntil) {
-			roles = domain.MapRoles(roles, move.Roles)
+			roles = move.become(roles)
 		}
 	}
 	return roles
 }
 
 // sources are the other names under which documents may keep what is a role by
-// now.
+// now, or was when their roles became what they stay. An empty one, which then is
+// the only one, stands for all documents: no role has become this one.
 func (m policyMoves) sources(role domain.Role) []domain.Role {
 	wanted := []domain.Role{role}
 	all := slices.Clone(wanted)
@@ -81,7 +94,10 @@ func (m policyMoves) sources(role domain.Role) []domain.Role {
 				before = append(before, old)
 			}
 		}
-		wanted, all = before, append(all, before...)
+		if slices.ContainsFunc(move.NoRole, func(r domain.Role) bool { return slices.Contains(wanted, r) }) {
+			return []domain.Role{""}
+		}
+		wanted, all = append(before, role), append(all, before...)
 	}
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(r domain.Role) bool { return r == role })

@@ -60,20 +60,21 @@ func (q TimelineQuery) moved(ctx context.Context, storage Storage) ([]Row, error
 			if err := json.Unmarshal(e.Data, &changed); err != nil {
 				return nil, err
 			}
+			move := newMove(e.Position, changed)
 			held, at, err := q.rolesBefore(ctx, storage, e.Position)
 			if err != nil {
 				return nil, err
 			}
 			if at > 0 {
 				before := moves.now(held, heldRoles{RolesAt: at})
-				e.Roles = &RolesMoved{Before: before, After: domain.MapRoles(before, changed.Roles)}
+				e.Roles = &RolesMoved{Before: before, After: move.become(before)}
 				body, err := json.Marshal(e)
 				if err != nil {
 					return nil, err
 				}
 				rows = append(rows, Row{Place: q.place(e.Position), Body: body})
 			}
-			moves = append(moves, policyMove{Position: e.Position, Roles: changed.Roles})
+			moves = append(moves, move)
 			all.After = row.Place
 		}
 		if len(found) < all.Limit {

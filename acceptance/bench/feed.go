@@ -47,7 +47,7 @@ func benchFeed(ctx context.Context, dir string) error {
 	follow := func(accept string, n int) func() (float64, error) {
 		return func() (float64, error) { return followFeed(t.client.Addr, key, accept, n, *members) }
 	}
-	title("(h) Event feed, log of %d events", data.events)
+	title("(k) Event feed, log of %d events", data.events)
 	row("%-44s %10.0f events/s", "reading and decoding the log", decoded)
 	for _, n := range subscribers {
 		m, err := measure(follow("application/x-ndjson", n), follow("text/event-stream", n))

@@ -37,7 +37,7 @@ func benchLedger(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	title("(h) The ledger over %d events", data.events)
+	title("(j) The ledger over %d events", data.events)
 	row("%-44s %10.0f events/s", "raw scan of the log's rows", m[0])
 	row("%-44s %10.0f leaves/s   %.2f of the scan", "log read, leaves hashed", m[1], m[1]/m[0])
 	row("%-44s %10.0f leaves/s   %.2f of the scan", "tree grown from the log, on disk", m[2], m[2]/m[0])

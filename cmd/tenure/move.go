@@ -57,6 +57,7 @@ type policyMoveCommand struct {
 	Organization string            `arg:"" help:"The organization's id."`
 	To           string            `help:"The policy's name, with @2 behind it for version 2; otherwise the newest." required:"" placeholder:"NAME" env:"-"`
 	Map          map[string]string `help:"What roles become: old=new, with commas between; new+new for several roles, nothing after = for none. A role that has the same name in both policies stays what it is." mapsep:"," env:"-"`
+	NoRole       []string          `help:"What those get who have no role, where the new policy asks for one: names, with commas between." name:"no-role" placeholder:"ROLE" env:"-"`
 	Reason       string            `help:"For the history." env:"-"`
 	DryRun       bool              `help:"Say what would happen, and change nothing." env:"-"`
 }
@@ -75,7 +76,7 @@ func (x *policyMoveCommand) Run(ctx context.Context, out *kong.Context) error {
 	for old, become := range x.Map {
 		roles[old] = strings.FieldsFunc(become, func(r rune) bool { return r == '+' })
 	}
-	body, err := json.Marshal(map[string]any{"policy": name, "version": version, "roles": roles, "reason": x.Reason})
+	body, err := json.Marshal(map[string]any{"policy": name, "version": version, "roles": roles, "no_role": x.NoRole, "reason": x.Reason})
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,7 @@ func (x *policyMoveCommand) report(out *kong.Context, kind string, data json.Raw
 	var changed struct {
 		Before, After version
 		Roles         map[string][]string
+		NoRole        []string `json:"no_role"`
 	}
 	if err := json.Unmarshal(data, &changed); err != nil {
 		return err
@@ -136,6 +138,9 @@ func (x *policyMoveCommand) report(out *kong.Context, kind string, data json.Raw
 			become = "no role"
 		}
 		fmt.Fprintf(out.Stdout, "  %s becomes %s\n", name, become)
+	}
+	if len(changed.NoRole) > 0 {
+		fmt.Fprintf(out.Stdout, "  no role becomes %s\n", strings.Join(changed.NoRole, ", "))
 	}
 	return nil
 }

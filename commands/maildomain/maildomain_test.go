@@ -31,6 +31,8 @@ func TestAnybodysDomainsAreNotPrivate(t *testing.T) {
 		proton.me protonmail.com pm.me icloud.com me.com mac.com aol.com qq.com 163.com 126.com foxmail.com naver.com mail.ru bk.ru yandex.ru yandex.com zoho.com
 		fastmail.com fastmail.fm tutanota.com tuta.io posteo.de mailbox.org libero.it seznam.cz wp.pl uol.com.br rediffmail.com duck.com
 		mailinator.com yopmail.com guerrillamail.com 10minutemail.com
+		privaterelay.appleid.com mozmail.com relay.firefox.com passmail.net passmail.com passinbox.com simplelogin.com simplelogin.co simplelogin.io
+		aleeas.com slmail.me slmails.com anonaddy.me anonaddy.com addy.io ada.anonaddy.me ada.mozmail.com
 		a.gmail.com eu.mail.yandex.ru co.uk com github.io`) {
 		if maildomain.Private(name) {
 			t.Errorf("anybody gets an address in %s", name)

@@ -33,6 +33,7 @@ const (
 	Transfer      Kind = 4 // Subject: the organization, Detail: the transfer
 	Session       Kind = 5 // Subject: the account, Detail: the session
 	APIKey        Kind = 6 // Subject: the API key
+	PassedOn      Kind = 7 // Subject: the invitation, as Invitation, but shown to others than its invitee
 )
 
 // Token is what a token says. Subject and Detail are UUIDs; Detail may be empty.
@@ -180,6 +181,8 @@ func prefix(kind Kind) string {
 		return "tnr_ses_"
 	case APIKey:
 		return "tnr_key_"
+	case PassedOn:
+		return "tnr_pon_"
 	}
 	return "tnr_"
 }

@@ -20,7 +20,7 @@ func keys(t testing.TB, fill string) *token.Keys {
 	return k
 }
 
-var kinds = []token.Kind{token.Invitation, token.Verification, token.PasswordReset, token.Transfer, token.Session, token.APIKey}
+var kinds = []token.Kind{token.Invitation, token.Verification, token.PasswordReset, token.Transfer, token.Session, token.APIKey, token.PassedOn}
 
 func TestATokenSaysWhatItWasMadeOf(t *testing.T) {
 	k := keys(t, "a")

@@ -44,6 +44,10 @@ type State struct {
 	AssignedBy domain.OrganizationID
 	MustChange bool
 
+	// MadeBy is the organization whose administrator opened the account, before
+	// anybody had proven its address; empty for others.
+	MadeBy domain.OrganizationID
+
 	verification link
 	reset        link
 	sessions     []Session  // oldest first
@@ -255,6 +259,9 @@ func Evolve(s State, e domain.Event) State {
 		s.PasswordHash, s.reset.open, s.MustChange = e.Hash, false, false
 		s.sessions = keep(s.sessions, func(x Session) bool { return x.ID == e.KeptSession })
 	case PasswordAssigned:
+		if !s.Usable() {
+			s.MadeBy = e.OrganizationID
+		}
 		s.PasswordHash, s.reset.open, s.MustChange, s.AssignedBy = e.Hash, false, true, e.OrganizationID
 		s.sessions = nil
 		s.verification.open = false // a link from before would prove the address with this password

@@ -141,6 +141,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("RegisterAdded", domain.CodeAccountExists, "verified", known, registerAdded(registration()))
 	r.Refused("RegisterAdded", domain.CodeAccountExists, "added before", added, registerAdded(registration()))
 	r.Refused("AssignPassword", domain.CodeNotFound, "no account", nil, assignPassword)
+	r.Refused("CheckEnters", domain.CodeEmailUnverified, "of another organization", added, checkEnters("other"))
 	r.Refused("CheckProven", domain.CodeEmailUnverified, "added", added, checkProven)
 	r.Refused("CheckProven", domain.CodeEmailUnverified, "a password was assigned", with(known, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}), checkProven)
 	r.Complete()

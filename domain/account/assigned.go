@@ -5,9 +5,10 @@ import "tenure/domain"
 // An administrator may open an account for somebody, and give somebody's account
 // a temporary password (M4, M6). Then somebody besides the owner knows, or may
 // have known, the password, and nothing says that the owner of the address is
-// behind the account. So it serves in the organizations that it is a member of
-// and goes nowhere else, until a link in a mail proves the address: not even a
-// changed password ends that, since the administrator could have changed it.
+// behind the account. So it serves in that organization and goes nowhere else,
+// not even into the person's own space, until a link in a mail proves the address:
+// not even a changed password ends that, since the administrator could have
+// changed it.
 
 // RegisterAdded opens an account with a password that an administrator of the
 // organization has chosen. Its address is not proven, and yet it is good for
@@ -40,6 +41,16 @@ func CheckProven(s State) error {
 		return nil
 	}
 	return domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified", "Ask for a link to set a new password; the link in the mail proves that the address is yours.")
+}
+
+// CheckEnters refuses an account whose password an administrator of another
+// organization has known, in whatever organization it is a member. It fails with
+// CodeEmailUnverified.
+func CheckEnters(s State, org domain.OrganizationID) error {
+	if s.AssignedBy == org {
+		return nil
+	}
+	return CheckProven(s)
 }
 
 // Usable reports whether the account is good for signing in.

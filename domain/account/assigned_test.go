@@ -18,6 +18,10 @@ func assignPassword(s State) ([]domain.Event, error) { return AssignPassword(s, 
 
 func checkProven(s State) ([]domain.Event, error) { return nil, CheckProven(s) }
 
+func checkEnters(org domain.OrganizationID) decision {
+	return func(s State) ([]domain.Event, error) { return nil, CheckEnters(s, org) }
+}
+
 func TestAnAccountThatAnAdministratorMade(t *testing.T) {
 	is := is.New(t)
 	assigned := PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}
@@ -33,9 +37,13 @@ func TestAnAccountThatAnAdministratorMade(t *testing.T) {
 	own := added.When(changePassword("")).Then(PasswordSet{AccountID: ada, Hash: "new"})
 	is.True(!own.State.MustChange)
 	own.When(checkProven).Refused(domain.CodeEmailUnverified) // the administrator could have done that
+	is.Equal(own.State.MadeBy, domain.OrganizationID("acme"))
+	own.When(checkEnters("acme")).Then()
+	own.When(checkEnters("other")).Refused(domain.CodeEmailUnverified)
 	taken := own.When(requestReset).Then(resettable).When(reset(1, noon)).Then(
 		PasswordSet{AccountID: ada, Hash: "new"}, EmailVerified{AccountID: ada, By: ByPasswordReset})
 	taken.When(checkProven).Then()
+	taken.When(checkEnters("other")).Then()
 	added.When(registerInvited(registration())).Then(password, EmailVerified{AccountID: ada, By: ByInvitation}).When(checkProven).Then()
 
 	// It starts over one that somebody signed up for and never proved; the link
@@ -51,6 +59,15 @@ func TestATemporaryPassword(t *testing.T) {
 	_, signedIn := given.State.Session("s", noon)
 	is.True(!signedIn)
 	is.True(given.State.MustChange)
+	is.Equal(given.State.MadeBy, domain.OrganizationID("")) // it was there before
+	given.When(identified(registration(), ByInvitation)).Refused(domain.CodeNotSignedIn)
+	atProvider := registration()
+	atProvider.PasswordHash = ""
+	linked := given.When(identified(atProvider, ByProvider)).Then( // whoever gave the password does not stay in
+		PasswordSet{AccountID: ada}, EmailVerified{AccountID: ada, By: ByProvider},
+		IdentityLinked{AccountID: ada, Provider: identity.Provider, Issuer: identity.Issuer, Subject: identity.Subject})
+	is.Equal(linked.State.PasswordHash, "")
+	linked.When(checkProven).Then()
 	given.When(reset(1, noon)).Refused(domain.CodeLinkInvalid) // a link from before is dead
 	given.When(start("t", noon)).Then(SessionStarted{AccountID: ada, SessionID: "t", ExpiresAt: link})
 	given.When(requestReset).Then(PasswordResetRequested{AccountID: ada, Generation: 2, ExpiresAt: link}).When(reset(2, noon)).Then(

@@ -34,8 +34,8 @@ func (s State) Linked(i Identity) bool { return slices.ContainsFunc(s.identities
 // a new one, or one that is there. The caller has seen that by proves the
 // address: a provider that vouches for it, or the link of an invitation.
 //
-// An account whose address was not proven loses the password that somebody,
-// who may be a stranger, has chosen for it. One that is proven takes no
+// An account whose address was not proven, or whose password an administrator has
+// known since, loses the password. One that is proven takes no
 // invitation's link for a proof: it fails with CodeNotSignedIn then. It fails
 // with CodeIdentityConflict when the account has another identity of the same
 // issuer, since the provider may have given the address to somebody else, and
@@ -51,7 +51,10 @@ func RegisterIdentified(s State, r Registration, i Identity, by string) ([]domai
 		return nil, err
 	}
 	var events []domain.Event
-	if !s.Verified {
+	if CheckProven(s) != nil {
+		if s.Verified { // the owner's own profile
+			r.DisplayName, r.Language = s.DisplayName, s.Language
+		}
 		if events = s.open(r); s.PasswordHash == "" {
 			events = events[:len(events)-1] // there is no password to take away
 		}

@@ -53,6 +53,12 @@ const (
 // Exists reports whether the invitation was issued.
 func (s State) Exists() bool { return s.ID != "" }
 
+// Proves reports whether who has come by the link in the invitation's mail reads
+// the mailbox of its address: the mail went there, and nowhere else.
+func (s State) Proves() bool {
+	return s.Email != "" && (s.Notify == "" || s.Notify.Key() == s.Email.Key())
+}
+
 // Over reports whether nothing can bring the invitation back: not even a
 // resend, as it could for one that has expired.
 func (s State) Over() bool {

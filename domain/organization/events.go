@@ -255,12 +255,14 @@ type (
 
 	// PolicyChanged puts another policy in force (X10). Every member, suspended
 	// or not, and every invitation that is open or has expired has from then on
-	// what Roles says that their roles become; see domain.MapRoles.
+	// what Roles says that their roles become, and NoRole where they had none; see
+	// domain.MapRoles.
 	PolicyChanged struct {
 		OrganizationID domain.OrganizationID         `json:"organization_id"`
 		Before         PolicyVersion                 `json:"before"`
 		After          PolicyVersion                 `json:"after"`
 		Roles          map[domain.Role][]domain.Role `json:"roles"`
+		NoRole         []domain.Role                 `json:"no_role,omitempty"`
 		KeepsSeats     bool                          `json:"keeps_seats,omitempty"` // one for each open invitation: seats were not limited before, and somebody may be accepting
 		DigestAt       time.Time                     `json:"digest_at,omitzero"`    // when the requests that are open are summed up (C8)
 	}

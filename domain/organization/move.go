@@ -26,12 +26,16 @@ type Move struct {
 	// Roles says what roles become. One that has the same name in both policies
 	// stays what it is unless it stands here.
 	Roles map[domain.Role][]domain.Role
+
+	// NoRole is what those get who have no role; none unless it is said.
+	NoRole []domain.Role
 }
 
 // ChangePolicy puts another policy, or another version of it, in force (X10). It
 // is for operators. An organization that is under it already is left as it is. A
 // pending transfer ends, and so does work in spaces that a member may not enter
-// any more; an e-mail domain that nobody can ask by is given up.
+// any more; an e-mail domain that nobody can ask by is given up. Where people ask
+// by one, those who ask are let in at once no more.
 //
 // What holds of every organization has to hold under the new policy at once:
 // the move fails with CodeNotFound, CodeOrganizationClosed, CodeRoleUnknown,
@@ -52,21 +56,25 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 		Before: PolicyVersion{from.Name, from.Version}, After: PolicyVersion{to.Name, to.Version},
 		KeepsSeats: s.Seats(from) == 0 && s.Seats(to) > 0,
 	}
-	if s.Personal || to.Members.Personal {
+	if s.Personal != to.Members.Personal {
 		return nil, impossible("Found an organization under the policy that you want; a personal space stays one, and nothing else becomes one.")
 	}
-	if to.Requests != nil && to.Requests.Digest != nil && s.Requests() > 0 {
+	due := !s.digestAt.IsZero() && !m.At.Before(s.digestAt) // and about to be noticed
+	if to.Requests != nil && to.Requests.Digest != nil && s.Requests() > 0 && !due {
 		changed.DigestAt = s.nextInstant(to, m.At)
 	}
 	if err := m.complete(from, changed.Roles); err != nil {
 		return nil, err
+	}
+	if len(m.NoRole) > 0 {
+		changed.NoRole = domain.MapRoles(m.NoRole, nil, nil) // each once
 	}
 	if err := s.checkMapped(changed.Roles); err != nil {
 		return nil, err
 	}
 	after := Evolve(s, changed)
 	for _, check := range []func(State, State, *policy.Policy, *policy.Policy) error{
-		checkMovedMembers, checkMovedInvitations, checkMovedOwner, checkMovedLimits,
+		checkMovedMembers, checkMovedInvitations, checkMovedOwner, checkMovedSuspended, checkMovedLimits,
 	} {
 		if err := check(s, after, from, to); err != nil {
 			return nil, err
@@ -80,6 +88,9 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 	if s.EmailDomain != "" && !to.AskedByDomain() {
 		events = append(events, EmailDomainChanged{OrganizationID: s.ID, Before: s.EmailDomain})
 	}
+	if s.autoActivates && to.AskedByDomain() {
+		events = append(events, AutoActivationChanged{OrganizationID: s.ID, Before: true})
+	}
 	if s.Transfer != nil {
 		events = append([]domain.Event{s.endTransfer("voided")}, events...)
 	}
@@ -91,13 +102,14 @@ func ChangePolicy(s State, from *policy.Policy, m Move) ([]domain.Event, error) 
 func (m Move) complete(from *policy.Policy, mapping map[domain.Role][]domain.Role) error {
 	for _, name := range slices.Sorted(maps.Keys(m.Roles)) {
 		if _, ok := from.Role(name); !ok {
-			return unknownRole("The policy in force has no role " + string(name) + ".")
+			return unknownRole("roles", "The policy in force has no role "+string(name)+".")
 		}
-		for _, become := range m.Roles[name] {
-			if _, ok := m.To.Role(become); !ok {
-				return unknownRole("The policy " + m.To.Name + " has no role " + string(become) + ".")
-			}
+		if err := m.checkNew("roles", m.Roles[name]); err != nil {
+			return err
 		}
+	}
+	if err := m.checkNew("no_role", m.NoRole); err != nil {
+		return err
 	}
 	for _, role := range from.Roles {
 		become, said := m.Roles[role.Name]
@@ -105,7 +117,17 @@ func (m Move) complete(from *policy.Policy, mapping map[domain.Role][]domain.Rol
 			become, said = []domain.Role{role.Name}, true
 		}
 		if said {
-			mapping[role.Name] = domain.MapRoles(become, nil) // each once
+			mapping[role.Name] = domain.MapRoles(become, nil, nil) // each once
+		}
+	}
+	return nil
+}
+
+// checkNew refuses what is no role of the new policy.
+func (m Move) checkNew(field string, become []domain.Role) error {
+	for _, role := range become {
+		if _, ok := m.To.Role(role); !ok {
+			return unknownRole(field, "The policy "+m.To.Name+" has no role "+string(role)+".")
 		}
 	}
 	return nil
@@ -156,7 +178,7 @@ func (s State) eachMember(visit func(domain.AccountID, Member)) {
 	}
 }
 
-func checkMovedMembers(_, after State, _, to *policy.Policy) error {
+func checkMovedMembers(_, after State, from, to *policy.Policy) error {
 	none, several := 0, 0
 	after.eachHolder(func(_ domain.AccountID, roles []domain.Role) {
 		switch {
@@ -170,6 +192,8 @@ func checkMovedMembers(_, after State, _, to *policy.Policy) error {
 		return &domain.Error{Code: domain.CodeRoleCount, Title: "Wrong number of roles", Field: "roles", Message: message}
 	}
 	switch {
+	case none > 0 && from.Members.MayHaveNoRole:
+		return wrong(fmt.Sprintf("Give everybody a role, by no_role those who have none: %d members or open invitations would have none.", none))
 	case none > 0:
 		return wrong(fmt.Sprintf("Give everybody a role: %d members or open invitations would have none.", none))
 	case several > 0:
@@ -305,20 +329,20 @@ func (s State) changePolicy(e PolicyChanged) State {
 	s.Policy, s.PolicyVersion, s.PolicyChanges = e.After.Policy, e.After.Version, s.PolicyChanges+1
 	s.members = replaceAll(s.members, func(m Member) Member {
 		if m.Present() {
-			m.Roles, m.changes = domain.MapRoles(m.Roles, e.Roles), m.changes+1
+			m.Roles, m.changes = e.become(m.Roles), m.changes+1
 		}
 		return m
 	})
 	s.claims = 0
 	s.invitations = replaceAll(s.invitations, func(open OpenInvitation) OpenInvitation {
-		open.Roles, open.Claimed = domain.MapRoles(open.Roles, e.Roles), open.Claimed || e.KeepsSeats
+		open.Roles, open.Claimed = e.become(open.Roles), open.Claimed || e.KeepsSeats
 		if open.Claimed {
 			s.claims++
 		}
 		return open
 	})
 	s.lapsed = replaceAll(s.lapsed, func(before lapsed) lapsed {
-		before.roles = domain.MapRoles(before.roles, e.Roles)
+		before.roles = e.become(before.roles)
 		return before
 	})
 	if !e.DigestAt.IsZero() {
@@ -327,9 +351,13 @@ func (s State) changePolicy(e PolicyChanged) State {
 	sets := s.active
 	s.active = nil
 	for _, set := range sets {
-		s.active = count(s.active, domain.MapRoles(set.roles, e.Roles), set.count)
+		s.active = count(s.active, e.become(set.roles), set.count)
 	}
 	return s
+}
+
+func (e PolicyChanged) become(roles []domain.Role) []domain.Role {
+	return domain.MapRoles(roles, e.Roles, e.NoRole)
 }
 
 func replaceAll[K ~string, V any](m *immutable.Map[K, V], replace func(V) V) *immutable.Map[K, V] {
@@ -344,8 +372,8 @@ func replaceAll[K ~string, V any](m *immutable.Map[K, V], replace func(V) V) *im
 	return b.Map()
 }
 
-func unknownRole(message string) error {
-	return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: "roles", Message: message}
+func unknownRole(field, message string) error {
+	return &domain.Error{Code: domain.CodeRoleUnknown, Title: "Unknown role", Field: field, Message: message}
 }
 
 // InvitationsOfFormer lists the open invitations of those who have left, or are

@@ -81,6 +81,7 @@ func refusedMoves(r domaintest.Refusals[State]) {
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "no owner", school(JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"}), movedTo(moderated, ownership, becoming{"admin": roles("ADMIN"), "author": roles("USER"), "participant": roles("VIEWER")}))
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "two owners", levelled(), movedTo(flat, ownership, becoming{"BOSS": roles("OWNER"), "LEAD": roles("OWNER"), "HAND": roles("USER")}))
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "a suspended owner", []domain.Event{activated(flat), joined(user, "HAND"), suspendedMember(user, "HAND")}, movedTo(flat, ownership, becoming{"BOSS": roles("ADMIN"), "HAND": roles("OWNER")}))
+	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "suspended for ever", staffed(suspendedMember(user, "USER")), movedTo(ownership, retitled, nil))
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "an invitation to own", []domain.Event{activated(flat), opened(invited, 1, "LEAD")}, movedTo(flat, ownership, becoming{"BOSS": roles("OWNER"), "LEAD": roles("OWNER")}))
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "an invitation to an exclusive role", staffed(opened(invited, 1, "ADMIN")), movedTo(ownership, moderated, toModerated))
 	r.Refused("ChangePolicy", domain.CodePolicyImpossible, "open requests", school(), movedTo(moderated, seats, becoming{"admin": roles("Administrator"), "author": roles("Member"), "participant": roles("Member")}))
@@ -134,6 +135,34 @@ func TestAMoveGivesEverybodyWhatTheirRolesBecome(t *testing.T) {
 
 func authorizeUnder(p *policy.Policy, actor domain.Actor, permission domain.Permission) decision {
 	return func(s State) ([]domain.Event, error) { _, err := Authorize(s, p, actor, permission); return nil, err }
+}
+
+func TestThoseWithoutARoleGetOneWhereThePolicyAsksForIt(t *testing.T) {
+	is := is.New(t)
+	mapping := becoming{administrate: roles("OWNER"), manageAccess: roles("ADMIN"), managePlatforms: {}}
+	m := Move{To: ownership, Roles: mapping, NoRole: roles("USER", "USER")}
+	become := func(m Move) decision {
+		return func(s State) ([]domain.Event, error) { return ChangePolicy(s, capabilities, m) }
+	}
+	all := domaintest.Given(t, Evolve, activated(capabilities), joined(user), joined(viewer, manageAccess), opened(invited, 1), askedAt(nobody, noon, mondayNine),
+		JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"}, joined(former), removed(former))
+	changed := policyChanged(capabilities, ownership, mapping)
+	changed.NoRole = roles("USER")
+	moved := all.When(become(m)).Then(changed)
+	for id, has := range map[domain.AccountID][]domain.Role{owner: roles("OWNER"), viewer: roles("ADMIN"), user: roles("USER"), former: nil} {
+		m, _ := moved.State.Member(id)
+		is.Equal(m.Roles, has)
+	}
+	open, _ := moved.State.Invitation(invited)
+	is.Equal(open.Roles, roles("USER"))
+
+	m.NoRole = nil
+	all.When(become(m)).Refused(domain.CodeRoleCount)
+	m.NoRole = roles("BOSS")
+	all.When(become(m)).Refused(domain.CodeRoleUnknown)
+	// Whose only role becomes none is not one who had none.
+	m.NoRole = roles("USER")
+	domaintest.Given(t, Evolve, activated(capabilities), joined(user, managePlatforms)).When(become(m)).Refused(domain.CodeRoleCount)
 }
 
 func TestRolesOfTheSameNameStay(t *testing.T) {
@@ -224,6 +253,8 @@ func TestAMoveHasOpenRequestsSummedUpWhenTheNewPolicySays(t *testing.T) {
 	changed := policyChanged(capabilities, fridays, same)
 
 	domaintest.Given(t, Evolve, capable()...).When(move).Then(changed) // nobody asks
+	overdue := domaintest.Given(t, Evolve, capable(askedAt(nobody, noon.Add(-72*time.Hour), noon))...).When(move).Then(changed)
+	is.Equal(len(SummarizeRequests(overdue.State, fridays, noon)), 1) // it is late, not lost
 	changed.DigestAt = noon.Add(5*24*time.Hour - 3*time.Hour)
 	moved := domaintest.Given(t, Evolve, capable(askedAt(nobody, noon, mondayNine))...).When(move).Then(changed)
 	is.Equal(len(SummarizeRequests(moved.State, fridays, mondayNine)), 0)
@@ -238,4 +269,26 @@ func TestAMoveGivesUpAnEMailDomainThatNobodyCanAskBy(t *testing.T) {
 	withRoles := []domain.Event{activated(capabilities), joined(admin, administrate), held}
 	domaintest.Given(t, Evolve, withRoles...).When(movedTo(capabilities, seats, toSeats)).
 		Then(changed, EmailDomainChanged{OrganizationID: org, Before: "acme.example"})
+}
+
+func TestAMoveEndsAutoActivationWherePeopleAskByTheirEMailDomain(t *testing.T) {
+	toCapabilities := becoming{"admin": roles(administrate), "author": {}, "participant": {}}
+	given := domaintest.Given(t, Evolve, school(
+		MemberReactivated{OrganizationID: org, AccountID: viewer, Roles: roles("participant")},
+		JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"},
+		AutoActivationChanged{OrganizationID: org, After: true})...)
+	moved := given.When(movedTo(moderated, capabilities, toCapabilities)).Then(
+		policyChanged(moderated, capabilities, toCapabilities), AutoActivationChanged{OrganizationID: org, Before: true})
+	moved.When(requestToJoin(capabilities, "one", "one@example.com")).Then(askedAt("one", noon, nineInParis))
+}
+
+func TestAPersonalSpaceMovesToANewerVersion(t *testing.T) {
+	alone := with(flat, func(p *policy.Policy) { p.Members.Personal = true })
+	newer := with(alone, func(p *policy.Policy) { p.Version++ })
+	founded := activated(alone).(Activated)
+	founded.Personal = true
+	same := becoming{"BOSS": roles("BOSS"), "LEAD": roles("LEAD"), "HAND": roles("HAND")}
+	given := domaintest.Given(t, Evolve, founded)
+	given.When(movedTo(alone, newer, nil)).Then(policyChanged(alone, newer, same))
+	given.When(movedTo(alone, moderated, nil)).Refused(domain.CodePolicyImpossible)
 }

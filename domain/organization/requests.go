@@ -8,6 +8,9 @@ import (
 	"tenure/domain/policy"
 )
 
+// viaAddition is how somebody joined who was not asked (M4).
+const viaAddition = "addition"
+
 // Request is one who asks to join.
 type Request struct {
 	Email       domain.Email
@@ -73,7 +76,7 @@ func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Reques
 	if err := s.checkEmailFree(p, r.Email, ""); err != nil {
 		return nil, err
 	}
-	if !s.autoActivates {
+	if !s.autoActivates || p.Requests.ByDomain { // an address is no decision: somebody must approve
 		return []domain.Event{JoinRequested{
 			OrganizationID: s.ID, AccountID: account, Email: r.Email, DisplayName: r.DisplayName, RequestedAt: at, DigestAt: s.nextDigest(p, at),
 		}}, nil
@@ -132,7 +135,8 @@ func WithdrawRequest(s State, account domain.AccountID) []domain.Event {
 }
 
 // SetAutoActivation says whether those who ask are let in at once (M2). It fails
-// with CodeNotFound, CodePermissionDenied and CodeNotOffered.
+// with CodeNotFound, CodePermissionDenied and CodeNotOffered, also where people
+// ask by their e-mail domain: there somebody must approve (C6).
 func SetAutoActivation(s State, p *policy.Policy, by domain.Actor, on bool) ([]domain.Event, error) {
 	if _, err := Authorize(s, p, by, domain.DecideRequests); err != nil {
 		return nil, err
@@ -140,6 +144,8 @@ func SetAutoActivation(s State, p *policy.Policy, by domain.Actor, on bool) ([]d
 	switch {
 	case p.Requests == nil:
 		return nil, notOffered(p, "Nobody asks to join an organization of this policy.")
+	case on && p.Requests.ByDomain:
+		return nil, notOffered(p, "Approve each request: here people ask to join by their e-mail domain alone.")
 	case s.autoActivates == on:
 		return nil, nil
 	}
@@ -160,7 +166,7 @@ func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.Accoun
 	case known && member.Status == Suspended:
 		return nil, p.Refuse(domain.CodeMemberSuspended, "Member suspended", "Reactivate the member instead.")
 	}
-	return []domain.Event{s.joined(account, r, roles, "addition")}, nil
+	return []domain.Event{s.joined(account, r, roles, viaAddition)}, nil
 }
 
 // CheckAddition refuses, before an account is made, what AddMember would refuse

@@ -2,6 +2,7 @@ package organization_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -83,6 +84,7 @@ func refusedRequests(r domaintest.Refusals[State]) {
 	r.Refused("SetAutoActivation", domain.CodeNotFound, "actor no member", school(), autoActivate(moderated, nobody, true))
 	r.Refused("SetAutoActivation", domain.CodePermissionDenied, "an author", school(), autoActivate(moderated, admin, true))
 	r.Refused("SetAutoActivation", domain.CodeNotOffered, "no requests", school(), autoActivate(&none, owner, true))
+	r.Refused("SetAutoActivation", domain.CodeNotOffered, "asked by the e-mail domain", school(), autoActivate(&byDomain, owner, true))
 
 	for name, add := range map[string]func(p *policy.Policy, actor domain.AccountID, email domain.Email, roles ...domain.Role) decision{
 		"CheckAddition": checkAddition,
@@ -128,6 +130,19 @@ func TestAutoActivation(t *testing.T) {
 	on.When(autoActivate(moderated, owner, true)).Then()
 	on.When(requestToJoin(moderated, one, "one@example.com")).Then(joinedVia(one, "request", "participant"))
 	on.When(autoActivate(moderated, owner, false)).Then(AutoActivationChanged{OrganizationID: org, Before: true})
+}
+
+// nineInParis is when capabilities sums up what is asked at noon.
+var nineInParis = mondayNine.Add(-time.Hour)
+
+func TestWhoAsksByTheirEMailDomainMustBeApproved(t *testing.T) {
+	on, off := AutoActivationChanged{OrganizationID: org, After: true}, AutoActivationChanged{OrganizationID: org, Before: true}
+	given := domaintest.Given(t, Evolve, capable(on)...) // before it was refused
+	given.When(func(s State) ([]domain.Event, error) {
+		return RequestToJoin(s, capabilities, nobody, Request{Email: "nobody@example.com", DisplayName: "The nobody"}, noon)
+	}).Then(askedAt(nobody, noon, nineInParis))
+	given.When(autoActivate(capabilities, owner, true)).Refused(domain.CodeNotOffered)
+	given.When(autoActivate(capabilities, owner, false)).Then(off)
 }
 
 func TestAddingAMember(t *testing.T) {

@@ -64,6 +64,7 @@ type Member struct {
 	email       string // keys, to be given back on removal
 	username    string
 	invitation  domain.InvitationID // by which it joined last
+	added       bool                // by an administrator, without having been asked (M4)
 	spaces      []domain.SpaceID    // assigned, sorted; some may be deleted
 	work        []WorkItem
 	changes     int // of its roles and of joining; tells two looks at the same roles apart
@@ -175,7 +176,7 @@ func Evolve(s State, e domain.Event) State {
 		return s.close(e.InvitationID)
 	case MemberJoined:
 		return s.close(e.InvitationID).join(e.AccountID, Member{
-			Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key(), invitation: e.InvitationID,
+			Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key(), invitation: e.InvitationID, added: e.Via == viaAddition,
 			spaces: slices.Sorted(slices.Values(e.Spaces)),
 		})
 	case MemberRenamed:

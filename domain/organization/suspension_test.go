@@ -57,8 +57,26 @@ func reactivate(p *policy.Policy, actor, account domain.AccountID) decision {
 	return func(s State) ([]domain.Event, error) { return Reactivate(s, p, by(actor), account) }
 }
 
+func addedUnasked(id domain.AccountID) domain.Event {
+	return MemberJoined{OrganizationID: org, AccountID: id, Email: domain.Email(id + "@example.com"), Roles: []domain.Role{"participant"}, Via: "addition"}
+}
+
+// A password is reset for an account that the organization made, or whose owner
+// has come by themselves.
+func TestWhosePasswordIsReset(t *testing.T) {
+	made := func(s State) ([]domain.Event, error) {
+		return ResetPassword(s, moderated, by(owner), "pupil", true)
+	}
+	reset := PasswordReset{OrganizationID: org, AccountID: "pupil"}
+	added := domaintest.Given(t, Evolve, school(addedUnasked("pupil"))...)
+	added.When(resetPassword(moderated, owner, "pupil")).Refused(domain.CodeMemberElsewhere)
+	added.When(made).Then(reset)
+	domaintest.Given(t, Evolve, school(addedUnasked("pupil"), removed("pupil", "participant"), joined("pupil", "participant"))...).
+		When(resetPassword(moderated, owner, "pupil")).Then(reset)
+}
+
 func resetPassword(p *policy.Policy, actor, account domain.AccountID) decision {
-	return func(s State) ([]domain.Event, error) { return ResetPassword(s, p, by(actor), account) }
+	return func(s State) ([]domain.Event, error) { return ResetPassword(s, p, by(actor), account, false) }
 }
 
 // refusedSuspensions are examples for TestEveryRefusalOfEveryDecision.
@@ -74,6 +92,7 @@ func refusedSuspensions(r domaintest.Refusals[State]) {
 	}
 	r.Refused("Suspend", domain.CodeOwnerProtected, "the owner", guardedSchool(), suspend(guarded, admin, owner))
 	r.Refused("ResetPassword", domain.CodeOwnerProtected, "the owner", guardedSchool(), resetPassword(guarded, admin, owner))
+	r.Refused("ResetPassword", domain.CodeMemberElsewhere, "added unasked", school(addedUnasked("pupil")), resetPassword(moderated, owner, "pupil"))
 	r.Refused("ResetPassword", domain.CodeMemberProtected, "oneself", school(), resetPassword(moderated, owner, owner))
 	r.Refused("Suspend", domain.CodeSelfRemoval, "oneself", school(), suspend(moderated, owner, owner))
 	alone := *moderated // whose authors suspend admins

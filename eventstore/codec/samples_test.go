@@ -141,7 +141,7 @@ func samples() []domain.Event {
 		organization.PasswordReset{OrganizationID: anOrganization, AccountID: anotherAccount},
 		organization.PolicyChanged{
 			OrganizationID: anOrganization, Before: organization.PolicyVersion{Policy: "default", Version: 4}, After: organization.PolicyVersion{Policy: "school", Version: 2},
-			Roles: map[domain.Role][]domain.Role{"OWNER": {"HEAD", "TEACHER"}, "ADMIN": {}, "BILLING": {"TEACHER"}}, KeepsSeats: true, DigestAt: later,
+			Roles: map[domain.Role][]domain.Role{"OWNER": {"HEAD", "TEACHER"}, "ADMIN": {}, "BILLING": {"TEACHER"}}, NoRole: []domain.Role{"PUPIL"}, KeepsSeats: true, DigestAt: later,
 		},
 		organization.Renamed{OrganizationID: anOrganization, Before: "Analytical Engines", After: "Difference Engines"},
 		organization.AutoActivationChanged{OrganizationID: anOrganization, Before: true, After: true},

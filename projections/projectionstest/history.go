@@ -95,7 +95,7 @@ func newHistory(t *rapid.T) *history {
 func (h *history) grow(steps int) {
 	actions := []func(){
 		h.activate, h.rename, h.invite, h.invite, h.resend, h.accept, h.accept, h.decline, h.revoke, h.expire,
-		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer, h.movePolicy,
+		h.changeRoles, h.changeRoles, h.renameMember, h.remove, h.remove, h.requestTransfer, h.endTransfer, h.transfer, h.movePolicy, h.moveOften,
 		h.suspend, h.suspend, h.reactivate, h.ask, h.ask, h.closeRequest, h.approve, h.add, h.delete, h.summarizeRequests,
 		h.createSpace, h.deleteSpace, h.assignSpaces, h.assignInviteeSpaces, h.work, h.work,
 		h.askForMail, h.claimMail, h.settleMail, h.reserve, h.settleReservation, h.makeKey, h.revokeKey,

@@ -29,6 +29,7 @@ func check(t *rapid.T, r *projections.Reader, m *model) {
 			c.invitations(o.OrganizationID)
 			c.timeline(o.OrganizationID)
 		}
+		c.gone(o.OrganizationID)
 		c.spaces(o.OrganizationID)
 	}
 	c.directory()

@@ -27,6 +27,7 @@
       "accept-invitation": "Accept an invitation",
       "accept-invitation.known": "You have an account with this address: enter its password to accept.",
       "accept-invitation.new": "Choose your name and a password for your new account.",
+      "accept-invitation.unproven": "This link was passed on to you. Enter the password of your account with this address to accept. If you have none, open the link in the mail that was sent there, or sign up and prove the address first.",
       "accept-invitation.submit": "Accept",
       "accept-invitation.decline": "Decline",
       "accept-invitation.at": "This invitation is for an account at a provider: sign in there to accept.",
@@ -81,6 +82,7 @@
       "accept-invitation": "Accepter une invitation",
       "accept-invitation.known": "Vous avez un compte avec cette adresse : saisissez son mot de passe pour accepter.",
       "accept-invitation.new": "Choisissez votre nom et un mot de passe pour votre nouveau compte.",
+      "accept-invitation.unproven": "Ce lien vous a été transmis. Saisissez le mot de passe de votre compte avec cette adresse pour accepter. Si vous n’en avez pas, ouvrez le lien du courriel envoyé à cette adresse, ou inscrivez-vous et prouvez d’abord l’adresse.",
       "accept-invitation.submit": "Accepter",
       "accept-invitation.decline": "Refuser",
       "accept-invitation.at": "Cette invitation est destinée à un compte chez un fournisseur : connectez-vous chez lui pour accepter.",
@@ -323,7 +325,7 @@
       const row = (label, value) => [make("dt", {}, say(label)), make("dd", {}, value)];
       const until = new Date(invitation.expires_at).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
       const facts = make("dl", {}, ...row("organization", invitation.organization_name), ...row("role", invitation.roles.join(", ")), ...(invitation.email ? row("email", invitation.email) : []), ...row("until", until));
-      const known = invitation.has_account;
+      const known = invitation.has_account || !invitation.proves_address;
       const others = await providers(invitation.provider);
       const before = refused ? [refused, facts] : [facts];
       const fields = known
@@ -345,7 +347,7 @@
       };
       const button = make("button", { type: "button", class: "second" }, say("accept-invitation.decline"));
       if (!invitation.provider) {
-        return show(...before, make("p", {}, say(known ? "accept-invitation.known" : "accept-invitation.new")), form(fields, accept, { button, run: decline }), ...others);
+        return show(...before, make("p", {}, say(!invitation.proves_address ? "accept-invitation.unproven" : known ? "accept-invitation.known" : "accept-invitation.new")), form(fields, accept, { button, run: decline }), ...others);
       }
       if (!others.length) return show(...before, note("problem", say("provider.gone"), say("provider.gone.detail")));
       show(...before, make("p", {}, say("accept-invitation.at")), ...others);
