@@ -37,6 +37,9 @@ func Activate(s State, p *policy.Policy, a Activation) ([]domain.Event, error) {
 	if a.EmailDomain != "" {
 		events = append(events, EmailDomainChanged{OrganizationID: a.OrganizationID, After: a.EmailDomain})
 	}
+	if p.Requests != nil && p.Requests.AutoActivate {
+		events = append(events, AutoActivationChanged{OrganizationID: a.OrganizationID, After: true})
+	}
 	return events, nil
 }
 

@@ -154,3 +154,11 @@ func TestAddingAMember(t *testing.T) {
 	is.Equal(in.State.Requests(), 0)
 	domaintest.Given(t, Evolve, school()...).When(addMember(moderated, owner, former, "former@example.com", "participant")).Then(joinedVia(former, "addition", "participant"))
 }
+
+func TestAnOrganizationBeginsAsItsPolicySays(t *testing.T) {
+	is := is.New(t)
+	open := with(moderated, func(p *policy.Policy) { p.Requests = &policy.Requests{Roles: roles("participant"), AutoActivate: true} })
+	events, err := Activate(State{}, open, Activation{OrganizationID: org, Name: "Acme", AccountID: owner, Email: "owner@example.com", DisplayName: "The owner"})
+	is.NoErr(err)
+	is.True(domaintest.Given(t, Evolve, events...).State.AutoActivates())
+}
