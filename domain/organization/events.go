@@ -6,13 +6,6 @@ import (
 	"tenure/domain"
 )
 
-// SettingChange is one setting before and after; nil is none.
-type SettingChange struct {
-	Name   string  `json:"name"`
-	Before *string `json:"before"`
-	After  *string `json:"after"`
-}
-
 // PolicyVersion names one version of a policy.
 type PolicyVersion struct {
 	Policy  string `json:"policy"`

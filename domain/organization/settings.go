@@ -38,6 +38,13 @@ func Sections() map[Section]SectionAccess {
 	}
 }
 
+// SettingChange is one setting before and after; nil is none.
+type SettingChange struct {
+	Name   string  `json:"name"`
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+}
+
 // Bounds of the settings of a section.
 const (
 	MaxSettings        = 200
