@@ -3,6 +3,7 @@ package projectionstest
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"sync"
 	"testing"
@@ -19,8 +20,12 @@ import (
 // ReadModels checks on random histories that every query answers what a search
 // through all events would: after a projector that was killed, failed and ran
 // twice; after all events have come again; and after the views were built anew.
-// Each call of log opens an empty log.
+// Each call of log opens an empty log. There are 40 histories, each with a log and
+// views of its own, unless -rapid.checks says otherwise.
 func ReadModels(t *testing.T, open Open, places func(t testing.TB) string, log func(t testing.TB) eventstore.Store) {
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		is.New(t).NoErr(checks.Value.Set("40"))
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		is := is.New(rt)
 		events := log(t)
