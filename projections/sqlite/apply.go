@@ -267,19 +267,21 @@ func (w *writer) save(name string, p eventstore.Position) error {
 	return run(w.checkpoint)
 }
 
-func (w *writer) transaction(f func(w *writer) (written, error)) (moved written, err error) {
+// transaction runs f; publish runs the commit and tells readers of it.
+func (w *writer) transaction(f func(w *writer) (written, error), publish func(moved written, commit func() error) error) error {
 	if err := run(w.begin); err != nil {
-		return nil, err
+		return err
 	}
-	if moved, err = f(w); err == nil {
-		err = run(w.commit)
+	moved, err := f(w)
+	if err == nil {
+		err = publish(moved, func() error { return run(w.commit) })
 	}
 	if err != nil && !w.conn.AutocommitEnabled() {
 		if rollbackErr := run(w.rollback); rollbackErr != nil {
 			err = fmt.Errorf("%w; rollback: %w", err, rollbackErr)
 		}
 	}
-	return moved, err
+	return err
 }
 
 func (w *writer) drop(view string) error {

@@ -10,8 +10,9 @@ import (
 
 // places remembers partitions: the integer that stands for one in the file, and
 // its position. What it holds is what the file holds; what it lacks is read
-// from there. Only the writer changes partitions, and it tells places after
-// each commit, so a position is never ahead of the data that a query sees.
+// from there. Only the writer changes partitions, and it commits while it tells
+// places: a position is never ahead of the data that a query sees, and who has
+// seen newer data finds no older position afterwards.
 type places struct {
 	mu     sync.Mutex
 	known  *simplelru.LRU[partition, place]
@@ -54,14 +55,18 @@ func (p *places) remember(key partition, read place, change uint64) {
 	}
 }
 
-// committed keeps what was just written.
-func (p *places) committed(w written) {
+// publish commits, and keeps what was written.
+func (p *places) publish(w written, commit func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := commit(); err != nil {
+		return err
+	}
 	p.change++
 	for key, place := range w {
 		p.known.Add(key, place)
 	}
+	return nil
 }
 
 // forget empties the memory.

@@ -219,15 +219,20 @@ func (s *Storage) write(ctx context.Context, f func(w *writer) (written, error))
 		return ErrClosed
 	default:
 	}
-	w, err := s.writer.transaction(f)
+	err := s.writer.transaction(f, func(moved written, commit func() error) error {
+		return s.places.publish(moved, func() error {
+			if err := commit(); err != nil {
+				return err
+			}
+			s.indexes.committed()
+			return nil
+		})
+	})
 	if err != nil {
 		s.places.forget()
 		s.indexes.forget()
-		return explain(err)
 	}
-	s.indexes.committed()
-	s.places.committed(w)
-	return nil
+	return explain(err)
 }
 
 func connect(path string, cacheBytes int, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
