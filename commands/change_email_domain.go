@@ -110,10 +110,6 @@ func (c *Commands) FinishEmailDomain(ctx context.Context, r Request, changed org
 func (c *Commands) releaseEmailDomain(ctx context.Context, r Request, name string, org domain.OrganizationID) error {
 	key, holder := c.Keys.Name(reservation.KindEmailDomain, name), holderOrganization+string(org)
 	return c.release(ctx, r, reservation.KindEmailDomain, key, holder, func(ctx context.Context) (bool, error) {
-		s, _, err := c.reservations.load(ctx, reservation.KindEmailDomain+"-"+key)
-		if err != nil || (s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now())) {
-			return true, err
-		}
 		return c.goesBy(ctx, reservation.KindEmailDomain, key, holder)
 	})
 }

@@ -78,9 +78,9 @@ func (c *Commands) confirmKey(ctx context.Context, r Request, kind, key, holder 
 // release gives the text back, if it is the holder's, and stillWants is false
 // of the holder at a time when nobody had reserved the text again.
 func (c *Commands) release(ctx context.Context, r Request, kind, key, holder string, stillWants func(context.Context) (bool, error)) error {
-	_, seen, err := c.reservations.load(ctx, kind+"-"+key)
-	if err != nil {
-		return err
+	s, seen, err := c.reservations.load(ctx, kind+"-"+key)
+	if err != nil || s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now()) {
+		return err // the holder is about to take it, perhaps again
 	}
 	last, made := seen.Last()
 	wants, err := stillWants(ctx)

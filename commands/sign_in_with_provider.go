@@ -256,10 +256,6 @@ func (c *Commands) FinishUnlinking(ctx context.Context, r Request, id domain.Acc
 
 func (c *Commands) releaseIdentity(ctx context.Context, r Request, key, holder string) error {
 	return c.release(ctx, r, reservation.KindIdentity, key, holder, func(ctx context.Context) (bool, error) {
-		s, _, err := c.reservations.load(ctx, reservation.KindIdentity+"-"+key)
-		if err != nil || (s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now())) {
-			return true, err // somebody is about to link it
-		}
 		return c.goesBy(ctx, reservation.KindIdentity, key, holder)
 	})
 }

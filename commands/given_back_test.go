@@ -88,3 +88,21 @@ func TestWhatAKilledCommandHasTakenAwayIsGivenBack(t *testing.T) {
 		})
 	}
 }
+
+// A process that finishes an earlier renaming gives no name back that the
+// organization is about to take again.
+func TestANameThatIsAboutToBeTakenAgainIsNotGivenBack(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	bob := commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
+	org, by := w.organization(c, "First")
+	renamed, err := c.RenameOrganization(w.ctx, by, org, "Second")
+	is.NoErr(err)
+	_, err = w.hangsAt(commands.StepNewNameReserved, func() {
+		is.NoErr(c.FinishRenaming(w.ctx, commands.Request{Actor: domain.ByProcess("test")}, renamed.Events[0].(organization.Renamed)))
+		_, _, err := c.ActivateOrganization(w.ctx, bob, "ownership", "first", "bob")
+		is.True(refusedWith(err, domain.CodeNameTaken))
+	}).RenameOrganization(w.ctx, by, org, "First")
+	is.NoErr(err)
+}
