@@ -238,7 +238,7 @@ func TestMomentsThatHaveNoPast(t *testing.T) {
 	}
 }
 
-// What was written is there at once for who asks for now.
+// What was written is there at once for who asks about the present.
 func TestNowIsTheEndOfTheLog(t *testing.T) {
 	w := newWorld(t, history.Options{})
 	s := newStory(w, 3, 0)

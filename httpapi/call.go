@@ -22,7 +22,7 @@ type call struct {
 	id    string // X-Request-Id
 	route *route // nil until one was found
 	code  domain.Code
-	back  string // where a page that shows a problem leads to; empty for nowhere
+	back  string // where a page that shows a problem leads to; empty: to none
 
 	caller     commands.Caller // the zero Caller for nobody
 	membership commands.Membership

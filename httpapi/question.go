@@ -18,7 +18,7 @@ var entities = [...]string{"subject", "action", "resource", "context"}
 type question struct {
 	commands.AccessQuestion
 	explain bool
-	past    *history.Moment // when; nil for now
+	past    *history.Moment // when; nil: the present
 
 	// Of a question that cannot be asked: unknown is the reason of a denial, and
 	// refused what is wrong with one of several.
@@ -110,7 +110,7 @@ func read(own, defaults map[string]any) (q question, refused *strictjson.Error) 
 	return q, q.within(merged)
 }
 
-// readMoment reads when a question is about: nothing for now.
+// readMoment reads when a question is about: nothing: the present.
 func readMoment(given any) (*history.Moment, *strictjson.Error) {
 	if given == nil {
 		return nil, nil

@@ -85,7 +85,7 @@ func (f *feed) send(events []eventstore.Recorded) error {
 	return nil
 }
 
-// caughtUp says that there is nothing more for now. The checkpoint that a real
+// caughtUp says that there is nothing more at the moment. The checkpoint that a real
 // server sends here has the place where the next event will be as its commit
 // position, and zero as its prepare position.
 func (f *feed) caughtUp(at eventstore.Position) error {
