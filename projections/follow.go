@@ -13,7 +13,9 @@ import (
 )
 
 // checkpointEvery is how often the checkpoints of the views are written. They
-// only save reading again what the partitions have seen.
+// only save reading again what the partitions have seen. They are also written
+// where the end of the log is first reached and where a run fails, so that the
+// next run does not take views that are whole for views that lost something.
 const checkpointEvery = time.Second
 
 // liveEvery is the least time between stretches at the end of the log while
@@ -258,7 +260,9 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 	}
 	began := time.Now()
 	batches := s.batches
-	if began.Sub(f.checkpointed) >= checkpointEvery {
+	first := s.live && !f.live
+	f.live = f.live || s.live
+	if began.Sub(f.checkpointed) >= checkpointEvery || first || s.err != nil {
 		f.checkpointed = began
 		batches = f.withCheckpoints(s)
 		head, err := f.log.Head(ctx)
@@ -275,8 +279,7 @@ func (f *follower) apply(ctx context.Context, s *stretch) error {
 	f.reached.Store(uint64(s.position))
 	if f.options.beside {
 		pause(ctx, time.Since(began))
-	} else if f.options.Shared || s.live && !f.live {
-		f.live = s.live
+	} else if f.options.Shared || first {
 		if err := f.saveComplete(ctx, s.position); err != nil {
 			return err
 		}
