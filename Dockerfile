@@ -10,7 +10,7 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /out/tenure ./cmd/tenure \
-    && mkdir /out/data
+    && mkdir -p -m 700 /out/folders/data
 
 # Certificates of the authorities, for mail servers and KurrentDB over TLS, and
 # time zones are in this image; a shell is not.
@@ -20,8 +20,9 @@ LABEL org.opencontainers.image.title="Tenure" \
       org.opencontainers.image.description="Who belongs to which organization, in which role, since when and by whose decision." \
       org.opencontainers.image.version=$VERSION
 COPY --from=build /out/tenure /usr/local/bin/tenure
-# A new named volume takes over owner and mode.
-COPY --from=build --chown=65532:65532 --chmod=700 /out/data /data
+# A new named volume takes over owner and mode, a tmpfs the mode. Copied with the
+# folder that it is in, since COPY gives the folder it makes itself mode 755.
+COPY --from=build --chown=65532:65532 /out/folders/ /
 USER 65532:65532
 ENV TENURE_LISTEN=:8080 TENURE_DATA=/data
 VOLUME /data

@@ -97,7 +97,7 @@ func redisReads(ctx context.Context, dir string, server *redistest.Server) error
 
 // pagesOf are the queries for all full pages of an organization's members.
 func pagesOf(ctx context.Context, r *projections.Reader, org domain.OrganizationID) (queries []projections.MembersQuery, err error) {
-	for q := (projections.MembersQuery{Organization: org, Limit: 50}); ; {
+	for q := (projections.MembersQuery{Organization: org, NeverMoved: true, Limit: 50}); ; { // as the server asks
 		page, err := r.Members(ctx, q)
 		if err != nil {
 			return nil, err
