@@ -38,7 +38,7 @@ type diffPoint struct {
 }
 
 type changeBody struct {
-	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,invitation_opened,invitation_resent,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
+	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,invitation_opened,invitation_resent,invitation_changed,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
 	Name         string              `json:"name" doc:"Whom or what it is about, for people."`
 	AccountID    domain.AccountID    `json:"account_id,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
