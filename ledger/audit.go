@@ -102,7 +102,7 @@ func (r *Report) finish(options Options) *Report {
 // Report; the error says that the log could not be read.
 func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	w := newWalk(options)
-	err := readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{"ledger."}}, func(e *eventstore.Recorded) error {
+	err := readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{ownTypes}}, func(e *eventstore.Recorded) error {
 		w.note(e, 0)
 		return nil
 	})
