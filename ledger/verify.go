@@ -172,6 +172,11 @@ func (v *verification) log(export io.ReadSeeker) (*Report, error) {
 			v.report.found(Finding{Line: number, Leaf: &want, Stream: l.Stream, Type: l.Type, Problem: fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", *l.Leaf, want)})
 		}
 		e, err := l.event()
+		if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
+			f := about(e, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
+			f.Leaf = &index
+			v.report.found(f)
+		}
 		v.leaf(e, &claim{hash: *l.Hash}, number)
 		return err
 	})

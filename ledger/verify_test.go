@@ -141,6 +141,20 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 			return lines
 		}
 	}
+	added := func(lines []string) []string {
+		e := &eventstore.Recorded{Event: goldenEvent().Event, Stream: "organization-new"}
+		text, err := ledger.EncodeLine(e)
+		w.is.NoErr(err)
+		return append(lines, strings.Replace(string(text), `{"leaf":0`, `{"leaf":7`, 1))
+	}
+	hidden := func(lines []string) []string {
+		own := strings.Count(strings.Join(lines, ""), `"stream":"ledger"`)
+		e := &eventstore.Recorded{Event: goldenEvent().Event, Stream: "ledger", Revision: eventstore.Revision(own)}
+		text, err := ledger.EncodeLine(e)
+		w.is.NoErr(err)
+		_, rest, _ := strings.Cut(string(text), `"stream"`)
+		return append(lines, `{"stream"`+rest)
+	}
 	rehashed := func(line int, old, new string) func([]string) []string {
 		return func(lines []string) []string {
 			e, err := ledger.DecodeLine([]byte(lines[line]))
@@ -167,6 +181,8 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 		"data and hash of the last":       {whole, rehashed(8, `"n":0`, `"n":7`), 3, false, "the checkpoint of size 7 does not fit"},
 		"left out":                        {whole, without(1), 0, false, "revision 1 where 0"},
 		"last left out":                   {whole, without(8), 6, false, "the log ends after 6 events"},
+		"added after the checkpoint":      {whole, added, 7, true, "was not there when the log was signed"},
+		"hidden among the ledger's own":   {whole, hidden, 0, false, "not as an export has it"},
 		"swapped":                         {whole, swapped(1, 2), 0, true, "leaf 1 where 0"},
 		"a checkpoint left out":           {whole, without(4), 0, false, "revision 1 where 0"},
 		"another checkpoint":              {whole, on(4, `"size\":3`, `"size\":2`), 0, false, "the note says something else"},
