@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"tenure/eventstore"
@@ -210,6 +212,33 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 				t.Errorf("%+v", r.Findings)
 			}
 		})
+	}
+}
+
+// TestAWholeStreamLeftOut: what is left of the export is genuine.
+func TestAWholeStreamLeftOut(t *testing.T) {
+	w := scene(t)
+	told := func(eventType, invitation string) {
+		_, err := w.log.Append(ctx, "organization-acme", eventstore.Exactly(eventstore.Revision(w.next["organization-acme"]-1)), []eventstore.Event{{
+			ID: eventstore.ID(uuid.New()), Type: eventType, Data: []byte(`{"organization_id":"acme","invitation_id":"` + invitation + `"}`), Metadata: []byte(`{}`),
+		}})
+		w.is.NoErr(err)
+		w.next["organization-acme"]++
+	}
+	told("organization.invitation_opened.v1", "2") // not begun before the checkpoint
+	told("organization.invitation_closed.v1", "1")
+	told("organization.member_joined.v1", "")
+	w.is.NoErr(w.ledger.Once(ctx))
+	export := w.export("acme")
+	w.is.True(w.verify(export).OK)
+	for stream, problem := range map[string]string{
+		"organization-acme": "the organization's own stream is missing", "invitation-1": "the stream invitation-1 is missing",
+	} {
+		r := w.verify(forged(t, export, func(lines []string) []string {
+			return slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, `"stream":"`+stream+`"`) })
+		}))
+		w.is.Equal(len(r.Findings), 1)
+		w.is.True(strings.HasPrefix(r.Findings[0].Problem, problem))
 	}
 }
 
