@@ -242,6 +242,28 @@ func TestAWholeStreamLeftOut(t *testing.T) {
 	}
 }
 
+// TestAReportMovesNoCursor: a hostile file says nothing to the terminal.
+func TestAReportMovesNoCursor(t *testing.T) {
+	w := scene(t)
+	const escapes, long = `\u001b[2Jall is well\r`, "a stream with a long name "
+	r := w.verify(forged(t, w.export("acme"), func(lines []string) []string {
+		lines[0] = strings.Replace(lines[0], `"organization":"acme"`, `"organization":"`+escapes+`"`, 1)
+		lines[1] = strings.Replace(lines[1], `"stream":"organization-acme"`, `"stream":"`+escapes+`"`, 1)
+		lines[2] = strings.Replace(lines[2], `"type":"test`, `"type":"`+escapes, 1)
+		lines[3] = strings.Replace(lines[3], `"stream":"`, `"stream":"`+strings.Repeat(long, 1000), 1)
+		return lines
+	}))
+	w.is.True(!r.OK)
+	texts := []string{r.Organization, r.Origin}
+	for _, f := range r.Findings {
+		texts = append(texts, f.Problem, f.Stream, f.Type)
+	}
+	all := strings.Join(texts, "\n")
+	w.is.True(strings.Contains(all, "all is well") && strings.Contains(all, long))
+	w.is.True(!strings.ContainsAny(all, "\x1b\r"))
+	w.is.True(len(all) < 20_000)
+}
+
 // TestAnotherCheckpointAtTheEnd changes the note of the last line.
 func TestAnotherCheckpointAtTheEnd(t *testing.T) {
 	w := scene(t)
