@@ -76,7 +76,7 @@ func (a *API) historyDiff(ctx context.Context, c *call, in *diffInput) (answer, 
 		return answer{}, err
 	}
 	var to history.Moment
-	if in.To != "" {
+	if c.asks("to") {
 		if to, err = history.ParseMoment("to", in.To); err != nil {
 			return answer{}, err
 		}
@@ -119,7 +119,7 @@ func (a *API) historyReview(ctx context.Context, c *call, in *reviewInput) (answ
 	}
 	var moment history.Moment
 	var err error
-	if in.AsOf != "" {
+	if c.asks("as_of") {
 		if moment, err = history.ParseMoment("as_of", in.AsOf); err != nil {
 			return answer{}, err
 		}
