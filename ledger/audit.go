@@ -193,7 +193,9 @@ func (w *walk) open(text string) (Checkpoint, error) {
 	if w.options.Key == "" {
 		return ParseNote(text)
 	}
-	return Verify(text, w.options.Key)
+	c, err := Verify(text, w.options.Key)
+	w.report.signed = w.report.signed || err == nil
+	return c, err
 }
 
 // begin comes between the ledger's own events and the leaves.

@@ -21,8 +21,10 @@ type Report struct {
 	Size         uint64    `json:"size"`        // of the newest checkpoint
 	Root         string    `json:"root"`        // of it
 	Checkpoints  int       `json:"checkpoints"` // that the log was compared with
-	Signature    string    `json:"signature"`   // valid, invalid or not_checked
+	Signature    string    `json:"signature"`   // valid, invalid, none (there is none to check) or not_checked
 	Findings     []Finding `json:"findings"`    // the first in the log first; at most 100
+
+	signed bool // a checkpoint was found to be signed with the key
 }
 
 // Finding is something that is wrong.
@@ -84,8 +86,10 @@ func (r *Report) finish(options Options) *Report {
 	switch {
 	case options.Key == "":
 		r.Signature = "not_checked"
-	case r.Signature == "":
+	case r.Signature == "" && r.signed:
 		r.Signature = "valid"
+	case r.Signature == "":
+		r.Signature = "none"
 	}
 	return r
 }

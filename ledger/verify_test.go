@@ -91,7 +91,9 @@ func TestEveryByteOfAnExportCounts(t *testing.T) {
 			}
 		}
 		for _, cut := range []int{0, 1, len(export) / 2, len(export) - 1} {
-			w.is.True(!w.verify(export[:cut]).OK)
+			r := w.verify(export[:cut])
+			w.is.True(!r.OK)
+			w.is.True(r.Signature != "valid") // there is none at the end
 		}
 		w.is.True(!w.verify(append(bytes.Clone(export), '\n')).OK)
 		w.is.True(!w.verify(append(bytes.Clone(export), export...)).OK)
