@@ -28,6 +28,10 @@ type aggregates[S any] struct {
 	evolve func(S, domain.Event) S
 	origin *aggregates[S] // what a dry run goes on from, or nil
 
+	// traceless are streams in which a command that changes nothing leaves no
+	// trace: see written.
+	traceless bool
+
 	mu     sync.Mutex
 	cached *simplelru.LRU[string, *aggregate[S]]
 	folded int // events folded into what is cached

@@ -110,6 +110,10 @@ func New(d Dependencies) *Commands {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
+	checkpoints := newAggregates(d, LedgerStream, checkpoint.Evolve) // there is one, whose id is empty
+	// Everybody may hand in a cosignature again, and it stays what it is: that is
+	// no reason to write, least of all what is no part of the ledger.
+	checkpoints.traceless = true
 	return &Commands{
 		Dependencies:  d,
 		organizations: newAggregates(d, "organization-", organization.Evolve),
@@ -118,7 +122,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
-		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
+		checkpoints:   checkpoints,
 		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),

@@ -36,7 +36,7 @@ func (c *Commands) DryRun() *Commands {
 // drafted are aggregates that go on from what a has folded, on a draft.
 func (a *aggregates[S]) drafted(d Dependencies) *aggregates[S] {
 	made := newAggregates(d, a.prefix, a.evolve)
-	made.origin = a
+	made.origin, made.traceless = a, a.traceless
 	return made
 }
 

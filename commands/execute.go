@@ -179,7 +179,10 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 			outcomes[i].err = err
 			continue
 		}
-		written := p.written(decided, after.next > 0)
+		written := decided
+		if !a.traceless {
+			written = p.written(decided, after.next > 0)
+		}
 		own, ownSize, err := a.encodeAll(p, written)
 		if err != nil {
 			return nil, nil, nil, err

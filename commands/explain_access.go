@@ -62,10 +62,16 @@ type trail struct {
 	folded  eventstore.Revision // the number of events, and the revision of the next
 	policy  eventstore.Revision // put the policy in force
 	members *immutable.Map[string, origin]
-	opened  *immutable.Map[string, eventstore.Revision] // by id, of invitations that are open
-	spaces  *immutable.Map[string, spaceOrigin]         // also of those that are deleted
-	named   eventstore.Revision                         // gave the organization its name
-	deleted eventstore.Revision                         // ended the organization
+	opened  *immutable.Map[string, offer]       // by id, of invitations that are open
+	spaces  *immutable.Map[string, spaceOrigin] // also of those that are deleted
+	named   eventstore.Revision                 // gave the organization its name
+	deleted eventstore.Revision                 // ended the organization
+}
+
+// offer is how an open invitation came to be what it is.
+type offer struct {
+	opened  eventstore.Revision // the last time
+	changed eventstore.Revision // gave it these roles and spaces
 }
 
 // origin is how a member came to be what it is.
@@ -90,7 +96,7 @@ func follow(t trail, e domain.Event) trail {
 	before, this := t.State, t.folded
 	t.State, t.folded = organization.Evolve(before, e), this+1
 	if t.members == nil {
-		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, eventstore.Revision](nil)
+		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, offer](nil)
 		t.spaces = immutable.NewMap[string, spaceOrigin](nil)
 	}
 	t = t.followSpace(e, this)
@@ -103,12 +109,23 @@ func follow(t trail, e domain.Event) trail {
 	var invited *eventstore.Revision
 	switch e := e.(type) {
 	case organization.InvitationOpened:
-		t.opened = t.opened.Set(string(e.InvitationID), this)
+		o, _ := t.opened.Get(string(e.InvitationID))
+		t.opened = t.opened.Set(string(e.InvitationID), offer{opened: this, changed: o.changed})
+		t = t.followRoles(before, e.InvitationID, this)
+	case organization.InvitationSpacesChanged:
+		if o, ok := t.opened.Get(string(e.InvitationID)); ok {
+			t.opened = t.opened.Set(string(e.InvitationID), offer{opened: o.opened, changed: this})
+		}
+	case organization.PolicyChanged:
+		for itr := t.opened.Iterator(); !itr.Done(); {
+			id, _, _ := itr.Next()
+			t = t.followRoles(before, domain.InvitationID(id), this)
+		}
 	case organization.InvitationClosed:
 		t.opened = t.opened.Delete(string(e.InvitationID))
 	case organization.MemberJoined:
-		if opened, ok := t.opened.Get(string(e.InvitationID)); ok {
-			invited = &opened
+		if o, ok := t.opened.Get(string(e.InvitationID)); ok {
+			invited = &o.opened
 			t.opened = t.opened.Delete(string(e.InvitationID))
 		}
 	case organization.Deleted:
@@ -146,6 +163,17 @@ func follow(t trail, e domain.Event) trail {
 			o.spaces = o.assigned(spaces, this)
 			t.members = t.members.Set(string(account), o)
 		}
+	}
+	return t
+}
+
+// followRoles notes an event that has given an open invitation other roles.
+func (t trail) followRoles(before organization.State, id domain.InvitationID, this eventstore.Revision) trail {
+	was, known := before.Invitation(id)
+	is, open := t.Invitation(id)
+	if open && (!known || !slices.Equal(was.Roles, is.Roles)) {
+		o, _ := t.opened.Get(string(id))
+		t.opened = t.opened.Set(string(id), offer{opened: o.opened, changed: this})
 	}
 	return t
 }

@@ -61,6 +61,15 @@ func (t Trail) Ruled() eventstore.Revision { return t.policy }
 // Ended is the event that deleted the organization.
 func (t Trail) Ended() eventstore.Revision { return t.deleted }
 
+// Invitation is the event that gave an open invitation its roles and spaces.
+func (t Trail) Invitation(id domain.InvitationID) (eventstore.Revision, bool) {
+	if t.opened == nil {
+		return 0, false
+	}
+	o, ok := t.opened.Get(string(id))
+	return o.changed, ok
+}
+
 // Space is the last event of a space, also of one that is deleted.
 func (t Trail) Space(id domain.SpaceID) (eventstore.Revision, bool) {
 	if t.spaces == nil {

@@ -190,10 +190,36 @@ func (d *differ) invitations() error {
 			d.invitation(InvitationOpened, i, nil, invitationValue(i))
 		case before.Generation != i.Generation:
 			d.invitation(InvitationResent, i, invitationValue(before), invitationValue(i))
+		default:
+			if err := d.offer(before, i); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// offer compares what an invitation is to, on both sides.
+func (d *differ) offer(was, is projections.Invitation) error {
+	before, after := &Value{}, &Value{}
+	if !slices.Equal(was.Roles, is.Roles) {
+		before.Roles, after.Roles = was.Roles, is.Roles
+	}
+	if !slices.Equal(was.Spaces, is.Spaces) {
+		before.Spaces, after.Spaces = was.Spaces, is.Spaces
+	}
+	if before.empty() && after.empty() {
+		return nil
+	}
+	by, ok := d.after.Trail.Invitation(is.InvitationID)
+	if !ok {
+		return fmt.Errorf("history: no trail leads to an open invitation of %s at position %d", d.after.org, d.after.Position)
+	}
+	d.decided(by, Change{Kind: InvitationChanged, Invitation: is.InvitationID, Name: cmp.Or(string(is.Email), string(is.Username)), Before: before, After: after})
+	return nil
+}
+
+func (v *Value) empty() bool { return len(v.Roles) == 0 && len(v.Spaces) == 0 }
 
 func invitationID(i projections.Invitation) domain.InvitationID { return i.InvitationID }
 

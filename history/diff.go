@@ -48,6 +48,7 @@ const (
 	SpacesAssigned     Kind = "spaces_assigned"
 	InvitationOpened   Kind = "invitation_opened"
 	InvitationResent   Kind = "invitation_resent"
+	InvitationChanged  Kind = "invitation_changed" // open before and after, to other roles or spaces
 	InvitationClosed   Kind = "invitation_closed"
 	SpaceCreated       Kind = "space_created"
 	SpaceRenamed       Kind = "space_renamed"

@@ -115,7 +115,7 @@ func (w *world) lines(p *history.Past, org domain.OrganizationID) (all []string)
 	}, func(item json.RawMessage) {
 		var i projections.Invitation
 		w.is.NoErr(json.Unmarshal(item, &i))
-		all = append(all, fmt.Sprintln("invitation", i.InvitationID, i.Status, i.Generation))
+		all = append(all, fmt.Sprintln("invitation", i.InvitationID, i.Status, i.Generation, i.Roles, i.Spaces))
 	})
 	list(func(cursor string) (projections.Page, error) {
 		return p.Reader.Spaces(ctx, projections.SpacesQuery{Organization: org, Cursor: cursor, Limit: 3})
@@ -167,6 +167,8 @@ func shown(d history.Diff) (all []string) {
 				return v.Generation
 			case history.SpacesAssigned:
 				return v.Spaces
+			case history.InvitationChanged:
+				return offered(&naiveInvitation{roles: v.Roles, spaces: v.Spaces}, &naiveInvitation{})
 			case history.OrganizationPolicy:
 				return v.Policy
 			}

@@ -263,20 +263,28 @@ type decoded struct {
 	own      bool // of the organization's own stream
 }
 
-// last reads events that are each of another stream.
+// last reads events that are each the last one of another stream. A command that
+// found everything as wanted has decided nothing: the one before it counts.
 func (h *History) last(ctx context.Context, x *index, entries []entry) (map[uint32]commands.AccessEvent, error) {
 	events := make([]commands.AccessEvent, len(entries))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(readStreams)
 	for i, e := range entries {
 		group.Go(func() error {
-			recorded, err := h.readStream(inner, x.streams[e.stream].name, eventstore.Revision(e.revision), 1)
-			if err != nil || len(recorded) == 0 {
-				return err
+			for revision := eventstore.Revision(e.revision); ; revision-- {
+				recorded, err := h.readStream(inner, x.streams[e.stream].name, revision, 1)
+				if err != nil || len(recorded) == 0 {
+					return err
+				}
+				decoded, err := h.commands.Codec.Decode(recorded[0])
+				if err != nil {
+					return err
+				}
+				if _, nothing := decoded.Event.(domain.ChangedNothing); !nothing || revision == 0 {
+					events[i] = commands.Named(decoded)
+					return nil
+				}
 			}
-			decoded, err := h.commands.Codec.Decode(recorded[0])
-			events[i] = commands.Named(decoded)
-			return err
 		})
 	}
 	err := group.Wait()

@@ -30,35 +30,29 @@ type naiveMember struct {
 }
 
 type naiveInvitation struct {
-	status     string
+	status     string // empty before it is issued
 	generation int
+	roles      []domain.Role
+	spaces     []domain.SpaceID
 }
 
 // logged is the whole log by organizations, in its order.
 func (w *world) logged() map[domain.OrganizationID][]codec.Envelope {
-	all := make(map[domain.OrganizationID][]codec.Envelope)
+	all, into := make(map[domain.OrganizationID][]codec.Envelope), make(map[string]domain.OrganizationID)
 	for after := eventstore.Position(0); ; {
 		page, err := w.log.ReadAll(context.Background(), after, 5000, eventstore.Filter{})
 		w.is.NoErr(err)
 		for _, r := range page.Events {
 			e, err := w.commands.Codec.Decode(r)
 			w.is.NoErr(err)
-			org := strings.TrimPrefix(r.Stream, "organization-")
-			switch x := e.Event.(type) {
-			case invitation.Issued:
-				org = string(x.OrganizationID)
-			case invitation.Resent:
-				org = string(x.OrganizationID)
-			case invitation.Accepted:
-				org = string(x.OrganizationID)
-			case invitation.Declined:
-				org = string(x.OrganizationID)
-			case invitation.Revoked:
-				org = string(x.OrganizationID)
-			case invitation.Expired:
-				org = string(x.OrganizationID)
+			if x, ok := e.Event.(invitation.Issued); ok {
+				into[r.Stream] = x.OrganizationID
 			}
-			all[domain.OrganizationID(org)] = append(all[domain.OrganizationID(org)], e)
+			org, ok := into[r.Stream]
+			if !ok {
+				org = domain.OrganizationID(strings.TrimPrefix(r.Stream, "organization-"))
+			}
+			all[org] = append(all[org], e)
 		}
 		if page.Head {
 			return all
@@ -109,8 +103,15 @@ func naively(events []codec.Envelope) *naive {
 			n.spaces[x.SpaceID] = x.After
 		case organization.SpaceDeleted:
 			delete(n.spaces, x.SpaceID)
+		case organization.InvitationOpened:
+			if n.invited[x.InvitationID] == nil {
+				n.invited[x.InvitationID] = &naiveInvitation{generation: 1}
+			}
+			n.invited[x.InvitationID].roles = x.Roles
+		case organization.InvitationSpacesChanged:
+			n.invited[x.InvitationID].spaces = x.After
 		case invitation.Issued:
-			n.invited[x.InvitationID] = &naiveInvitation{"pending", 1}
+			n.invited[x.InvitationID].status = "pending"
 		case invitation.Resent:
 			n.invited[x.InvitationID].generation = x.Generation
 		case invitation.Accepted:
@@ -138,6 +139,17 @@ func (n *naive) entered(m *naiveMember) (all []domain.SpaceID) {
 	return all
 }
 
+// offered is what an invitation is to, as far as another one differs.
+func offered(i, from *naiveInvitation) (text string) {
+	if len(i.roles) > 0 && !slices.Equal(i.roles, from.roles) {
+		text += fmt.Sprint(i.roles)
+	}
+	if len(i.spaces) > 0 && !slices.Equal(i.spaces, from.spaces) {
+		text += fmt.Sprint(i.spaces)
+	}
+	return text
+}
+
 // lines says all that is so, sorted.
 func (n *naive) lines() (all []string) {
 	for id, m := range n.members {
@@ -147,7 +159,9 @@ func (n *naive) lines() (all []string) {
 		}
 	}
 	for id, i := range n.invited {
-		all = append(all, fmt.Sprintln("invitation", id, i.status, i.generation))
+		if i.status != "" {
+			all = append(all, fmt.Sprintln("invitation", id, i.status, i.generation, i.roles, i.spaces))
+		}
 	}
 	for id, name := range n.spaces {
 		all = append(all, fmt.Sprintln("space", id, name))
@@ -203,6 +217,8 @@ func difference(was, is *naive) (all []string) {
 			say("invitation_closed", string(id), before.status, i.status)
 		case open && before.generation != i.generation:
 			say("invitation_resent", string(id), before.generation, i.generation)
+		case open && (!slices.Equal(before.roles, i.roles) || !slices.Equal(before.spaces, i.spaces)):
+			say("invitation_changed", string(id), offered(before, i), offered(i, before))
 		}
 	}
 	for id, name := range is.spaces {

@@ -63,6 +63,7 @@ type story struct {
 	suspended   map[domain.AccountID]bool
 	assigned    map[domain.AccountID][]domain.SpaceID
 	invitations []organization.InvitationOpened
+	issued      []domain.InvitationID
 	spaces      []domain.SpaceID
 	spaceNames  map[domain.SpaceID]string
 	name        domain.OrganizationName
@@ -158,7 +159,7 @@ func (s *story) tell(n int) {
 		Username: "founder", DisplayName: "Founder", Roles: []domain.Role{"OWNER"},
 	})
 	s.enter(founder, "Founder", []domain.Role{"OWNER"}, nil)
-	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll}
+	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll}
 	for s.events() < n {
 		acts[s.rng.IntN(len(acts))]()
 	}
@@ -178,7 +179,7 @@ func (s *story) invite() {
 	}
 	s.organization(o)
 	s.invitation(id, invitation.Issued{InvitationID: id, OrganizationID: s.id, Email: o.Email, Username: o.Username, Roles: o.Roles, InvitedBy: o.InvitedBy, ExpiresAt: o.ExpiresAt})
-	s.invitations = append(s.invitations, o)
+	s.invitations, s.issued = append(s.invitations, o), append(s.issued, id)
 }
 
 func (s *story) answer() {
@@ -214,9 +215,29 @@ func (s *story) resend() {
 		return
 	}
 	o.Generation++
+	if s.rng.IntN(2) == 0 {
+		o.Roles = s.anyRoles()
+	}
 	s.invitations[i] = o
 	s.organization(o)
 	s.invitation(o.InvitationID, invitation.Resent{InvitationID: o.InvitationID, OrganizationID: s.id, Generation: o.Generation, InvitedBy: o.InvitedBy, ExpiresAt: o.ExpiresAt})
+}
+
+// offer changes the spaces of an open invitation.
+func (s *story) offer() {
+	_, o, ok := pick(s, s.invitations)
+	if !ok {
+		return
+	}
+	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
+	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, After: after})
+}
+
+// repeat asks an invitation for what it is already.
+func (s *story) repeat() {
+	if _, id, ok := pick(s, s.issued); ok {
+		s.invitation(id, domain.ChangedNothing{})
+	}
 }
 
 func (s *story) change() {

@@ -34,7 +34,7 @@ type Review struct {
 // Reviewed is a member.
 type Reviewed struct {
 	projections.Member
-	Permissions []domain.Permission // none while suspended
+	Permissions []domain.Permission // none while suspended, and once the organization was deleted
 	Joined      Decision
 	Invited     *Decision // the invitation by which it joined
 	Changed     *Decision // what gave the membership its status, where that was not Joined
@@ -73,13 +73,13 @@ func (p *Past) Review(ctx context.Context, events Lookup) (Review, error) {
 	if r.Organization, err = p.organization(ctx); err != nil {
 		return Review{}, err
 	}
-	if r.Organization.Members+r.Organization.SuspendedMembers > MaxRows {
+	if p.Trail.State().ActiveMembers()+r.Organization.SuspendedMembers > MaxRows {
 		return Review{}, ErrTooLarge
 	}
 	var wanted []eventstore.Revision
 	err = p.eachMember(ctx, func(m projections.Member, _ []byte) {
 		reviewed := Reviewed{Member: m}
-		if m.Status == organization.Active {
+		if m.Status == organization.Active && !p.Trail.State().Deleted {
 			reviewed.Permissions = p.Rules.Permissions(m.Roles)
 		}
 		r.Members = append(r.Members, reviewed)

@@ -103,10 +103,12 @@ func TestMomentsThatCannotBeShown(t *testing.T) {
 		early := p.refused(404, "not_founded", "GET", path+"?as_of=2001-01-01T00:00:00Z", p.owner.token, nil)
 		p.is.True(strings.Contains(early.str("detail"), "founded on 20"))
 		p.refused(422, "invalid", "GET", path+"?as_of=yesterday", p.owner.token, nil)
+		p.refused(422, "invalid", "GET", path+"?as_of=", p.owner.token, nil) // a script with an empty variable
 	}
 	p.refused(422, "invalid", "GET", p.path("members")+"?include=profile&as_of="+p.joined, p.owner.token, nil)
 	p.refused(422, "invalid", "GET", p.path("history", "diff")+"?from="+p.last+"&to="+p.joined, p.owner.token, nil)
 	p.refused(422, "invalid", "GET", p.path("history", "diff"), p.owner.token, nil)
+	p.refused(422, "invalid", "GET", p.path("history", "diff")+"?to=&from="+p.joined, p.owner.token, nil)
 }
 
 // The present decides who may look back.

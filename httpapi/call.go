@@ -69,6 +69,10 @@ func (c *call) space() domain.SpaceID { return domain.SpaceID(c.param("space")) 
 
 func (c *call) param(name string) string { return c.fiber.Params(name) }
 
+// asks reports whether something stands in the query, if only its name: a script
+// whose variable is empty asks for a moment of the past as well, for none.
+func (c *call) asks(name string) bool { return c.fiber.Context().QueryArgs().Has(name) }
+
 // challenge asks a client that is not signed in to do so. Chromium reads one
 // challenge from a header, so each has its own.
 func (c *call) challenge() {

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/relay"
 )
@@ -263,6 +264,7 @@ func (f *follower) follow(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	heartbeat := f.api.config.Streams.Heartbeat
+	due := time.Now().Add(heartbeat) // whatever else goes on in the log meanwhile
 	for {
 		batch, err := f.next(ctx)
 		if err != nil {
@@ -276,22 +278,23 @@ func (f *follower) follow(ctx context.Context, w io.Writer) error {
 			events.Write(e.JSON)
 			events.WriteString("\n\n")
 		}
-		if err := f.send(w, events.Bytes(), len(batch.Events)); err != nil {
-			return err
+		if events.Len() == 0 && !time.Now().Before(due) {
+			events.WriteString("id: " + f.reader.Cursor() + "\n\n")
+		}
+		if events.Len() > 0 {
+			if err := f.send(w, events.Bytes(), len(batch.Events)); err != nil {
+				return err
+			}
+			due = time.Now().Add(heartbeat)
 		}
 		if !batch.Head {
 			continue
 		}
-		waiting, cancel := context.WithTimeout(ctx, heartbeat)
-		err = f.reader.Wait(waiting)
+		waiting, cancel := context.WithDeadline(ctx, due)
+		_ = f.reader.Wait(waiting) // its end says no more than that it is time
 		cancel()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
-		case err != nil:
-			if err := f.send(w, []byte("id: "+f.reader.Cursor()+"\n\n"), 0); err != nil {
-				return err
-			}
 		}
 	}
 }
@@ -324,6 +327,9 @@ func (f *follower) next(ctx context.Context) (relay.Batch, error) {
 func (f *follower) recheck(ctx context.Context) error {
 	caller, err := f.api.config.Commands.Authenticate(ctx, f.secret)
 	if err != nil || caller.Actor.Kind == domain.ActorAPIKey {
+		return err
+	}
+	if err := account.CheckEnters(caller.Account, f.organization); err != nil {
 		return err
 	}
 	_, err = f.api.config.Commands.Authorize(ctx, caller.Actor, f.organization, domain.ReadHistory)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -212,6 +213,35 @@ func TestFeedAsServerSentEvents(t *testing.T) {
 	s.is.NoErr(err)
 	rename("Looms")
 	s.is.Equal(next(fresh).Data["after"], "Looms")
+}
+
+// Whoever follows what is quiet hears that the stream is there, however much is
+// written elsewhere.
+func TestFeedIsHeardOfInABusyLog(t *testing.T) {
+	s := newStack(t, func(c *httpapi.Config) { c.Streams.Heartbeat = 100 * time.Millisecond })
+	ada := s.person("ada@example.com")
+	org, _ := s.organization(ada, "Engines")
+	stream := &sse{lines: bufio.NewReader(s.open("/v1/events?organization="+org, ada.token, "text/event-stream").Body)}
+	_, _, err := stream.next(false)
+	s.is.NoErr(err)
+	heard := make(chan error, 1)
+	go func() {
+		_, data, err := stream.next(true)
+		if data {
+			err = errors.New("an event of another organization")
+		}
+		heard <- err
+	}()
+	for range 3000 {
+		select {
+		case err := <-heard:
+			s.is.NoErr(err)
+			return
+		default:
+			s.bulk(1, 1)
+		}
+	}
+	t.Fatal("not a word")
 }
 
 // A stream goes on for nobody who may not read it any more.

@@ -38,7 +38,7 @@ type diffPoint struct {
 }
 
 type changeBody struct {
-	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,invitation_opened,invitation_resent,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
+	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,invitation_opened,invitation_resent,invitation_changed,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
 	Name         string              `json:"name" doc:"Whom or what it is about, for people."`
 	AccountID    domain.AccountID    `json:"account_id,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
@@ -76,7 +76,7 @@ func (a *API) historyDiff(ctx context.Context, c *call, in *diffInput) (answer, 
 		return answer{}, err
 	}
 	var to history.Moment
-	if in.To != "" {
+	if c.asks("to") {
 		if to, err = history.ParseMoment("to", in.To); err != nil {
 			return answer{}, err
 		}
@@ -119,7 +119,7 @@ func (a *API) historyReview(ctx context.Context, c *call, in *reviewInput) (answ
 	}
 	var moment history.Moment
 	var err error
-	if in.AsOf != "" {
+	if c.asks("as_of") {
 		if moment, err = history.ParseMoment("as_of", in.AsOf); err != nil {
 			return answer{}, err
 		}

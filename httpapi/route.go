@@ -113,7 +113,7 @@ func (a *API) run(ctx context.Context, c *call, in any, run func() (answer, erro
 		}
 		c.conditions = conditions
 	}
-	if in, ok := in.(interface{ asOf() string }); ok && in.asOf() != "" {
+	if in, ok := in.(interface{ asOf() string }); ok && c.asks("as_of") {
 		return a.lookBack(ctx, c, in, in.asOf(), run)
 	}
 	if in, ok := in.(interface{ minPosition() string }); ok {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/transparency-dev/merkle/compact"
@@ -34,75 +33,12 @@ type Options struct {
 	Progress func(leaves uint64)
 }
 
-// Report is the outcome of a verification.
-type Report struct {
-	OK           bool      `json:"ok"`
-	Scope        string    `json:"scope"`                  // log or organization
-	Organization string    `json:"organization,omitempty"` // of an export of one
-	Origin       string    `json:"origin,omitempty"`
-	Events       uint64    `json:"events"`      // that are proved
-	Unsigned     uint64    `json:"unsigned"`    // after the newest checkpoint
-	Size         uint64    `json:"size"`        // of the newest checkpoint
-	Root         string    `json:"root"`        // of it
-	Checkpoints  int       `json:"checkpoints"` // that the log was compared with
-	Signature    string    `json:"signature"`   // valid, invalid or not_checked
-	Findings     []Finding `json:"findings"`    // the first in the log first; at most 100
-}
-
-// Finding is something that is wrong.
-type Finding struct {
-	Problem string `json:"problem"`
-	Line    int    `json:"line,omitempty"` // of an export
-	// Leaf is the first event that it is about; nil for the ledger's own. Last
-	// is set where it is one of several.
-	Leaf     *uint64             `json:"leaf,omitempty"`
-	Last     *uint64             `json:"last,omitempty"`
-	Position eventstore.Position `json:"position,omitempty"`
-	Stream   string              `json:"stream,omitempty"`
-	Revision eventstore.Revision `json:"revision,omitempty"`
-	Type     string              `json:"type,omitempty"`
-
-	whole bool // about no event
-}
-
-const maxFindings = 100
-
-func (f Finding) rank() uint64 {
-	switch {
-	case f.whole:
-		return math.MaxUint64
-	case f.Leaf == nil:
-		return 0
-	}
-	return *f.Leaf
-}
-
-func (r *Report) found(f Finding) {
-	if len(r.Findings) < maxFindings {
-		r.Findings = append(r.Findings, f)
-	}
-}
-
-// finish puts the findings in the order of the log; those that are about no
-// event come last.
-func (r *Report) finish(options Options) *Report {
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.rank(), b.rank()) })
-	r.OK = len(r.Findings) == 0
-	switch {
-	case options.Key == "":
-		r.Signature = "not_checked"
-	case r.Signature == "":
-		r.Signature = "valid"
-	}
-	return r
-}
-
 // Audit reads a whole log, computes its tree again and compares it with every
 // checkpoint that the log holds or somebody has kept. What is wrong is in the
 // Report; the error says that the log could not be read.
 func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	w := newWalk(options)
-	err := readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{"ledger."}}, func(e *eventstore.Recorded) error {
+	err := readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{ownTypes}}, func(e *eventstore.Recorded) error {
 		w.note(e, 0)
 		return nil
 	})
@@ -257,7 +193,9 @@ func (w *walk) open(text string) (Checkpoint, error) {
 	if w.options.Key == "" {
 		return ParseNote(text)
 	}
-	return Verify(text, w.options.Key)
+	c, err := Verify(text, w.options.Key)
+	w.report.signed = w.report.signed || err == nil
+	return c, err
 }
 
 // begin comes between the ledger's own events and the leaves.

@@ -77,6 +77,8 @@ var tamperings = map[string]struct {
 	"last deleted":       {change: `DELETE FROM events WHERE position = 11`, leaf: 7, from: 7, last: 7, also: "the log ends after 7 events"},
 	"inserted":           {change: `UPDATE events SET position = -position WHERE position > 4; UPDATE events SET position = 1 - position WHERE position < 0; INSERT INTO streams (name) VALUES ('x'); INSERT INTO events SELECT 5, last_insert_rowid(), 0, x'0011', type, data, metadata, recorded_at FROM events WHERE position = 4`, leaf: 3, from: 2, last: 3},
 	"twice":              {change: `UPDATE events SET position = -position WHERE position > 4; UPDATE events SET position = 1 - position WHERE position < 0; INSERT INTO events SELECT 5, stream, revision, id, type, data, metadata, recorded_at FROM events WHERE position = 4`, leaf: 3, from: 2, last: 3, also: "revision 1 where 2"},
+	"hidden":             {change: `UPDATE events SET position = -position WHERE position > 4; UPDATE events SET position = 1 - position WHERE position < 0; INSERT INTO types (name) VALUES ('organization.member_joined.v1'); INSERT INTO events SELECT 5, (SELECT id FROM streams WHERE name = 'ledger'), 99, x'00112233445566778899aabbccddeeff', last_insert_rowid(), data, metadata, recorded_at FROM events WHERE position = 4`, leaf: 3, from: 2, last: 3, also: "revision 99 where 4"},
+	"longer id":          {change: `UPDATE events SET id = id || x'00' WHERE position = 5`, leaf: 3, from: 2, last: 3},
 	"the end is cut":     {change: `DELETE FROM events WHERE position > 9`, kept: true},
 	"checkpoint deleted": {change: `DELETE FROM events WHERE position = 6`, own: "revision 2 where 1"},
 	"first checkpoint":   {change: `DELETE FROM events WHERE position = 3`, own: "revision 1 where 0"},

@@ -5,9 +5,9 @@
 //
 // A leaf is the hash of an event's bytes as the log holds them (EncodeLeaf); what
 // is sealed in them stays sealed, and losing the key to it changes no hash. The
-// leaf's index is the event's place in the log. The events of the stream of the
-// checkpoints themselves are no leaves, or every checkpoint would ask for the
-// next one; they prove themselves by their signatures.
+// leaf's index is the event's place in the log. Checkpoints and cosignatures are no
+// leaves, or every checkpoint would ask for the next one; they prove themselves by
+// their signatures.
 //
 // A checkpoint is a signed note (C2SP tlog-checkpoint): the log's origin, the
 // number of leaves and the root. Its key and origin follow from the deployment's

@@ -61,7 +61,7 @@ type newestNote struct {
 }
 
 func findNewest(ctx context.Context, log Source) (n newestNote, err error) {
-	err = readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{"ledger."}}, func(e *eventstore.Recorded) error {
+	err = readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{ownTypes}}, func(e *eventstore.Recorded) error {
 		switch {
 		case IsLeaf(e):
 			return nil

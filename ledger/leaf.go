@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -51,5 +52,12 @@ func LeafHash(e *eventstore.Recorded) Hash {
 	return Hash(rfc6962.DefaultHasher.HashLeaf(EncodeLeaf(e)))
 }
 
-// IsLeaf reports whether the event is a leaf of the tree.
-func IsLeaf(e *eventstore.Recorded) bool { return e.Stream != commands.LedgerStream }
+// IsLeaf reports whether the event is a leaf of the tree: all are but the
+// ledger's own. An event of another type in the ledger's stream is one as well,
+// or somebody could put into that stream what nothing proves.
+func IsLeaf(e *eventstore.Recorded) bool {
+	return e.Stream != commands.LedgerStream || !strings.HasPrefix(e.Type, ownTypes)
+}
+
+// ownTypes is what the types of the ledger's own events begin with.
+const ownTypes = "ledger."

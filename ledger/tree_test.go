@@ -120,7 +120,7 @@ func TestTreeIsThatOfTheRFC(t *testing.T) {
 					position += eventstore.Position(rapid.SampledFrom([]int{1, 3}).Draw(rt, "gap"))
 					e := eventstore.Recorded{Event: eventstore.Event{Type: "t", Data: []byte("d")}, Stream: "s", Revision: eventstore.Revision(len(leaves)), Position: position}
 					if rapid.IntRange(0, 9).Draw(rt, "own") == 0 {
-						e.Stream = "ledger"
+						e.Stream, e.Type = "ledger", "ledger.checkpoint_signed.v1"
 					} else {
 						leaves, positions = append(leaves, ledger.LeafHash(&e)), append(positions, position)
 					}

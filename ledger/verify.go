@@ -5,13 +5,18 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
+
+	"tenure/eventstore"
 )
 
 // VerifyExport verifies an export with nothing but the export, the key and what
@@ -172,6 +177,11 @@ func (v *verification) log(export io.ReadSeeker) (*Report, error) {
 			v.report.found(Finding{Line: number, Leaf: &want, Stream: l.Stream, Type: l.Type, Problem: fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", *l.Leaf, want)})
 		}
 		e, err := l.event()
+		if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
+			f := about(e, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
+			f.Leaf = &index
+			v.report.found(f)
+		}
 		v.leaf(e, &claim{hash: *l.Hash}, number)
 		return err
 	})
@@ -182,10 +192,11 @@ func (v *verification) log(export io.ReadSeeker) (*Report, error) {
 }
 
 // organization verifies an export of an organization's history: every event is
-// in the log that was signed, and none is missing between two.
+// in the log that was signed, none is missing between two, and no invitation that
+// has ended is missing.
 func (v *verification) organization(export io.ReadSeeker) (*Report, error) {
 	v.report.Origin, v.report.Size, v.report.Root, v.report.Checkpoints = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String(), 1
-	next := uint64(0)
+	next, ended := uint64(0), make(map[string]bool)
 	err := v.events(export, true, func(number int, l *line) error {
 		e, err := l.event()
 		if err != nil || l.Leaf == nil {
@@ -204,6 +215,9 @@ func (v *verification) organization(export io.ReadSeeker) (*Report, error) {
 		}
 		next = *l.Leaf + 1
 		v.contiguous(e, number, l.Leaf)
+		if stream := endedInvitation(e); stream != "" {
+			ended[stream] = true
+		}
 		hash, hashes := LeafHash(e), make([][]byte, len(l.Proof))
 		for i := range l.Proof {
 			hashes[i] = l.Proof[i][:]
@@ -226,10 +240,30 @@ func (v *verification) organization(export io.ReadSeeker) (*Report, error) {
 		return nil, err
 	}
 	v.compareKept()
-	if v.report.Events == 0 && len(v.report.Findings) == 0 {
-		v.report.found(Finding{whole: true, Problem: "there is no event"})
+	if v.streams["organization-"+v.head.Organization] == 0 {
+		v.report.found(Finding{whole: true, Problem: "the organization's own stream is missing"})
+	}
+	for _, stream := range slices.Sorted(maps.Keys(ended)) {
+		if v.streams[stream] == 0 { // what has ended has begun before
+			v.report.found(Finding{whole: true, Problem: "the stream " + stream + " is missing: the organization's own tells how that invitation has ended"})
+		}
 	}
 	return v.report.finish(v.options), nil
+}
+
+// endedInvitation is the stream of the invitation that an event of an organization
+// says the end of; empty for none.
+func endedInvitation(e *eventstore.Recorded) string {
+	if !strings.HasPrefix(e.Type, "organization.invitation_closed.") && !strings.HasPrefix(e.Type, "organization.member_joined.") {
+		return ""
+	}
+	var about struct {
+		Invitation string `json:"invitation_id"`
+	}
+	if json.Unmarshal(e.Data, &about) != nil || about.Invitation == "" {
+		return ""
+	}
+	return "invitation-" + about.Invitation
 }
 
 // compareKept compares the checkpoint of an organization's export with what was

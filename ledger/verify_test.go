@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"tenure/eventstore"
@@ -89,7 +91,9 @@ func TestEveryByteOfAnExportCounts(t *testing.T) {
 			}
 		}
 		for _, cut := range []int{0, 1, len(export) / 2, len(export) - 1} {
-			w.is.True(!w.verify(export[:cut]).OK)
+			r := w.verify(export[:cut])
+			w.is.True(!r.OK)
+			w.is.True(r.Signature != "valid") // there is none at the end
 		}
 		w.is.True(!w.verify(append(bytes.Clone(export), '\n')).OK)
 		w.is.True(!w.verify(append(bytes.Clone(export), export...)).OK)
@@ -141,6 +145,20 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 			return lines
 		}
 	}
+	added := func(lines []string) []string {
+		e := &eventstore.Recorded{Event: goldenEvent().Event, Stream: "organization-new"}
+		text, err := ledger.EncodeLine(e)
+		w.is.NoErr(err)
+		return append(lines, strings.Replace(string(text), `{"leaf":0`, `{"leaf":7`, 1))
+	}
+	hidden := func(lines []string) []string {
+		own := strings.Count(strings.Join(lines, ""), `"stream":"ledger"`)
+		e := &eventstore.Recorded{Event: goldenEvent().Event, Stream: "ledger", Revision: eventstore.Revision(own)}
+		text, err := ledger.EncodeLine(e)
+		w.is.NoErr(err)
+		_, rest, _ := strings.Cut(string(text), `"stream"`)
+		return append(lines, `{"stream"`+rest)
+	}
 	rehashed := func(line int, old, new string) func([]string) []string {
 		return func(lines []string) []string {
 			e, err := ledger.DecodeLine([]byte(lines[line]))
@@ -167,6 +185,8 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 		"data and hash of the last":       {whole, rehashed(8, `"n":0`, `"n":7`), 3, false, "the checkpoint of size 7 does not fit"},
 		"left out":                        {whole, without(1), 0, false, "revision 1 where 0"},
 		"last left out":                   {whole, without(8), 6, false, "the log ends after 6 events"},
+		"added after the checkpoint":      {whole, added, 7, true, "was not there when the log was signed"},
+		"hidden among the ledger's own":   {whole, hidden, 0, false, "not as an export has it"},
 		"swapped":                         {whole, swapped(1, 2), 0, true, "leaf 1 where 0"},
 		"a checkpoint left out":           {whole, without(4), 0, false, "revision 1 where 0"},
 		"another checkpoint":              {whole, on(4, `"size\":3`, `"size\":2`), 0, false, "the note says something else"},
@@ -195,6 +215,55 @@ func TestAForgedExportIsFoundAndNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAWholeStreamLeftOut: what is left of the export is genuine.
+func TestAWholeStreamLeftOut(t *testing.T) {
+	w := scene(t)
+	told := func(eventType, invitation string) {
+		_, err := w.log.Append(ctx, "organization-acme", eventstore.Exactly(eventstore.Revision(w.next["organization-acme"]-1)), []eventstore.Event{{
+			ID: eventstore.ID(uuid.New()), Type: eventType, Data: []byte(`{"organization_id":"acme","invitation_id":"` + invitation + `"}`), Metadata: []byte(`{}`),
+		}})
+		w.is.NoErr(err)
+		w.next["organization-acme"]++
+	}
+	told("organization.invitation_opened.v1", "2") // not begun before the checkpoint
+	told("organization.invitation_closed.v1", "1")
+	told("organization.member_joined.v1", "")
+	w.is.NoErr(w.ledger.Once(ctx))
+	export := w.export("acme")
+	w.is.True(w.verify(export).OK)
+	for stream, problem := range map[string]string{
+		"organization-acme": "the organization's own stream is missing", "invitation-1": "the stream invitation-1 is missing",
+	} {
+		r := w.verify(forged(t, export, func(lines []string) []string {
+			return slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, `"stream":"`+stream+`"`) })
+		}))
+		w.is.Equal(len(r.Findings), 1)
+		w.is.True(strings.HasPrefix(r.Findings[0].Problem, problem))
+	}
+}
+
+// TestAReportMovesNoCursor: a hostile file says nothing to the terminal.
+func TestAReportMovesNoCursor(t *testing.T) {
+	w := scene(t)
+	const escapes, long = `\u001b[2Jall is well\r`, "a stream with a long name "
+	r := w.verify(forged(t, w.export("acme"), func(lines []string) []string {
+		lines[0] = strings.Replace(lines[0], `"organization":"acme"`, `"organization":"`+escapes+`"`, 1)
+		lines[1] = strings.Replace(lines[1], `"stream":"organization-acme"`, `"stream":"`+escapes+`"`, 1)
+		lines[2] = strings.Replace(lines[2], `"type":"test`, `"type":"`+escapes, 1)
+		lines[3] = strings.Replace(lines[3], `"stream":"`, `"stream":"`+strings.Repeat(long, 1000), 1)
+		return lines
+	}))
+	w.is.True(!r.OK)
+	texts := []string{r.Organization, r.Origin}
+	for _, f := range r.Findings {
+		texts = append(texts, f.Problem, f.Stream, f.Type)
+	}
+	all := strings.Join(texts, "\n")
+	w.is.True(strings.Contains(all, "all is well") && strings.Contains(all, long))
+	w.is.True(!strings.ContainsAny(all, "\x1b\r"))
+	w.is.True(len(all) < 20_000)
 }
 
 // TestAnotherCheckpointAtTheEnd changes the note of the last line.

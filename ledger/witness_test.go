@@ -13,6 +13,8 @@ import (
 
 	"github.com/matryer/is"
 
+	"tenure/commands"
+	"tenure/domain"
 	"tenure/ledger"
 )
 
@@ -112,4 +114,32 @@ func FuzzWitness(f *testing.F) {
 			t.Fatalf("%q is a signature", line)
 		}
 	})
+}
+
+// Whoever hands in again what is there already leaves nothing in the ledger's
+// stream, whatever Idempotency-Key they send: everybody may do that.
+func TestACosignatureAgainLeavesNoTrace(t *testing.T) {
+	w := scene(t)
+	signed, _, err := w.commands.Checkpoints(ctx)
+	w.is.NoErr(err)
+	hand := func(key string) int {
+		r := commands.Request{Actor: domain.Public(), IdempotencyKey: key}
+		done, err := w.commands.CosignCheckpoint(ctx, r, signed.Newest, []commands.Cosignature{{Witness: "w", Line: "line"}})
+		w.is.NoErr(err)
+		return len(done.Events)
+	}
+	w.is.Equal(hand("first"), 1)
+	w.is.Equal(hand("first"), 1) // the first answer
+	w.is.Equal(hand("second"), 0)
+	w.is.Equal(hand("third"), 0)
+	w.append("z")
+	w.sign()
+	events, err := w.log.ReadStream(ctx, commands.LedgerStream, 0, 100)
+	w.is.NoErr(err)
+	for _, e := range events {
+		w.is.True(strings.HasPrefix(e.Type, "ledger."))
+	}
+	r := w.audit(false)
+	w.is.Equal(len(r.Findings), 0)
+	w.is.True(r.OK)
 }

@@ -17,7 +17,7 @@ import (
 type auditReview struct {
 	operatorClient
 	Org    string        `help:"The organization's id." required:"" env:"-"`
-	AsOf   string        `help:"When: an instant such as 2031-03-03T12:00:00Z, or a position of the log. Default: now." env:"-"`
+	AsOf   *string       `help:"When: an instant such as 2031-03-03T12:00:00Z, or a position of the log. Default: now." env:"-"`
 	Format string        `help:"html, to print and go through, or csv." enum:"html,csv" default:"html" env:"-"`
 	Output string        `help:"File to write; it must not be there yet. Default: standard output." type:"path" env:"-"`
 	Wait   time.Duration `help:"How long the answer may take." default:"2m" env:"-"`
@@ -29,8 +29,8 @@ func (c *auditReview) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
 	query := url.Values{"format": {c.Format}}
-	if c.AsOf != "" {
-		query.Set("as_of", c.AsOf)
+	if c.AsOf != nil {
+		query.Set("as_of", *c.AsOf)
 	}
 	body, err := c.fetch(ctx, "v1/organizations/"+url.PathEscape(c.Org)+"/history/review", query)
 	if err != nil {

@@ -66,7 +66,9 @@ func snapshotEvent(row *sqlite.Stmt) eventstore.Recorded {
 		Position:   eventstore.Position(row.ColumnInt64(0)),
 		RecordedAt: time.Unix(0, row.ColumnInt64(7)).UTC(),
 	}
-	row.ColumnBytes(3, e.ID[:])
+	if row.ColumnLen(3) == len(e.ID) { // else it is none
+		row.ColumnBytes(3, e.ID[:])
+	}
 	row.ColumnBytes(5, e.Data)
 	row.ColumnBytes(6, e.Metadata)
 	return e
