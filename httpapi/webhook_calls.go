@@ -68,8 +68,18 @@ func (a *API) registerOwnWebhook(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body ownWebhookBody
 }) (answer, error) {
+	if err := a.mayManageWebhooks(ctx, c); err != nil {
+		return answer{}, err
+	}
 	b := in.Body
 	return a.register(ctx, c, b.Cursor, b.Reason, webhook.Registered{URL: b.URL, Type: b.Type, Personal: b.Personal, Owner: c.organization()})
+}
+
+// mayManageWebhooks refuses whoever may not, before they learn what is wrong with
+// their request; the command decides.
+func (a *API) mayManageWebhooks(ctx context.Context, c *call) error {
+	_, err := a.config.Commands.Authorize(ctx, c.caller.Actor, c.organization(), domain.ManageWebhooks)
+	return err
 }
 
 func (a *API) register(ctx context.Context, c *call, cursor, reason string, w webhook.Registered) (answer, error) {

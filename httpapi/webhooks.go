@@ -246,6 +246,9 @@ func addHookCommand[B any](a *API, h hooks, r route, run func(context.Context, *
 		NewHeaders
 		Body B
 	}) (answer, error) {
+		if err := a.mayManageWebhooks(ctx, c); err != nil {
+			return answer{}, err
+		}
 		return withoutETag(run(ctx, c, in.Body))
 	})
 }
