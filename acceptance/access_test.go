@@ -14,14 +14,14 @@ import (
 var rolePermissions = map[string][]string{
 	"OWNER": {
 		"organization.read", "organization.update", "members.read", "members.invite", "members.change_roles", "members.remove",
-		"invitations.read", "history.read", "settings.read", "settings.update", "ownership.transfer",
+		"invitations.read", "history.read", "settings.read", "settings.update", "webhooks.read", "webhooks.manage", "ownership.transfer",
 	},
 	"ADMIN": {
 		"organization.read", "organization.update", "members.read", "members.invite", "members.change_roles", "members.remove",
-		"invitations.read", "history.read", "settings.read", "settings.update",
+		"invitations.read", "history.read", "settings.read", "settings.update", "webhooks.read", "webhooks.manage",
 	},
 	"USER":   {"organization.read"},
-	"VIEWER": {"organization.read", "members.read", "invitations.read", "history.read", "settings.read"},
+	"VIEWER": {"organization.read", "members.read", "invitations.read", "history.read", "settings.read", "webhooks.read"},
 }
 
 // caller is somebody, and what that means for the decision.

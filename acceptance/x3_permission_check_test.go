@@ -28,6 +28,8 @@ var sourceTable = map[string]string{ // by permission: the roles that have it
 	"history.read":         "OWNER ADMIN VIEWER",
 	"settings.read":        "OWNER ADMIN VIEWER",
 	"settings.update":      "OWNER ADMIN",
+	"webhooks.read":        "OWNER ADMIN VIEWER",
+	"webhooks.manage":      "OWNER ADMIN",
 	"ownership.transfer":   "OWNER",
 	"app:settings.read":    "OWNER ADMIN VIEWER",
 	"app:settings.manage":  "OWNER ADMIN",

@@ -93,15 +93,52 @@ type webhookDoc struct {
 	WebhookID   string `json:"webhook_id"`
 	URL         string `json:"url"`
 	Enabled     bool   `json:"enabled"`
+	Cause       string `json:"disabled_cause"`
+	Personal    bool   `json:"personal"`
 	Failing     any    `json:"failing"`
-	DeadLetters []struct {
-		EventID string `json:"event_id"`
-		Cause   string `json:"cause"`
-		Replay  string `json:"replay_cursor"`
-	} `json:"dead_letters"`
-	Failures []struct {
-		Cause string `json:"cause"`
-	} `json:"recent_failures"`
+	DeadLetters int    `json:"dead_letters"`
+}
+
+type letterDoc struct {
+	EventID  string `json:"event_id"`
+	Cause    string `json:"cause"`
+	Replay   string `json:"replay_cursor"`
+	Retrying bool   `json:"retrying"`
+}
+
+type deliveryDoc struct {
+	EventID    string    `json:"event_id"`
+	Type       string    `json:"type"`
+	At         time.Time `json:"at"`
+	DurationMS int       `json:"duration_ms"`
+	Attempt    int       `json:"attempt"`
+	Outcome    string    `json:"outcome"`
+	Status     int       `json:"status"`
+	Cause      string    `json:"cause"`
+	NextAt     time.Time `json:"next_at"`
+	Retry      bool      `json:"retry"`
+}
+
+// deliveries reads the delivery log of a webhook page by page, the latest first.
+func (c client) deliveries(t *testing.T, hook, query string) (all []deliveryDoc) {
+	t.Helper()
+	for cursor := ""; ; {
+		p := decoded[struct {
+			Items []deliveryDoc `json:"items"`
+			Next  string        `json:"next_cursor"`
+		}](t, c.get(hook+"/deliveries?limit=3&cursor="+cursor+query))
+		all = append(all, p.Items...)
+		if cursor = p.Next; cursor == "" {
+			return all
+		}
+	}
+}
+
+func (c client) letters(t *testing.T, hook string) []letterDoc {
+	t.Helper()
+	return decoded[struct {
+		Items []letterDoc `json:"items"`
+	}](t, c.get(hook+"/dead-letters")).Items
 }
 
 func (s *server) webhook(t *testing.T, id string) webhookDoc {
@@ -191,11 +228,11 @@ func TestX9_Webhooks(t *testing.T) {
 		rename()
 		lost := want()[len(want())-1]
 		eventually(t, "it fails", func() bool {
-			return len(s.webhook(t, made.WebhookID).Failures) > 0 && s.webhook(t, made.WebhookID).Failing != nil
+			return s.webhook(t, made.WebhookID).Failing != nil
 		})
 		s.shiftClock(t, 80*time.Hour)
-		eventually(t, "it is a dead letter", func() bool { return len(s.webhook(t, made.WebhookID).DeadLetters) == 1 })
-		letter := s.webhook(t, made.WebhookID).DeadLetters[0]
+		eventually(t, "it is a dead letter", func() bool { return s.webhook(t, made.WebhookID).DeadLetters == 1 })
+		letter := s.operator().letters(t, "/v1/webhooks/"+made.WebhookID)[0]
 		is.Equal(letter.EventID, lost)
 		is.Equal(letter.Cause, "status_401")
 		h.accept(rotated.Secret)
@@ -270,8 +307,8 @@ func TestX9_WebhooksReachThePublicInternetAlone(t *testing.T) {
 		made := s.deliverTo(t, map[string]any{"url": strings.Replace(h.URL, "http://", "https://", 1)})
 		ok(t, owner.activate(unique("Acme")))
 		eventually(t, "it is refused", func() bool {
-			w := s.webhook(t, made.WebhookID)
-			return len(w.Failures) > 0 && w.Failures[0].Cause == "refused_address"
+			tried := s.operator().deliveries(t, "/v1/webhooks/"+made.WebhookID, "")
+			return len(tried) > 0 && tried[0].Cause == "refused_address"
 		})
 		is.Equal(len(h.arrived()), 0)
 		for _, url := range []string{"ftp://example.com", "https://user:password@example.com", "nowhere", ""} {
@@ -326,6 +363,9 @@ func (s *story) webhooks() []command {
 		{"rotate secret of webhook", func(x ...extra) response {
 			return s.operator().post(at("/rotate-secret"), map[string]any{"overlap_hours": 24}, x...)
 		}, func(r response) { s.issued.add(decoded[receipt](s.t, r).Secret) }},
+		{"retry webhook", func(x ...extra) response {
+			return s.operator().post(at("/retry"), map[string]any{}, x...)
+		}, nil},
 		{"replay webhook", func(x ...extra) response {
 			return s.operator().post(at("/replay"), map[string]any{"cursor": cursor}, x...)
 		}, nil},

@@ -19,15 +19,73 @@ func (c *Commands) Webhooks(ctx context.Context) (webhook.State, error) {
 	return s, err
 }
 
+// Webhook finds a webhook; an organization finds its own alone, operators, who
+// name none, find all. It fails with CodeNotFound.
+func (c *Commands) Webhook(ctx context.Context, owner domain.OrganizationID, id domain.WebhookID) (webhook.Webhook, error) {
+	s, err := c.Webhooks(ctx)
+	if err != nil {
+		return webhook.Webhook{}, err
+	}
+	return findWebhook(s, owner, id)
+}
+
+func findWebhook(s webhook.State, owner domain.OrganizationID, id domain.WebhookID) (webhook.Webhook, error) {
+	w, ok := s.Webhook(id)
+	if !ok || !s.Owns(owner, id) {
+		return w, domain.Refuse(domain.CodeNotFound, "No such webhook", "Look the webhook up in the list of webhooks.")
+	}
+	return w, nil
+}
+
 // WebhookSecret is the secret of a generation. It is derived: no stream holds it.
 func (c *Commands) WebhookSecret(id domain.WebhookID, generation int) []byte {
 	return c.Keys.Secret("webhook", string(id), strconv.Itoa(generation))
 }
 
-// RegisterWebhook has the events after a position delivered. It answers with the
-// secret that they are signed with; a dry run has none. It fails with
-// CodeInvalid.
+// onWebhook runs a decision about a webhook of an organization, or of any one for
+// operators. Members need webhooks.manage; they may lose it between the look and
+// the append, as if they had been a moment faster.
+func (c *Commands) onWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, decide func(webhook.State, webhook.Webhook) ([]domain.Event, error)) (Receipt, error) {
+	if _, err := c.mayManageWebhooks(ctx, r, owner); err != nil {
+		return Receipt{}, err
+	}
+	return c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) {
+		w, err := findWebhook(s, owner, id)
+		if err != nil {
+			return nil, err
+		}
+		return decide(s, w)
+	})
+}
+
+func (c *Commands) mayManageWebhooks(ctx context.Context, r Request, owner domain.OrganizationID) (Membership, error) {
+	if owner == "" {
+		return Membership{}, nil // the route has asked for a scope
+	}
+	return c.Authorize(ctx, r.Actor, owner, domain.ManageWebhooks)
+}
+
+// RegisterWebhook has the events after a position delivered. One of an
+// organization, which has an owner, shows the history elsewhere, so it takes
+// history.read as well, and members.read to leave the personal data in. It answers
+// with the secret that deliveries are signed with; a dry run has none. It fails
+// with CodeInvalid, CodeNotFound and CodePermissionDenied.
 func (c *Commands) RegisterWebhook(ctx context.Context, r Request, w webhook.Registered, after eventstore.Position) (domain.WebhookID, []byte, Receipt, error) {
+	m, err := c.mayManageWebhooks(ctx, r, w.Owner)
+	if err != nil {
+		return "", nil, Receipt{}, err
+	}
+	if w.Owner != "" {
+		needed := []domain.Permission{domain.ReadHistory}
+		if w.Personal {
+			needed = append(needed, domain.ReadMembers)
+		}
+		for _, permission := range needed {
+			if !m.Policy.Allows(m.Roles, permission) {
+				return "", nil, Receipt{}, m.Policy.Refuse(domain.CodePermissionDenied, "Permission denied", "Ask an administrator of the organization for a role that allows "+string(permission)+".")
+			}
+		}
+	}
 	w.WebhookID, w.After = domain.WebhookID(c.newID(r, "webhook", "webhooks-"+allWebhooks)), uint64(after)
 	receipt, err := c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) { return webhook.Register(s, w) })
 	if err != nil || c.dry {
@@ -42,40 +100,34 @@ type WebhookChange struct {
 	Enabled *bool
 }
 
-// ChangeWebhook changes a webhook. It fails with CodeNotFound and CodeInvalid.
-func (c *Commands) ChangeWebhook(ctx context.Context, r Request, id domain.WebhookID, change WebhookChange) (Receipt, error) {
-	return c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) {
-		w, ok := s.Webhook(id)
-		if !ok {
-			return webhook.Enable(s, id, "") // which refuses it
-		}
-		var all []domain.Event
+// ChangeWebhook changes a webhook. It fails with CodeNotFound, CodeInvalid and
+// CodePermissionDenied.
+func (c *Commands) ChangeWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, change WebhookChange) (Receipt, error) {
+	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) (all []domain.Event, err error) {
 		if change.URL != nil {
-			events, err := webhook.Change(s, id, *change.URL)
-			if err != nil {
+			if all, err = webhook.Change(s, id, *change.URL); err != nil {
 				return nil, err
 			}
-			all = append(all, events...)
 		}
-		if change.Enabled != nil && *change.Enabled != (w.Disabled == "") {
-			cause := ""
-			if !*change.Enabled {
-				cause = webhook.CauseOperator
-			}
-			events, err := webhook.Enable(s, id, cause)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, events...)
+		var switched []domain.Event
+		switch {
+		case change.Enabled == nil:
+		case *change.Enabled:
+			switched, err = webhook.Enable(s, id)
+		case r.Actor.Kind == domain.ActorAccount:
+			switched, err = webhook.Disable(s, id, webhook.CauseAdministrator, nil)
+		default:
+			switched, err = webhook.Disable(s, id, webhook.CauseOperator, nil)
 		}
-		return all, nil
+		return append(all, switched...), err
 	})
 }
 
 // RotateWebhookSecret begins to sign with another secret, which it answers with;
-// a dry run has none. It fails with CodeNotFound and CodeInvalid.
-func (c *Commands) RotateWebhookSecret(ctx context.Context, r Request, id domain.WebhookID, overlap time.Duration) ([]byte, Receipt, error) {
-	receipt, err := c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) {
+// a dry run has none. It fails with CodeNotFound, CodeInvalid and
+// CodePermissionDenied.
+func (c *Commands) RotateWebhookSecret(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, overlap time.Duration) ([]byte, Receipt, error) {
+	receipt, err := c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) ([]domain.Event, error) {
 		return webhook.RotateSecret(s, id, overlap, c.Now())
 	})
 	if err != nil || c.dry || len(receipt.Events) == 0 {
@@ -85,44 +137,32 @@ func (c *Commands) RotateWebhookSecret(ctx context.Context, r Request, id domain
 }
 
 // ReplayWebhook delivers everything after a position again. It fails with
-// CodeNotFound.
-func (c *Commands) ReplayWebhook(ctx context.Context, r Request, id domain.WebhookID, after eventstore.Position) (Receipt, error) {
-	return c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) {
+// CodeNotFound and CodePermissionDenied.
+func (c *Commands) ReplayWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, after eventstore.Position) (Receipt, error) {
+	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) ([]domain.Event, error) {
 		return webhook.Replay(s, id, uint64(after))
 	})
 }
 
-// DeleteWebhook ends a webhook. It fails with CodeNotFound.
-func (c *Commands) DeleteWebhook(ctx context.Context, r Request, id domain.WebhookID) (Receipt, error) {
-	return c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) { return webhook.Delete(s, id) })
+// RetryWebhook tries dead letters once more: those with these ids, or all for
+// none. It fails with CodeNotFound, CodeInvalid and CodePermissionDenied.
+func (c *Commands) RetryWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, events []string) (Receipt, error) {
+	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) ([]domain.Event, error) {
+		return webhook.Retry(s, id, events)
+	})
 }
 
-// WebhookGone stops a webhook whose receiver says that it is gone.
-func (c *Commands) WebhookGone(ctx context.Context, id domain.WebhookID) error {
-	_, err := c.webhooks.execute(ctx, allWebhooks, delivering, func(s webhook.State) ([]domain.Event, error) {
-		if _, ok := s.Webhook(id); !ok {
-			return nil, nil
+// DeleteWebhook ends a webhook. It fails with CodeNotFound and
+// CodePermissionDenied.
+func (c *Commands) DeleteWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID) (Receipt, error) {
+	if _, err := c.mayManageWebhooks(ctx, r, owner); err != nil {
+		return Receipt{}, err
+	}
+	return c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) {
+		if !s.Owns(owner, id) {
+			_, err := findWebhook(s, owner, id)
+			return nil, err
 		}
-		return webhook.Enable(s, id, webhook.CauseGone)
+		return webhook.Delete(s, id)
 	})
-	return err
 }
-
-// WebhookFailed records an attempt that has failed; the webhook's state says when
-// the next one is due, or that the event was given up.
-func (c *Commands) WebhookFailed(ctx context.Context, id domain.WebhookID, version int, a webhook.Attempt) error {
-	_, err := c.webhooks.execute(ctx, allWebhooks, delivering, func(s webhook.State) ([]domain.Event, error) {
-		return webhook.Fail(s, id, version, a, c.Now()), nil
-	})
-	return err
-}
-
-// WebhookReached records how far the deliveries have got.
-func (c *Commands) WebhookReached(ctx context.Context, id domain.WebhookID, version int, position eventstore.Position) error {
-	_, err := c.webhooks.execute(ctx, allWebhooks, delivering, func(s webhook.State) ([]domain.Event, error) {
-		return webhook.Reach(s, id, version, uint64(position)), nil
-	})
-	return err
-}
-
-var delivering = Request{Actor: domain.ByProcess("webhooks")}

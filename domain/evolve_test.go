@@ -35,7 +35,7 @@ var events = []domain.Event{
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
 	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},
-	webhook.DeliveryFailed{}, webhook.GivenUp{}, webhook.Delivered{},
+	webhook.DeliveryFailed{}, webhook.GivenUp{}, webhook.Delivered{}, webhook.RetryRequested{}, webhook.Retried{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -243,9 +243,14 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = webhook.Register(s.webhooks, webhook.Registered{WebhookID: hook, URL: "https://example.com"})
 	_, _ = webhook.Change(s.webhooks, hook, word("url"))
 	_, _ = webhook.RotateSecret(s.webhooks, hook, time.Hour, noon)
-	_, _ = webhook.Enable(s.webhooks, hook, word("cause"))
+	_, _ = webhook.Enable(s.webhooks, hook)
+	_, _ = webhook.Disable(s.webhooks, hook, word("cause"), nil)
+	_, _ = webhook.Retry(s.webhooks, hook, nil)
+	webhook.Settle(s.webhooks, hook, 1, word("event"), word("cause"))
+	s.webhooks.Of("a")
+	s.webhooks.Deleted()
 	_, _ = webhook.Replay(s.webhooks, hook, 1)
 	_, _ = webhook.Delete(s.webhooks, hook)
-	webhook.Fail(s.webhooks, hook, 1, webhook.Attempt{EventID: word("event")}, noon)
+	webhook.Fail(s.webhooks, hook, 1, webhook.Attempt{EventID: word("event")}, noon, nil)
 	webhook.Reach(s.webhooks, hook, 1, 7)
 }

@@ -43,6 +43,9 @@ const (
 	ReadPlatforms       Permission = "platforms.read"
 	ManagePlatforms     Permission = "platforms.manage"
 	StartTrials         Permission = "trials.start"
+
+	ReadWebhooks   Permission = "webhooks.read"
+	ManageWebhooks Permission = "webhooks.manage" // with history.read: what is delivered is the history
 )
 
 // SameRoles reports whether a and b hold the same roles, in whatever order.

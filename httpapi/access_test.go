@@ -24,7 +24,7 @@ type caller struct {
 // scene is an organization with everything in it that a path can name.
 type scene struct {
 	*stack
-	org, invitation, key string
+	org, invitation, key, hook string
 	owner, target        person
 	callers              []caller
 }
@@ -38,6 +38,7 @@ func newScene(s *stack) *scene {
 	s.want(200, "DELETE", "/v1/organizations/"+c.org+"/members/"+removed.id, c.owner.token, nil)
 	c.target = s.member(c.owner, c.org, "target@example.com", "USER")
 	c.invitation, _ = s.invite(c.owner, c.org, "guest@example.com", "guest", "USER")
+	c.hook = s.want(201, "POST", "/v1/organizations/"+c.org+"/webhooks", c.owner.token, map[string]any{"url": "https://hooks.example.com"}).str("webhook_id")
 	var reader, operator string
 	reader, _ = s.key("organizations.read")
 	checker, _ := s.key("access.check")
@@ -68,7 +69,7 @@ func (s *stack) key(scope string) (text, id string) {
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
 	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key,
-		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.key).Replace(op.Path)
+		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.hook).Replace(op.Path)
 	path = strings.ReplaceAll(path, "{type}", "organization.renamed.v1")
 	switch {
 	case op.Method != "GET":

@@ -37,14 +37,16 @@ type Progress interface {
 	CancelRebuild(ctx context.Context, view string) error
 }
 
-// Config is what an API works with. Commands, Reader, Progress, History, Feed, Tree,
-// LedgerKey and PublicURL are needed; the zero value of anything else is a default.
+// Config is what an API works with. Commands, Reader, Progress, History, Feed,
+// Deliveries, Tree, LedgerKey and PublicURL are needed; the zero value of anything else is a default.
 type Config struct {
 	Commands *commands.Commands
 	Reader   *projections.Reader
 	Progress Progress
 	History  *history.History
 	Feed     *relay.Feed
+	// Deliveries is what was tried lately to deliver to webhooks.
+	Deliveries *projections.DeliveryLog
 
 	// Tree is what proofs are made of, LedgerKey signs its checkpoints.
 	Tree      *ledger.Tree

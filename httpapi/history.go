@@ -22,7 +22,7 @@ type TimelineInput struct {
 // historyEntry is a projections.TimelineEntry as its JSON is.
 type historyEntry struct {
 	Position    string              `json:"position" doc:"In the log; opaque, and growing."`
-	Stream      string              `json:"stream" enum:"organization,invitation"`
+	Stream      string              `json:"stream" enum:"organization,invitation,webhook"`
 	Revision    eventstore.Revision `json:"revision" doc:"In that stream."`
 	Type        string              `json:"type"`
 	At          time.Time           `json:"at"`

@@ -106,7 +106,8 @@ func newStack(t testing.TB, change ...func(*httpapi.Config)) *stack {
 
 	config := httpapi.Config{
 		Commands: s.commands, Reader: projections.NewReader(views, 16<<20), Progress: projector, History: history.New(s.commands, history.Options{}), Feed: feed,
-		Tree: ledger.NewTree(views), LedgerKey: ledgerKey, PublicURL: "https://tenure.example", Outbox: outbox,
+		Deliveries: projections.NewDeliveryLog(views, s.commands.Now),
+		Tree:       ledger.NewTree(views), LedgerKey: ledgerKey, PublicURL: "https://tenure.example", Outbox: outbox,
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test", Throttle: &httpapi.Throttle{},
 	}
 	for _, f := range change {

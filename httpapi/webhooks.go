@@ -3,16 +3,17 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
-	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/apikey"
 	"tenure/domain/webhook"
-	"tenure/eventstore"
-	"tenure/relay"
-	sending "tenure/relay/webhook"
+	"tenure/projections"
 )
+
+// Webhooks are the same for operators and for organizations: two sets of routes
+// over one machinery. An organization finds its own alone.
 
 // WebhookPath is the input of routes below a webhook.
 type WebhookPath struct {
@@ -26,6 +27,14 @@ type webhookBody struct {
 	Personal       bool   `json:"personal,omitempty" doc:"Leave the personal data in the events."`
 	Cursor         string `json:"cursor,omitempty" maxLength:"100" doc:"Deliver what comes after this cursor of the feed. Default head: what happens from now on."`
 	Reason         string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
+type ownWebhookBody struct {
+	URL      string `json:"url" maxLength:"2000" doc:"Where events are delivered to: https, and an address of the public internet."`
+	Type     string `json:"type,omitempty" maxLength:"100" doc:"Only events whose type begins with this."`
+	Personal bool   `json:"personal,omitempty" doc:"Leave the personal data in the events. Takes members.read besides."`
+	Cursor   string `json:"cursor,omitempty" maxLength:"100" doc:"Deliver what comes after this cursor of the feed. Default head: what happens from now on."`
+	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
 type webhookPatch struct {
@@ -44,6 +53,11 @@ type replayBody struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
+type retryBody struct {
+	EventIDs []string `json:"event_ids,omitempty" maxItems:"1000" doc:"The dead letters to try once more. Default all."`
+	Reason   string   `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
 type webhookMade struct {
 	WebhookID domain.WebhookID `json:"webhook_id" format:"uuid"`
 	Secret    string           `json:"secret,omitempty" doc:"What deliveries are signed with. It is shown in this answer only; rotate it to get another."`
@@ -58,215 +72,191 @@ type webhookDocument struct {
 	Personal       bool                  `json:"personal"`
 	Generation     int                   `json:"secret_generation"`
 	Enabled        bool                  `json:"enabled"`
-	Cause          string                `json:"disabled_cause,omitempty" enum:"operator,gone" doc:"gone: the receiver has answered 410."`
+	Cause          string                `json:"disabled_cause,omitempty" enum:"operator,administrator,gone,failing,policy" doc:"Who has stopped it, or why it was stopped. gone: the receiver has answered 410. failing: nothing has arrived for five days. policy: no role of the organization may have it any more."`
 	Failing        *webhookFailure       `json:"failing,omitempty" doc:"The event whose turn it is, while it cannot be delivered."`
-	Failures       []webhookFailure      `json:"recent_failures" doc:"The last 50 attempts that failed, the latest first."`
-	DeadLetters    []deadLetter          `json:"dead_letters" doc:"The last 50 events that were given up after three days, the latest first."`
+	FailingSince   *time.Time            `json:"failing_since,omitempty" doc:"Nothing has arrived since; after five days it is switched off."`
+	DeadLetters    int                   `json:"dead_letters" doc:"How many events were given up after three days and have not arrived since."`
 }
 
 type webhookFailure struct {
 	EventID string    `json:"event_id"`
 	Attempt int       `json:"attempt"`
 	At      time.Time `json:"at"`
-	Cause   string    `json:"cause" doc:"refused_address, unreachable, timed_out, or status_ and the answer's."`
-	NextAt  time.Time `json:"next_at" doc:"When it was, or is, tried again."`
+	Cause   string    `json:"cause" doc:"refused_address, unreachable, tls_failed, timed_out, or status_ and the answer's."`
+	NextAt  time.Time `json:"next_at" doc:"When it is tried again."`
 }
 
 type deadLetter struct {
-	EventID  string `json:"event_id"`
+	EventID  string `json:"event_id" format:"uuid"`
 	Attempts int    `json:"attempts"`
 	Cause    string `json:"cause"`
+	Retrying bool   `json:"retrying" doc:"It is about to be tried once more."`
 	Replay   string `json:"replay_cursor" doc:"Send it to /replay to have this event, and all after it, delivered again."`
 }
 
-func (a *API) addWebhooks() {
-	operator := Operator(apikey.ScopeOperator)
-	const path, hook = "/v1/webhooks", "/v1/webhooks/{webhook}"
-	failure := webhookFailure{exampleSession, 2, exampleTime(), "status_503", exampleTime().Add(10 * time.Second)}
-	shown := webhookDocument{
-		WebhookID: exampleWebhook, URL: exampleHookURL, Type: "organization.member_", Generation: 1, Enabled: true, Failing: &failure,
-		Failures: []webhookFailure{failure}, DeadLetters: []deadLetter{{exampleSession, 24, "timed_out", exampleFeedCursor}},
-	}
-	secret := "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
-	registered := webhook.Registered{WebhookID: exampleWebhook, URL: exampleHookURL, Type: "organization.member_", After: 1042}
-	add(a, route{
-		id: "list-webhooks", method: http.MethodGet, path: path, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Webhooks", description: "All of them, and how their deliveries go.", response: list[webhookDocument]{Items: []webhookDocument{shown}},
-	}, a.listWebhooks)
-	add(a, route{
-		id: "register-webhook", method: http.MethodPost, path: path, tag: "Events", access: operator, status: http.StatusCreated, created: true,
-		summary: "Register a webhook", description: "Has the events of the feed delivered to a URL, signed as Standard Webhooks says, in order, each until it has arrived. At most 100.",
-		codes:    []domain.Code{codeCursorAhead},
-		request:  webhookBody{URL: exampleHookURL, Type: "organization.member_"},
-		response: webhookMade{exampleWebhook, secret, exampleReceipt(registered)},
-	}, a.registerWebhook)
-	add(a, route{
-		id: "webhook", method: http.MethodGet, path: hook, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "A webhook", description: "And how its deliveries go.", response: shown,
-	}, a.showWebhook)
-	add(a, route{
-		id: "change-webhook", method: http.MethodPatch, path: hook, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Change a webhook", description: "An event that could not be delivered is tried at once.",
-		request:  webhookPatch{URL: new(exampleHookURL)},
-		response: exampleReceipt(webhook.Changed{WebhookID: exampleWebhook, URLBefore: "https://old.example.com", URLAfter: exampleHookURL}),
-	}, a.changeWebhook)
-	add(a, route{
-		id: "rotate-webhook-secret", method: http.MethodPost, path: hook + "/rotate-secret", tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Give a webhook another secret", description: "For the time of the overlap deliveries have two signatures.",
-		request:  rotateBody{OverlapHours: 24},
-		response: webhookMade{exampleWebhook, secret, exampleReceipt(webhook.SecretRotated{WebhookID: exampleWebhook, Generation: 2, OverlapUntil: exampleTime()})},
-	}, a.rotateWebhook)
-	add(a, route{
-		id: "replay-webhook", method: http.MethodPost, path: hook + "/replay", tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Deliver again", description: "Everything after a cursor, with the same webhook-ids.", codes: []domain.Code{codeCursorAhead},
-		request: replayBody{Cursor: exampleFeedCursor}, response: exampleReceipt(webhook.Replayed{WebhookID: exampleWebhook, After: 1042}),
-	}, a.replayWebhook)
-	add(a, route{
-		id: "delete-webhook", method: http.MethodDelete, path: hook, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Delete a webhook", description: "Ends the deliveries.",
-		request: reasonBody{"The receiver is gone."}, response: exampleReceipt(webhook.Deleted{WebhookID: exampleWebhook}),
-	}, a.deleteWebhook)
+// DeliveriesInput is the input of the delivery log.
+type DeliveriesInput struct {
+	Cursor  string `query:"cursor" maxLength:"4096" doc:"The next_cursor of the page before." example:"AQkUq1Zt8v0DDWdyYWNlAA"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" doc:"Items of a page. Default 50."`
+	Outcome string `query:"outcome" enum:"delivered,failed,given_up" doc:"Only these. A page can be short then, and still have a next one."`
 }
 
 const (
 	exampleWebhook = domain.WebhookID(exampleKey)
 	exampleHookURL = "https://hooks.example.com/tenure"
+	exampleSecret  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 )
 
-func (a *API) listWebhooks(ctx context.Context, _ *call, _ *struct{}) (answer, error) {
-	s, err := a.config.Commands.Webhooks(ctx)
-	shown := list[webhookDocument]{Items: []webhookDocument{}}
-	for _, w := range s.Webhooks() {
-		shown.Items = append(shown.Items, a.webhookDocument(w))
-	}
-	return answer{body: shown}, err
+// hooks is one of the two sets of routes.
+type hooks struct {
+	id, path     string // what ids begin with, and paths
+	whose        string
+	owner        domain.OrganizationID // of the examples; empty for the operators
+	read, change Access
 }
 
-func (a *API) showWebhook(ctx context.Context, c *call, _ *WebhookPath) (answer, error) {
-	s, err := a.config.Commands.Webhooks(ctx)
-	w, ok := s.Webhook(c.webhook())
-	if err == nil && !ok {
-		err = domain.Refuse(domain.CodeNotFound, "No such webhook", "Look the webhook up in the list of webhooks.")
+func (a *API) addWebhooks() {
+	operators := hooks{id: "", path: "/v1/webhooks", whose: "of the operators", read: Operator(apikey.ScopeOperator), change: Operator(apikey.ScopeOperator)}
+	own := hooks{
+		id: "organization-", path: "/v1/organizations/{org}/webhooks", whose: "of an organization", owner: exampleOrganization,
+		read: Member(domain.ReadWebhooks), change: Member(domain.ManageWebhooks),
 	}
-	return answer{body: a.webhookDocument(w)}, err
+	list, register := a.listing(operators), a.registering(operators)
+	list.description = "All of them, and how their deliveries go. Those of organizations are at /v1/organizations/{org}/webhooks; the routes below take the id of any."
+	add(a, list, func(ctx context.Context, c *call, _ *struct{}) (answer, error) { return a.listWebhooks(ctx, c) })
+	register.request = webhookBody{URL: exampleHookURL, Type: "organization.member_"}
+	register.description += " At most 100."
+	add(a, register, a.registerWebhook)
+	a.addEachWebhook(operators)
+
+	list, register = a.listing(own), a.registering(own)
+	add(a, list, func(ctx context.Context, c *call, _ *struct{ OrgPath }) (answer, error) {
+		return a.listWebhooks(ctx, c)
+	})
+	register.request = ownWebhookBody{URL: exampleHookURL, Type: "organization.member_"}
+	register.description += " Of this organization alone. At most 10. Takes history.read besides: what is delivered is the history. It belongs to the organization, whoever has made it."
+	add(a, register, a.registerOwnWebhook)
+	a.addEachWebhook(own)
 }
 
-func (a *API) webhookDocument(w webhook.Webhook) webhookDocument {
-	shown := webhookDocument{
-		WebhookID: w.ID, URL: w.URL, OrganizationID: w.Organization, Type: w.Type, Personal: w.Personal, Generation: w.Generation,
-		Enabled: w.Disabled == "", Cause: w.Disabled, Failures: []webhookFailure{}, DeadLetters: []deadLetter{},
+func (a *API) listing(h hooks) route {
+	return route{
+		id: "list-" + h.id + "webhooks", method: http.MethodGet, path: h.path, tag: "Events", access: h.read, status: http.StatusOK,
+		summary: "Webhooks " + h.whose, description: "All of them, and how their deliveries go.", response: list[webhookDocument]{Items: []webhookDocument{exampleHook()}},
 	}
-	as := func(f webhook.Failure) webhookFailure {
-		return webhookFailure{f.EventID, f.Attempt, f.At, f.Cause, f.NextAt}
-	}
-	if w.Failing != nil {
-		failing := as(*w.Failing)
-		shown.Failing = &failing
-	}
-	for i := len(w.Failures) - 1; i >= 0; i-- {
-		shown.Failures = append(shown.Failures, as(w.Failures[i]))
-	}
-	for i := len(w.Letters) - 1; i >= 0; i-- {
-		l := w.Letters[i]
-		shown.DeadLetters = append(shown.DeadLetters, deadLetter{l.EventID, l.Attempts, l.Cause, a.config.Feed.CursorAt(eventstore.Position(l.After))})
-	}
-	return shown
 }
 
-func (c *call) webhook() domain.WebhookID { return domain.WebhookID(c.param("webhook")) }
-
-func (a *API) registerWebhook(ctx context.Context, c *call, in *struct {
-	NewHeaders
-	Body webhookBody
-}) (answer, error) {
-	b := in.Body
-	if err := a.config.Feed.CheckType(b.Type); err != nil {
-		return answer{}, err
+func (a *API) registering(h hooks) route {
+	registered := webhook.Registered{WebhookID: exampleWebhook, URL: exampleHookURL, OrganizationID: h.owner, Type: "organization.member_", After: 1042, Owner: h.owner}
+	return route{
+		id: "register-" + h.id + "webhook", method: http.MethodPost, path: h.path, tag: "Events", access: h.change, status: http.StatusCreated, created: true,
+		summary: "Register a webhook " + h.whose, description: "Has the events of the feed delivered to a URL, signed as Standard Webhooks says, in order, each until it has arrived.",
+		codes:    []domain.Code{codeCursorAhead},
+		response: webhookMade{exampleWebhook, exampleSecret, exampleReceipt(registered)},
 	}
-	if b.Cursor == "" {
-		b.Cursor = relay.FromHead
-	}
-	after, err := a.config.Feed.Position(ctx, b.Cursor)
-	if err != nil {
-		return answer{}, err
-	}
-	do, r, err := a.request(c, b.Reason)
-	if err != nil {
-		return answer{}, err
-	}
-	w := webhook.Registered{URL: b.URL, OrganizationID: domain.OrganizationID(b.OrganizationID), Type: b.Type, Personal: b.Personal}
-	id, secret, done, err := do.RegisterWebhook(ctx, r, w, after)
-	ans, err := commanded(done, err, func(r Receipt) any { return webhookMade{id, secretText(secret), r} })
-	ans.etag = ""
-	ans.location = c.fiber.Path() + "/" + string(id)
-	return ans, err
 }
 
-func secretText(secret []byte) string {
-	if secret == nil {
-		return "" // of a dry run
+// addEachWebhook adds the routes below a webhook.
+func (a *API) addEachWebhook(h hooks) {
+	const id = "/{webhook}"
+	reading := func(name, path, summary, says string, response any) route {
+		return route{id: h.id + name, method: http.MethodGet, path: h.path + id + path, tag: "Events", access: h.read, status: http.StatusOK, summary: summary, description: says, response: response}
 	}
-	return sending.Text(secret)
+	command := func(name, method, path, summary, says string, request, response any) route {
+		before, after, _ := strings.Cut(name, "-")
+		return route{
+			id: before + "-" + h.id + after, method: method, path: h.path + id + path, tag: "Events", access: h.change, status: http.StatusOK,
+			summary: summary + " " + h.whose, description: says, request: request, response: response,
+		}
+	}
+	next := exampleTime().Add(10 * time.Second)
+	tried := projections.Delivery{EventID: exampleSession, Type: "organization.renamed.v1", At: exampleTime(), DurationMS: 41, Attempt: 2, Outcome: projections.OutcomeFailed, Status: 503, Cause: "status_503", NextAt: &next}
+	addReadOfHook(a, h, reading("webhook", "", "A webhook "+h.whose, "And how its deliveries go.", exampleHook()), a.showWebhook)
+	addReadOfHook(a, h, reading("webhook-deliveries", "/deliveries", "The delivery log of a webhook "+h.whose, "What was tried, the latest first: the last 1,000 attempts of the last 30 days.",
+		list[projections.Delivery]{Items: []projections.Delivery{tried}}), a.listDeliveries)
+	addReadOfHook(a, h, reading("webhook-dead-letters", "/dead-letters", "Dead letters of a webhook "+h.whose, "Events that were given up after three days and have not arrived since, the latest first; at most 1,000.",
+		list[deadLetter]{Items: []deadLetter{{exampleSession, 24, "timed_out", false, exampleFeedCursor}}}), a.listLetters)
+	addHookCommand(a, h, command("change-webhook", http.MethodPatch, "", "Change a webhook", "An event that could not be delivered is tried at once.", webhookPatch{URL: new(exampleHookURL)},
+		exampleReceipt(webhook.Changed{WebhookID: exampleWebhook, URLBefore: "https://old.example.com", URLAfter: exampleHookURL, Owner: h.owner})), a.changeWebhook)
+	addHookCommand(a, h, command("rotate-webhook-secret", http.MethodPost, "/rotate-secret", "Give another secret to a webhook", "For the time of the overlap deliveries have two signatures.", rotateBody{OverlapHours: 24},
+		webhookMade{exampleWebhook, exampleSecret, exampleReceipt(webhook.SecretRotated{WebhookID: exampleWebhook, Generation: 2, OverlapUntil: exampleTime(), Owner: h.owner})}), a.rotateWebhook)
+	replay := command("replay-webhook", http.MethodPost, "/replay", "Deliver again to a webhook", "Everything after a cursor, with the same webhook-ids.", replayBody{Cursor: exampleFeedCursor},
+		exampleReceipt(webhook.Replayed{WebhookID: exampleWebhook, After: 1042, Owner: h.owner}))
+	replay.codes = []domain.Code{codeCursorAhead}
+	addHookCommand(a, h, replay, a.replayWebhook)
+	addHookCommand(a, h, command("retry-webhook", http.MethodPost, "/retry", "Try dead letters again at a webhook", "Each once, before the next event, in their order; what does not arrive stays a dead letter. The delivery log says what has come of it.", retryBody{},
+		exampleReceipt(webhook.RetryRequested{WebhookID: exampleWebhook, EventIDs: []string{exampleSession}, Owner: h.owner})), a.retryWebhook)
+	addHookCommand(a, h, command("delete-webhook", http.MethodDelete, "", "Delete a webhook", "Ends the deliveries.", reasonBody{"The receiver is gone."},
+		exampleReceipt(webhook.Deleted{WebhookID: exampleWebhook, Owner: h.owner})), a.deleteWebhook)
 }
 
-func (a *API) changeWebhook(ctx context.Context, c *call, in *struct {
-	WebhookPath
-	NewHeaders
-	Body webhookPatch
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.Reason)
-	if err != nil {
-		return answer{}, err
+// addReadOfHook adds a read below the webhooks of one set.
+func addReadOfHook(a *API, h hooks, r route, run func(context.Context, *call, webhook.Webhook, *DeliveriesInput) (answer, error)) {
+	found := func(ctx context.Context, c *call, in *DeliveriesInput) (answer, error) {
+		w, err := a.config.Commands.Webhook(ctx, c.organization(), c.webhook())
+		if err != nil {
+			return answer{}, err
+		}
+		return run(ctx, c, w, in)
 	}
-	done, err := do.ChangeWebhook(ctx, r, c.webhook(), commands.WebhookChange{URL: in.Body.URL, Enabled: in.Body.Enabled})
-	return withoutETag(commanded(done, err, plainly))
+	paged := strings.HasSuffix(r.path, "/deliveries")
+	switch {
+	case h.owner == "" && paged:
+		add(a, r, func(ctx context.Context, c *call, in *struct {
+			WebhookPath
+			DeliveriesInput
+		}) (answer, error) {
+			return found(ctx, c, &in.DeliveriesInput)
+		})
+	case h.owner == "":
+		add(a, r, func(ctx context.Context, c *call, _ *WebhookPath) (answer, error) { return found(ctx, c, nil) })
+	case paged:
+		add(a, r, func(ctx context.Context, c *call, in *struct {
+			OrgPath
+			WebhookPath
+			DeliveriesInput
+		}) (answer, error) {
+			return found(ctx, c, &in.DeliveriesInput)
+		})
+	default:
+		add(a, r, func(ctx context.Context, c *call, _ *struct {
+			OrgPath
+			WebhookPath
+		}) (answer, error) {
+			return found(ctx, c, nil)
+		})
+	}
 }
 
-func (a *API) rotateWebhook(ctx context.Context, c *call, in *struct {
-	WebhookPath
-	NewHeaders
-	Body rotateBody
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.Reason)
-	if err != nil {
-		return answer{}, err
+// addHookCommand adds a command below the webhooks of one set.
+func addHookCommand[B any](a *API, h hooks, r route, run func(context.Context, *call, B) (answer, error)) {
+	if h.owner == "" {
+		add(a, r, func(ctx context.Context, c *call, in *struct {
+			WebhookPath
+			NewHeaders
+			Body B
+		}) (answer, error) {
+			return withoutETag(run(ctx, c, in.Body))
+		})
+		return
 	}
-	secret, done, err := do.RotateWebhookSecret(ctx, r, c.webhook(), time.Duration(in.Body.OverlapHours)*time.Hour)
-	return withoutETag(commanded(done, err, func(r Receipt) any { return webhookMade{c.webhook(), secretText(secret), r} }))
+	add(a, r, func(ctx context.Context, c *call, in *struct {
+		OrgPath
+		WebhookPath
+		NewHeaders
+		Body B
+	}) (answer, error) {
+		if err := a.mayManageWebhooks(ctx, c); err != nil {
+			return answer{}, err
+		}
+		return withoutETag(run(ctx, c, in.Body))
+	})
 }
 
-func (a *API) replayWebhook(ctx context.Context, c *call, in *struct {
-	WebhookPath
-	NewHeaders
-	Body replayBody
-}) (answer, error) {
-	after, err := a.config.Feed.Position(ctx, in.Body.Cursor)
-	if err != nil {
-		return answer{}, err
+func exampleHook() webhookDocument {
+	at := exampleTime()
+	return webhookDocument{
+		WebhookID: exampleWebhook, URL: exampleHookURL, Type: "organization.member_", Generation: 1, Enabled: true, FailingSince: &at, DeadLetters: 1,
+		Failing: &webhookFailure{exampleSession, 2, at, "status_503", at.Add(10 * time.Second)},
 	}
-	do, r, err := a.request(c, in.Body.Reason)
-	if err != nil {
-		return answer{}, err
-	}
-	done, err := do.ReplayWebhook(ctx, r, c.webhook(), after)
-	return withoutETag(commanded(done, err, plainly))
-}
-
-func (a *API) deleteWebhook(ctx context.Context, c *call, in *struct {
-	WebhookPath
-	NewHeaders
-	Body *reasonBody
-}) (answer, error) {
-	do, r, err := a.request(c, in.Body.reason())
-	if err != nil {
-		return answer{}, err
-	}
-	done, err := do.DeleteWebhook(ctx, r, c.webhook())
-	return withoutETag(commanded(done, err, plainly))
-}
-
-// withoutETag leaves out the revision of a stream that many things share.
-func withoutETag(ans answer, err error) (answer, error) {
-	ans.etag = ""
-	return ans, err
 }

@@ -86,6 +86,17 @@ type RequestsDigest struct {
 	Link         string    // where they are decided
 }
 
+// WebhookStopped tells somebody who manages an organization's webhooks that
+// nothing is delivered to one of them any more.
+type WebhookStopped struct {
+	Organization string
+	Receiver     string // the host that was delivered to
+	WebhookID    string
+	Link         string // the delivery log
+	Gone         bool // the receiver said so
+	Failing      bool // nothing has arrived for days; otherwise the policy has changed
+}
+
 // Request is a request to join.
 type Request struct {
 	Person Person
@@ -112,6 +123,9 @@ func (OwnershipTransfer) Name() string { return "ownership_transfer" }
 
 // Name is "requests_digest".
 func (RequestsDigest) Name() string { return "requests_digest" }
+
+// Name is "webhook_stopped".
+func (WebhookStopped) Name() string { return "webhook_stopped" }
 
 func (c VerifyEmail) cleaned() Content       { return c }
 func (c AlreadyRegistered) cleaned() Content { return c }
@@ -149,6 +163,13 @@ func (c RequestsDigest) cleaned() Content {
 	return c
 }
 
+func (c WebhookStopped) cleaned() Content {
+	c.Organization = plainName(c.Organization)
+	c.Receiver = plainName(c.Receiver)
+	c.WebhookID = plainIdentity(c.WebhookID)
+	return c
+}
+
 func (p Person) cleaned() Person {
 	return Person{Name: plainName(p.Name), Email: plainIdentity(p.Email)}
 }
@@ -168,6 +189,7 @@ func (c ResetPassword) links() []string     { return []string{c.Link} }
 func (c Invitation) links() []string        { return []string{c.Link} }
 func (c OwnershipTransfer) links() []string { return []string{c.Link} }
 func (c RequestsDigest) links() []string    { return []string{c.Link} }
+func (c WebhookStopped) links() []string    { return []string{c.Link} }
 
 func (c AlreadyRegistered) links() []string {
 	if c.ResetLink == "" {
@@ -182,6 +204,7 @@ func (c Invitation) check() error        { return checkEnd(c, c.Expires) }
 func (c OwnershipTransfer) check() error { return checkEnd(c, c.Expires) }
 func (c AlreadyRegistered) check() error { return checkLinks(c) }
 func (c RequestsDigest) check() error    { return checkLinks(c) }
+func (c WebhookStopped) check() error    { return checkLinks(c) }
 
 func checkEnd(c Content, expires time.Time) error {
 	if expires.IsZero() {
@@ -221,5 +244,8 @@ func samples() []Content {
 		OwnershipTransfer{Organization: "Acme", Target: ada, OwnerRole: "OWNER", NextRole: "ADMIN", Link: link, Expires: at},
 		RequestsDigest{Organization: "Acme", Open: 1, Oldest: []Request{{Person: ada}}, Link: link},
 		RequestsDigest{Organization: "Acme", Open: 9, Oldest: []Request{{Person: ada, Since: at}, {Person: Person{Email: ada.Email}, Since: at}}, Link: link},
+		WebhookStopped{Organization: "Acme", Receiver: "hooks.example.com", WebhookID: "0190d5a1-c3da-7f54-9507-91a2bd6e8f66", Link: link, Failing: true},
+		WebhookStopped{Organization: "Acme", Receiver: "hooks.example.com", WebhookID: "0190d5a1-c3da-7f54-9507-91a2bd6e8f66", Link: link, Gone: true},
+		WebhookStopped{Organization: "Acme", Receiver: "hooks.example.com", WebhookID: "0190d5a1-c3da-7f54-9507-91a2bd6e8f66", Link: link},
 	}
 }

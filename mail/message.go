@@ -19,7 +19,8 @@ type Message struct {
 	// no tag at all, becomes English.
 	Language string
 	// Content is what the mail says: VerifyEmail, AlreadyRegistered,
-	// ResetPassword, Invitation, OwnershipTransfer or RequestsDigest.
+	// ResetPassword, Invitation, OwnershipTransfer, RequestsDigest or
+	// WebhookStopped.
 	Content Content
 	// At is the mail's date.
 	At time.Time

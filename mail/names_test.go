@@ -105,6 +105,7 @@ func FuzzNames(f *testing.F) {
 			mail.OwnershipTransfer{Organization: b, Target: mail.Person{Name: c, Email: a}, OwnerRole: b, NextRole: c,
 				Link: link, Expires: at},
 			mail.RequestsDigest{Organization: c, Open: 5, Oldest: []mail.Request{{Person: mail.Person{Name: a, Email: b}}, {Person: mail.Person{Name: c}, Since: at}}, Link: link},
+			mail.WebhookStopped{Organization: a, Receiver: b, WebhookID: c, Link: link, Gone: true},
 		}
 	}
 	f.Fuzz(func(t *testing.T, a, b, c string) {

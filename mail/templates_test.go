@@ -48,6 +48,7 @@ func contents() map[string]mail.Content {
 		"requests_digest": mail.RequestsDigest{Organization: "Zoë & Söhne", Open: 3, Oldest: []mail.Request{
 			{Person: ada, Since: at.Add(-6 * 24 * time.Hour)}, {Person: mail.Person{Email: "bob@example.com"}, Since: at.Add(-time.Hour)}, {Person: mail.Person{Name: "Eve", Email: "eve@example.com"}},
 		}, Link: link},
+		"webhook_stopped":      mail.WebhookStopped{Organization: "Zoë & Söhne", Receiver: "hooks.example.com", WebhookID: "0190d5a1-c3da-7f54-9507-91a2bd6e8f66", Link: link, Failing: true},
 		"requests_digest_one":  mail.RequestsDigest{Organization: "Acme", Open: 1, Oldest: []mail.Request{{Person: ada, Since: at}}, Link: link},
 		"requests_digest_more": mail.RequestsDigest{Organization: "Acme", Open: 1234, Oldest: slices.Repeat([]mail.Request{{Person: ada, Since: at}}, 30), Link: link},
 	}

@@ -49,6 +49,8 @@ func TestOwnershipIsThePolicyOfItsSource(t *testing.T) {
 		{domain.ReadHistory, "OWNER ADMIN VIEWER"},
 		{domain.ReadSettings, "OWNER ADMIN VIEWER"},
 		{domain.UpdateSettings, "OWNER ADMIN"},
+		{domain.ReadWebhooks, "OWNER ADMIN VIEWER"},
+		{domain.ManageWebhooks, "OWNER ADMIN"},
 		{"app:delivery.read", "OWNER ADMIN USER VIEWER"},
 		{"app:delivery.manage", "OWNER ADMIN USER"},
 		{"app:endpoints.read", "OWNER ADMIN USER VIEWER"},

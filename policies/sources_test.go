@@ -42,7 +42,7 @@ func TestPoliciesAreThoseOfTheirSources(t *testing.T) {
 				{"or subscription settings", "subscriptions.read subscriptions.manage trials.start", "Administrator"},
 				{"full access, including secrets", "app:secrets.manage", "Administrator"},
 				{"billing address", "billing.read billing.manage", "Administrator"},
-				{"and organization settings", "organization.update settings.read settings.update", "Administrator"},
+				{"and organization settings", "organization.update settings.read settings.update webhooks.read webhooks.manage", "Administrator"},
 			},
 		},
 		{
@@ -54,7 +54,7 @@ func TestPoliciesAreThoseOfTheirSources(t *testing.T) {
 				{"Administrators can update capabilities for any team member", "members.change_roles", "ADMINISTRATE_ORGANIZATION"},
 				{"The Organization Administrator can remove a user", "members.remove", "ADMINISTRATE_ORGANIZATION"},
 				{"must approve their request before they can join", "requests.read requests.decide", "ADMINISTRATE_ORGANIZATION"},
-				{"full access to all organization capabilities and settings", "organization.update settings.read settings.update billing.read billing.manage history.read", "ADMINISTRATE_ORGANIZATION"},
+				{"full access to all organization capabilities and settings", "organization.update settings.read settings.update billing.read billing.manage history.read webhooks.read webhooks.manage", "ADMINISTRATE_ORGANIZATION"},
 				{"Allows the user to invite new members to the organization", "members.invite invitations.read members.read", "ADMINISTRATE_ORGANIZATION MANAGE_ACCESS"},
 				{"Allows the user to register and unregister platforms", "platforms.read platforms.manage", "ADMINISTRATE_ORGANIZATION MANAGE_PLATFORM_REGISTRATION"},
 				{"Allows the user to manage and subscribe the organization to services", "subscriptions.read subscriptions.manage trials.start", "ADMINISTRATE_ORGANIZATION MANAGE_SUBSCRIPTION"},
@@ -65,7 +65,7 @@ func TestPoliciesAreThoseOfTheirSources(t *testing.T) {
 			grants:  map[domain.Role]string{"ORGANIZATION_ADMIN": "ORGANIZATION_ADMIN BILLING_ADMIN USER_ADMIN MEMBER", "USER_ADMIN": "MEMBER"},
 			manages: map[domain.Role]string{"ORGANIZATION_ADMIN": "ORGANIZATION_ADMIN BILLING_ADMIN USER_ADMIN MEMBER", "USER_ADMIN": "MEMBER"},
 			claims: []claim{
-				{"Manage the organization's information", "organization.update settings.update", "ORGANIZATION_ADMIN"},
+				{"Manage the organization's information", "organization.update settings.update webhooks.read webhooks.manage", "ORGANIZATION_ADMIN"},
 				{"View the organization's information", "settings.read", "ORGANIZATION_ADMIN BILLING_ADMIN USER_ADMIN"},
 				{"Manage the organization's billing information", "billing.manage", "ORGANIZATION_ADMIN BILLING_ADMIN"},
 				{"View the organization's billing information", "billing.read", "ORGANIZATION_ADMIN BILLING_ADMIN USER_ADMIN"},
@@ -88,7 +88,7 @@ func TestPoliciesAreThoseOfTheirSources(t *testing.T) {
 				{"Manage users", "members.read members.add members.change_roles members.suspend members.reset_password members.remove", "admin"},
 				{"For each pending user, you can approve or reject", "requests.read requests.decide", "admin"},
 				{"select which tracks this user can access", "spaces.assign", "admin"},
-				{"settings, usage", "settings.update app:usage.read", "admin"},
+				{"settings, usage", "settings.update webhooks.read webhooks.manage app:usage.read", "admin"},
 			},
 		},
 	} {

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/mailing"
+	"tenure/domain/webhook"
 	"tenure/mail"
 	"tenure/projections"
 )
@@ -128,6 +130,8 @@ func (m *Mailer) compose(ctx context.Context, d projections.Deadline) (*mail.Mes
 		return m.composeTransfer(ctx, d)
 	case projections.TemplateRequestsDigest:
 		return m.composeDigest(ctx, d)
+	case projections.TemplateWebhookStopped:
+		return m.composeWebhook(ctx, d)
 	}
 	return nil, errors.New("processes: no mail is known as " + d.Template)
 }
@@ -181,6 +185,23 @@ func (m *Mailer) composeDigest(ctx context.Context, d projections.Deadline) (*ma
 		content.Oldest = append(content.Oldest, mail.Request{Person: mail.Person{Name: r.DisplayName, Email: string(r.Email)}, Since: r.Since})
 	}
 	return to(digest.Recipient, content), nil
+}
+
+// composeWebhook tells that deliveries have stopped, as long as they have.
+func (m *Mailer) composeWebhook(ctx context.Context, d projections.Deadline) (*mail.Message, error) {
+	notice, err := m.Commands.WebhookNotice(ctx, d.WebhookID, d.AccountID)
+	if err != nil || !notice.Wanted {
+		return nil, err
+	}
+	host := ""
+	if address, err := url.Parse(notice.Webhook.URL); err == nil {
+		host = address.Host
+	}
+	return to(notice.Recipient, mail.WebhookStopped{
+		Organization: string(notice.Organization.Name), Receiver: host, WebhookID: string(d.WebhookID),
+		Link: m.PublicURL + "/v1/organizations/" + string(d.OrganizationID) + "/webhooks/" + string(d.WebhookID) + "/deliveries",
+		Gone: notice.Webhook.Disabled == webhook.CauseGone, Failing: notice.Webhook.Disabled == webhook.CauseFailing,
+	}), nil
 }
 
 // link puts the token where neither a server's log nor a Referer header shows it.

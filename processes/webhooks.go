@@ -1,19 +1,16 @@
 package processes
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/webhook"
-	"tenure/eventstore"
+	"tenure/projections"
 	"tenure/relay"
 	sending "tenure/relay/webhook"
 )
@@ -23,21 +20,30 @@ import (
 // at a time does it.
 //
 // How far a webhook is stands in a checkpoint, which is kept about once a
-// second; the log has it once an hour, and with every failure, so that losing
-// the checkpoints costs little. Killed at any point: what was delivered after
-// the checkpoint is delivered again, with the same webhook-id. The number of
-// failed attempts and the time of the next one are in the log, so a restart does
-// not begin the three days anew. A node that hangs and wakes up late can deliver
+// second, after what was tried is in the delivery log; the log of events has it
+// once an hour, and with every failure, so that losing the checkpoints costs
+// little. Killed at any point: what was delivered after the checkpoint is
+// delivered again, with the same webhook-id. The number of failed attempts and
+// the time of the next one are in the log, so a restart does not begin the three
+// days anew. Killed between the delivery of a dead letter and its record, the
+// letter is delivered again. A node that hangs and wakes up late can deliver
 // beside its successor for a moment: receivers drop what comes twice.
+//
+// What a webhook of an organization may have is asked for before each attempt: a
+// policy that takes it away is in force for the next event.
 type Webhooks struct {
-	Commands    *commands.Commands
-	Feed        *relay.Feed
-	Checkpoints Checkpoints
-	Sender      *sending.Sender
-	Logger      *slog.Logger
-	Observe     func(outcome string) // delivered, failed or given_up; may be nil
+	Commands      *commands.Commands
+	Feed          *relay.Feed
+	Checkpoints   Checkpoints
+	Log           *projections.DeliveryLog
+	Sender        *sending.Sender // to webhooks of the operators
+	Organizations *sending.Sender // to those of organizations
+	Logger        *slog.Logger
+	Observe       func(outcome string) // delivered, failed or given_up; may be nil
 
-	running map[domain.WebhookID]delivery
+	running   map[domain.WebhookID]delivery
+	forgotten map[domain.WebhookID]bool // of the deleted ones, whose delivery log is gone
+	arranged  webhook.State
 }
 
 // delivery is the work for one webhook in one version.
@@ -49,14 +55,16 @@ type delivery struct {
 
 const (
 	webhookPage   = 100
-	webhookLook   = 250 * time.Millisecond // between looks at what operators have changed
+	webhookLook   = 250 * time.Millisecond // between looks at what people have changed
+	savedEvery    = time.Second            // how far something was delivered
+	passedEvery   = time.Minute            // how far nothing had to be
 	reachedEvery  = time.Hour
 	webhookRepair = 2 * time.Second // after a failure of ours
 )
 
 // Run delivers until ctx ends.
 func (x *Webhooks) Run(ctx context.Context) error {
-	x.running = make(map[domain.WebhookID]delivery)
+	x.running, x.forgotten, x.arranged = make(map[domain.WebhookID]delivery), make(map[domain.WebhookID]bool), webhook.State{}
 	defer func() {
 		for _, d := range x.running {
 			d.cancel()
@@ -77,6 +85,10 @@ func (x *Webhooks) Run(ctx context.Context) error {
 
 // arrange has each webhook delivered to as it is now.
 func (x *Webhooks) arrange(ctx context.Context, s webhook.State) {
+	if s == x.arranged {
+		return
+	}
+	x.arranged = s
 	for id, d := range x.running {
 		if w, ok := s.Webhook(id); !ok || w.Version != d.version {
 			d.cancel()
@@ -101,59 +113,64 @@ func (x *Webhooks) arrange(ctx context.Context, s webhook.State) {
 			}
 		}()
 	}
+	for _, id := range s.Deleted() {
+		if !x.forgotten[id] {
+			if err := x.Log.Forget(ctx, id); err != nil {
+				x.arranged = webhook.State{} // look again
+				x.Logger.Warn("the delivery log of a deleted webhook stays for now", "webhook", id, "error", err)
+				continue
+			}
+			x.forgotten[id] = true
+		}
+	}
 }
 
-// way is one webhook's way through the feed.
-type way struct {
-	*Webhooks
-	webhook.Webhook
-	checkpoint string
-	reached    eventstore.Position // delivered, or not wanted
-	saved      eventstore.Position
-	savedAt    time.Time
-	recorded   time.Time // in the log
-}
-
-// deliver delivers until ctx ends or something of ours fails.
+// deliver delivers until ctx ends, something of ours fails, or the webhook has
+// changed.
 func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
-	s, err := x.Commands.Webhooks(ctx)
+	d, err := x.way(ctx, id)
+	if err != nil || d == nil {
+		return err
+	}
+	defer func() { d.save(context.WithoutCancel(ctx), true) }()
+	for _, l := range d.Wanted() {
+		if err := d.again(ctx, l); err != nil {
+			return err
+		}
+	}
+	reader, err := x.Feed.From(d.query(), d.reached)
 	if err != nil {
 		return err
 	}
-	w, ok := s.Webhook(id)
-	if !ok || w.Disabled != "" {
-		return nil
-	}
-	d := &way{Webhooks: x, Webhook: w, checkpoint: fmt.Sprintf("webhook.%s.%d", id, w.Replays), recorded: time.Now()}
-	kept, err := x.Checkpoints.Checkpoint(ctx, d.checkpoint)
-	if err != nil {
-		return err
-	}
-	d.reached = max(kept, eventstore.Position(w.Reached))
-	d.saved = kept
-	reader, err := x.Feed.From(relay.Query{Organization: w.Organization, Type: w.Type, Personal: w.Personal}, d.reached)
-	if err != nil {
-		return err
-	}
-	defer d.save(context.WithoutCancel(ctx), true)
 	for {
+		d.readAt = time.Now()
 		batch, err := reader.Next(ctx, webhookPage)
 		if err != nil {
 			return err
 		}
 		for _, e := range batch.Events {
-			if err := d.one(ctx, e); err != nil {
-				return err
+			if d.wants(e) {
+				if err := d.one(ctx, e); errors.Is(err, errOld) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+				d.delivered = true
 			}
 			d.reached = e.Position
 			d.save(ctx, false)
+			if e.Type == organizationDeleted {
+				return x.Commands.EndWebhook(ctx, id)
+			}
 		}
-		d.reached = max(d.reached, reader.Reached())
+		if d.Owner == "" { // an organization's place is found again as fast
+			d.reached = max(d.reached, reader.Reached())
+		}
 		d.save(ctx, false)
 		if !batch.Head {
 			continue
 		}
-		waiting, cancel := context.WithTimeout(ctx, time.Second)
+		waiting, cancel := context.WithTimeout(ctx, d.patience())
 		err = reader.Wait(waiting)
 		cancel()
 		if err != nil && ctx.Err() != nil {
@@ -162,97 +179,33 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	}
 }
 
-// one delivers an event, however long it takes, or leaves it as a dead letter.
-func (d *way) one(ctx context.Context, e relay.Event) error {
-	id := uuid.UUID(e.ID).String()
-	for {
-		if f := d.Failing; f != nil && f.EventID == id {
-			for d.Commands.Now().Before(f.NextAt) {
-				if sleep(ctx, min(f.NextAt.Sub(d.Commands.Now()), webhookLook)); ctx.Err() != nil {
-					return ctx.Err()
-				}
-			}
-		}
-		err := d.Sender.Send(ctx, d.URL, sending.Message{ID: id, Body: e.JSON, Secrets: d.secrets(), At: d.Commands.Now()})
-		if err == nil {
-			d.observe("delivered")
-			if d.Failing == nil {
-				return nil
-			}
-			d.Failing = nil
-			return d.Commands.WebhookReached(ctx, d.ID, d.Version, e.Position)
-		}
-		var failure *sending.Error
-		if !errors.As(err, &failure) {
-			return err
-		}
-		if failure.Gone {
-			d.observe("failed")
-			return cmp.Or(d.Commands.WebhookGone(ctx, d.ID), errGone)
-		}
-		given, err := d.failed(ctx, id, e, failure.Cause)
-		if given || err != nil {
-			return err
-		}
-	}
-}
+// organizationDeleted is the last that the webhook of an organization delivers.
+const organizationDeleted = "organization.deleted.v1"
 
-var errGone = errors.New("the receiver says that it is gone")
-
-// failed records a failed attempt, and learns when the next one is due; given
-// says that there is none.
-func (d *way) failed(ctx context.Context, id string, e relay.Event, cause string) (given bool, err error) {
-	attempt := webhook.Attempt{EventID: id, Cause: cause, After: uint64(d.reached), Position: uint64(e.Position)}
-	if err := d.Commands.WebhookFailed(ctx, d.ID, d.Version, attempt); err != nil {
-		return false, err
-	}
-	s, err := d.Commands.Webhooks(ctx)
+// way finds out where the deliveries of a webhook go on; nil for one that has
+// stopped.
+func (x *Webhooks) way(ctx context.Context, id domain.WebhookID) (*way, error) {
+	s, err := x.Commands.Webhooks(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	w, ok := s.Webhook(d.ID)
-	if !ok || w.Version != d.Version {
-		return false, errors.New("the webhook was changed") // whoever runs this knows
+	w, ok := s.Webhook(id)
+	if !ok || w.Disabled != "" {
+		return nil, nil
 	}
-	d.Webhook = w
-	if w.Failing == nil {
-		d.observe("given_up")
-		return true, nil
+	standing, err := x.Commands.WebhookStanding(ctx, w)
+	if err != nil {
+		return nil, err
 	}
-	d.observe("failed")
-	return false, nil
-}
-
-// secrets are those that sign now.
-func (d *way) secrets() [][]byte {
-	all := [][]byte{d.Commands.WebhookSecret(d.ID, d.Generation)}
-	if d.Generation > 1 && d.Commands.Now().Before(d.OverlapUntil) {
-		all = append(all, d.Commands.WebhookSecret(d.ID, d.Generation-1))
+	d := &way{Webhooks: x, Webhook: w, standing: standing, checkpoint: fmt.Sprintf("webhook.%s.%d", id, w.Replays), recorded: time.Now(), savedAt: time.Now()}
+	d.sender = x.Sender
+	if w.Owner != "" {
+		d.sender = x.Organizations
 	}
-	return all
-}
-
-// save keeps how far it is: at most once a second but at the end, and now and
-// then in the log. That it fails costs repeated deliveries at most.
-func (d *way) save(ctx context.Context, last bool) {
-	if d.reached <= d.saved || !last && time.Since(d.savedAt) < time.Second {
-		return
+	kept, err := x.Checkpoints.Checkpoint(ctx, d.checkpoint)
+	if err != nil {
+		return nil, err
 	}
-	if err := d.Checkpoints.SaveCheckpoint(ctx, d.checkpoint, d.reached); err != nil {
-		d.Logger.Warn("webhook cannot keep its checkpoint", "webhook", d.ID, "error", err)
-		return
-	}
-	d.saved, d.savedAt = d.reached, time.Now()
-	if time.Since(d.recorded) >= reachedEvery {
-		d.recorded = time.Now()
-		if err := d.Commands.WebhookReached(ctx, d.ID, d.Version, d.reached); err != nil {
-			d.Logger.Warn("webhook cannot record how far it is", "webhook", d.ID, "error", err)
-		}
-	}
-}
-
-func (d *way) observe(outcome string) {
-	if d.Observe != nil {
-		d.Observe(outcome)
-	}
+	d.reached, d.saved = max(kept, position(w.Reached)), kept
+	return d, nil
 }

@@ -15,6 +15,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/reservation"
+	"tenure/domain/webhook"
 	"tenure/eventstore"
 )
 
@@ -38,6 +39,7 @@ const (
 	TemplateInvitation        = "invitation"         // invitation.issued, invitation.resent
 	TemplateOwnershipTransfer = "ownership_transfer" // organization.ownership_transfer_requested
 	TemplateRequestsDigest    = "requests_digest"    // organization.requests_summarized, to each recipient
+	TemplateWebhookStopped    = "webhook_stopped"    // webhook.disabled, to each recipient
 )
 
 // Deadline is something that has to be done at a time. It holds no personal
@@ -49,6 +51,7 @@ type Deadline struct {
 	OrganizationID domain.OrganizationID `json:"organization_id,omitempty"`
 	InvitationID   domain.InvitationID   `json:"invitation_id,omitempty"`
 	TransferID     domain.TransferID     `json:"transfer_id,omitempty"`
+	WebhookID      domain.WebhookID      `json:"webhook_id,omitempty"`
 	Reservation    *Reservation          `json:"reservation,omitempty"`
 	MailID         domain.MailID         `json:"mail_id,omitempty"`
 	Template       string                `json:"template,omitempty"`
@@ -118,7 +121,7 @@ func deadlines() View[Deadline] {
 		Name: deadlinesView,
 		Types: []string{
 			"invitation.", "organization.ownership_transfer", "organization.join_requested.", "organization.requests_summarized.", "organization.policy_changed.", "organization.deleted.",
-			"reservation.", "mail.sent.", "mail.abandoned.",
+			"reservation.", "mail.sent.", "mail.abandoned.", "webhook.disabled.",
 			"account.verification_requested.", "account.password_reset_requested.", "account.registration_repeated.",
 		},
 		Touches: touchDeadlines,
@@ -148,7 +151,9 @@ func touchDeadlines(e Event) []Key {
 		}
 		return []Key{digestKey(x.OrganizationID)}
 	case organization.RequestsSummarized:
-		return append(digestMails(uuid.UUID(e.ID).String(), x), digestKey(x.OrganizationID))
+		return append(mailsTo(uuid.UUID(e.ID).String(), x.Recipients), digestKey(x.OrganizationID))
+	case webhook.Disabled:
+		return mailsTo(uuid.UUID(e.ID).String(), x.Recipients)
 	case organization.PolicyChanged:
 		if x.DigestAt.IsZero() {
 			return nil
@@ -207,6 +212,9 @@ func foldDeadline(_ *Deadline, in In[Deadline]) *Deadline {
 	case organization.RequestsSummarized:
 		d.OrganizationID = x.OrganizationID
 		return d.digest(in.Key, x.NextAt)
+	case webhook.Disabled:
+		d.OrganizationID, d.WebhookID = x.Owner, x.WebhookID
+		d.mailToOne(in.Key, TemplateWebhookStopped)
 	case reservation.Made:
 		d.Kind, d.Due = StaleReservation, x.ExpiresAt.UTC()
 		d.Reservation = &Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
@@ -228,11 +236,8 @@ func (d *Deadline) mailOr(mail bool, template string, kind DeadlineKind, due tim
 // digest makes it the mail to one of the recipients, or the next digest, if there
 // is one.
 func (d *Deadline) digest(key Key, next time.Time) *Deadline {
-	mail, isMail := strings.CutPrefix(key.ID, deadlineKey(MailDue, "").ID)
 	switch {
-	case isMail:
-		d.Kind, d.Due, d.MailID, d.Template = MailDue, d.At, domain.MailID(mail), TemplateRequestsDigest
-		d.AccountID = domain.AccountID(strings.TrimPrefix(mail, d.EventID+"."))
+	case d.mailToOne(key, TemplateRequestsDigest):
 	case next.IsZero():
 		return nil
 	default:
@@ -241,11 +246,22 @@ func (d *Deadline) digest(key Key, next time.Time) *Deadline {
 	return d
 }
 
-// digestMails are the mails of a digest: each is named by the event and its
+// mailToOne makes it the mail to one of the recipients of an event, if the key is
+// that of one.
+func (d *Deadline) mailToOne(key Key, template string) bool {
+	mail, isMail := strings.CutPrefix(key.ID, deadlineKey(MailDue, "").ID)
+	if isMail {
+		d.Kind, d.Due, d.MailID, d.Template = MailDue, d.At, domain.MailID(mail), template
+		d.AccountID = domain.AccountID(strings.TrimPrefix(mail, d.EventID+"."))
+	}
+	return isMail
+}
+
+// mailsTo are the mails of an event to several: each is named by the event and its
 // recipient.
-func digestMails(event string, e organization.RequestsSummarized) []Key {
-	keys := make([]Key, 0, len(e.Recipients)+1)
-	for _, recipient := range e.Recipients {
+func mailsTo(event string, recipients []domain.AccountID) []Key {
+	keys := make([]Key, 0, len(recipients)+1)
+	for _, recipient := range recipients {
 		keys = append(keys, deadlineKey(MailDue, event+"."+string(recipient)))
 	}
 	return keys

@@ -4,6 +4,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
+	"tenure/domain/webhook"
 )
 
 // organizationOf says whose timeline an event belongs to.
@@ -79,8 +80,35 @@ func organizationOfParts(e domain.Event) domain.OrganizationID {
 	case organization.PolicyChanged:
 		return x.OrganizationID
 	}
+	if org := ownerOf(e); org != "" {
+		return org
+	}
 	org, _, _ := invitationOf(e)
 	return org
+}
+
+// ownerOf is the organization whose webhook people have changed, or that has
+// stopped.
+func ownerOf(e domain.Event) domain.OrganizationID {
+	switch x := e.(type) {
+	case webhook.Registered:
+		return x.Owner
+	case webhook.Changed:
+		return x.Owner
+	case webhook.SecretRotated:
+		return x.Owner
+	case webhook.Disabled:
+		return x.Owner
+	case webhook.Enabled:
+		return x.Owner
+	case webhook.Replayed:
+		return x.Owner
+	case webhook.RetryRequested:
+		return x.Owner
+	case webhook.Deleted:
+		return x.Owner
+	}
+	return ""
 }
 
 // accountsOf lists the accounts that an event is about.

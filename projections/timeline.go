@@ -16,7 +16,7 @@ import (
 // TimelineEntry is the document of an event in an organization's timeline.
 type TimelineEntry struct {
 	Position    eventstore.Position `json:"position,string"` // opaque, so that nobody counts with it
-	Stream      string              `json:"stream"`          // organization or invitation
+	Stream      string              `json:"stream"`          // organization, invitation or webhook
 	Revision    eventstore.Revision `json:"revision"`        // in that stream
 	Type        string              `json:"type"`
 	At          time.Time           `json:"at"`
@@ -198,7 +198,7 @@ func timeline() View[timelineDoc] {
 	public := codec.New()
 	return View[timelineDoc]{
 		Name:  timelineView,
-		Types: []string{"organization.", "invitation."},
+		Types: []string{"organization.", "invitation.", "webhook."},
 		Once:  true,
 		Touches: func(e Event) []Key {
 			if org := organizationOf(e.Event); org != "" {

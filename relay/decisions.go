@@ -106,5 +106,7 @@ var decisions = map[string]decision{
 	"webhook.given_up.v1":        internal("how the feed is delivered"),
 	"webhook.registered.v1":      internal("how the feed is delivered"),
 	"webhook.replayed.v1":        internal("how the feed is delivered"),
+	"webhook.retried.v1":         internal("how the feed is delivered"),
+	"webhook.retry_requested.v1": internal("how the feed is delivered"),
 	"webhook.secret_rotated.v1":  internal("how the feed is delivered"),
 }

@@ -193,10 +193,12 @@ func (x *server) wire() error {
 	if err != nil {
 		return err
 	}
-	sender := sending.NewSender(s.WebhooksPrivate)
-	x.onClose(func() error { sender.Close(); return nil })
+	sender, organizations := sending.NewSender(s.WebhooksPrivate), sending.NewSender(s.OrganizationWebhooksPrivate)
+	x.onClose(func() error { sender.Close(); organizations.Close(); return nil })
+	deliveries := projections.NewDeliveryLog(x.views, now)
 	x.webhooks = &processes.Webhooks{
-		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Sender: sender, Logger: x.logger, Observe: x.metrics.onDelivery,
+		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Log: deliveries, Sender: sender, Organizations: organizations,
+		Logger: x.logger, Observe: x.metrics.onDelivery,
 	}
 	proxies, err := s.proxies()
 	if err != nil {
@@ -207,7 +209,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Deliveries: deliveries, Outbox: outbox,
 		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
 		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),

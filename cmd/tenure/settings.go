@@ -56,6 +56,8 @@ type settings struct {
 	LedgerWitness   []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
 	WebhooksPrivate bool          `help:"Deliver webhooks also to addresses that are not of the public internet, and without TLS. For receivers in the same network, and for trials."`
 
+	OrganizationWebhooksPrivate bool `help:"The same for the webhooks that organizations register: their administrators choose what this server connects to."`
+
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
 	CORSOrigins    []string      `help:"Origins whose pages may call the API from a browser." name:"cors-origins"`

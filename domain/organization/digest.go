@@ -8,7 +8,7 @@ import (
 	"tenure/domain/policy"
 )
 
-// maxRecipients is how many members one digest is for: they stand in one event,
+// maxRecipients is how many members one mail is for: they stand in one event,
 // which has to fit into one append.
 const maxRecipients = 5000
 
@@ -23,7 +23,7 @@ func SummarizeRequests(s State, p *policy.Policy, at time.Time) []domain.Event {
 	}
 	e := RequestsSummarized{OrganizationID: s.ID, Due: s.digestAt, Requests: s.Requests()}
 	if e.Requests > 0 && p.Requests != nil && p.Requests.Digest != nil {
-		e.Recipients = s.deciders(p)
+		e.Recipients = s.Holders(p, domain.DecideRequests)
 		e.NextAt = p.Requests.Digest.Next(at)
 	}
 	return []domain.Event{e}
@@ -50,15 +50,15 @@ func (s State) nextInstant(p *policy.Policy, now time.Time) time.Time {
 	return p.Requests.Digest.Next(now)
 }
 
-// deciders lists the members who may decide on requests, sorted.
-func (s State) deciders(p *policy.Policy) []domain.AccountID {
+// Holders lists active members who have a permission, sorted.
+func (s State) Holders(p *policy.Policy, permission domain.Permission) []domain.AccountID {
 	var ids []domain.AccountID
 	if s.members == nil {
 		return nil
 	}
 	for itr := s.members.Iterator(); !itr.Done(); {
 		id, m, _ := itr.Next()
-		if m.Status == Active && p.Allows(m.Roles, domain.DecideRequests) {
+		if m.Status == Active && p.Allows(m.Roles, permission) {
 			ids = append(ids, id)
 		}
 	}

@@ -155,6 +155,13 @@ func (p *Policy) Allows(roles []domain.Role, permission domain.Permission) bool 
 	return slices.Contains(p.Members.Permissions, permission) || p.any(roles, func(r Role) bool { return slices.Contains(r.Permissions, permission) })
 }
 
+// SomeRole reports whether there is a role whose holder has all of the permissions.
+func (p *Policy) SomeRole(permissions ...domain.Permission) bool {
+	return slices.ContainsFunc(p.Roles, func(r Role) bool {
+		return !slices.ContainsFunc(permissions, func(needed domain.Permission) bool { return !p.Allows([]domain.Role{r.Name}, needed) })
+	})
+}
+
 // Permissions lists what a member with these roles may do, sorted.
 func (p *Policy) Permissions(roles []domain.Role) []domain.Permission {
 	all := slices.Clone(p.Members.Permissions)

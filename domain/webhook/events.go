@@ -10,7 +10,9 @@ import (
 // Secrets are derived from the server's own and stand nowhere.
 type (
 	// Registered has events delivered to a URL: those after a position, of one
-	// organization or of all, of the types that begin with Type.
+	// organization or of all, of the types that begin with Type. Owner is the
+	// organization that the webhook belongs to, here and below; empty for the
+	// operators'.
 	Registered struct {
 		WebhookID      domain.WebhookID      `json:"webhook_id"`
 		URL            string                `json:"url"`
@@ -18,43 +20,52 @@ type (
 		Type           string                `json:"type,omitempty"`
 		Personal       bool                  `json:"personal,omitempty"`
 		After          uint64                `json:"after,string"`
+		Owner          domain.OrganizationID `json:"owner,omitempty"`
 	}
 
 	// Changed has them delivered elsewhere.
 	Changed struct {
-		WebhookID domain.WebhookID `json:"webhook_id"`
-		URLBefore string           `json:"url_before"`
-		URLAfter  string           `json:"url_after"`
+		WebhookID domain.WebhookID      `json:"webhook_id"`
+		URLBefore string                `json:"url_before"`
+		URLAfter  string                `json:"url_after"`
+		Owner     domain.OrganizationID `json:"owner,omitempty"`
 	}
 
 	// SecretRotated signs with the secret of a new generation, and until
 	// OverlapUntil also with the one before.
 	SecretRotated struct {
-		WebhookID    domain.WebhookID `json:"webhook_id"`
-		Generation   int              `json:"generation"`
-		OverlapUntil time.Time        `json:"overlap_until"`
+		WebhookID    domain.WebhookID      `json:"webhook_id"`
+		Generation   int                   `json:"generation"`
+		OverlapUntil time.Time             `json:"overlap_until"`
+		Owner        domain.OrganizationID `json:"owner,omitempty"`
 	}
 
-	// Disabled stops the deliveries where they are.
+	// Disabled stops the deliveries where they are. Recipients are told of it by
+	// mail.
 	Disabled struct {
-		WebhookID domain.WebhookID `json:"webhook_id"`
-		Cause     string           `json:"cause"` // operator, or gone (the receiver says that it is)
+		WebhookID  domain.WebhookID      `json:"webhook_id"`
+		Cause      string                `json:"cause"` // one of the causes in webhook.go
+		Owner      domain.OrganizationID `json:"owner,omitempty"`
+		Recipients []domain.AccountID    `json:"recipients,omitempty"`
 	}
 
 	// Enabled goes on.
 	Enabled struct {
-		WebhookID domain.WebhookID `json:"webhook_id"`
+		WebhookID domain.WebhookID      `json:"webhook_id"`
+		Owner     domain.OrganizationID `json:"owner,omitempty"`
 	}
 
 	// Replayed goes back to a position: everything after it is delivered again.
 	Replayed struct {
-		WebhookID domain.WebhookID `json:"webhook_id"`
-		After     uint64           `json:"after,string"`
+		WebhookID domain.WebhookID      `json:"webhook_id"`
+		After     uint64                `json:"after,string"`
+		Owner     domain.OrganizationID `json:"owner,omitempty"`
 	}
 
 	// Deleted ends the deliveries for good.
 	Deleted struct {
-		WebhookID domain.WebhookID `json:"webhook_id"`
+		WebhookID domain.WebhookID      `json:"webhook_id"`
+		Owner     domain.OrganizationID `json:"owner,omitempty"`
 	}
 
 	// DeliveryFailed records an attempt that will be repeated.
@@ -64,6 +75,7 @@ type (
 		Attempt   int              `json:"attempt"`
 		Cause     string           `json:"cause"` // refused_address, unreachable, timed_out, or status_ and the answer's
 		NextAt    time.Time        `json:"next_at"`
+		At        time.Time        `json:"at,omitzero"` // when it failed
 	}
 
 	// GivenUp leaves an event behind that could not be delivered in time: the
@@ -75,6 +87,21 @@ type (
 		Position  uint64           `json:"position,string"`
 		Attempts  int              `json:"attempts"`
 		Cause     string           `json:"cause"`
+	}
+
+	// RetryRequested has dead letters tried once more.
+	RetryRequested struct {
+		WebhookID domain.WebhookID      `json:"webhook_id"`
+		EventIDs  []string              `json:"event_ids"`
+		Owner     domain.OrganizationID `json:"owner,omitempty"`
+	}
+
+	// Retried says what has come of that for one of them: with a cause it stays a
+	// dead letter.
+	Retried struct {
+		WebhookID domain.WebhookID `json:"webhook_id"`
+		EventID   string           `json:"event_id"`
+		Cause     string           `json:"cause,omitempty"`
 	}
 
 	// Delivered records now and then how far the deliveries have got.
@@ -110,6 +137,12 @@ func (DeliveryFailed) EventType() string { return "webhook.delivery_failed.v1" }
 
 // EventType implements domain.Event.
 func (GivenUp) EventType() string { return "webhook.given_up.v1" }
+
+// EventType implements domain.Event.
+func (RetryRequested) EventType() string { return "webhook.retry_requested.v1" }
+
+// EventType implements domain.Event.
+func (Retried) EventType() string { return "webhook.retried.v1" }
 
 // EventType implements domain.Event.
 func (Delivered) EventType() string { return "webhook.delivered.v1" }

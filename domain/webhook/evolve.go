@@ -2,6 +2,9 @@ package webhook
 
 import (
 	"slices"
+	"time"
+
+	"github.com/benbjohnson/immutable"
 
 	"tenure/domain"
 )
@@ -10,53 +13,96 @@ import (
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
 	case Registered:
-		if s.index(e.WebhookID) >= 0 {
-			return s
-		}
-		w := Webhook{
-			ID: e.WebhookID, URL: e.URL, Organization: e.OrganizationID, Type: e.Type, Personal: e.Personal, Generation: 1, Reached: e.After, Version: 1,
-		}
-		return State{append(slices.Clip(s.all), w)}
+		return s.register(e)
 	case Changed:
-		return s.operated(e.WebhookID, func(w *Webhook) { w.URL = e.URLAfter })
+		return s.managed(e.WebhookID, func(w *Webhook) { w.URL = e.URLAfter })
 	case SecretRotated:
-		return s.operated(e.WebhookID, func(w *Webhook) { w.Generation, w.OverlapUntil = e.Generation, e.OverlapUntil })
+		return s.managed(e.WebhookID, func(w *Webhook) { w.Generation, w.OverlapUntil = e.Generation, e.OverlapUntil })
 	case Disabled:
-		return s.operated(e.WebhookID, func(w *Webhook) { w.Disabled = e.Cause })
+		return s.managed(e.WebhookID, func(w *Webhook) { w.Disabled = e.Cause })
 	case Enabled:
-		return s.operated(e.WebhookID, func(w *Webhook) { w.Disabled = "" })
+		return s.managed(e.WebhookID, func(w *Webhook) { w.Disabled, w.Failing = "", nil })
 	case Replayed:
-		return s.operated(e.WebhookID, func(w *Webhook) {
+		return s.managed(e.WebhookID, func(w *Webhook) {
 			w.Reached, w.Replays, w.Failing = e.After, w.Replays+1, nil
+			w.Letters = slices.DeleteFunc(slices.Clone(w.Letters), func(l Letter) bool { return l.Position > e.After })
+		})
+	case RetryRequested:
+		return s.managed(e.WebhookID, func(w *Webhook) {
+			w.letters(func(l *Letter) { l.Wanted = l.Wanted || slices.Contains(e.EventIDs, l.EventID) })
 		})
 	case Deleted:
-		return s.operated(e.WebhookID, func(w *Webhook) { *w = Webhook{ID: w.ID, Deleted: true, Version: w.Version} })
+		return s.managed(e.WebhookID, func(w *Webhook) {
+			*w = Webhook{ID: w.ID, Owner: w.Owner, Deleted: true, Version: w.Version, number: w.number}
+		})
+	}
+	return s.deliver(e)
+}
+
+// deliver folds what the deliveries themselves record.
+func (s State) deliver(e domain.Event) State {
+	switch e := e.(type) {
 	case DeliveryFailed:
 		return s.with(e.WebhookID, func(w *Webhook) {
-			f := Failure{EventID: e.EventID, At: e.NextAt.Add(-pause(e.Attempt)), Attempt: e.Attempt, Cause: e.Cause, NextAt: e.NextAt}
-			f.Since = f.At
+			f := Failure{EventID: e.EventID, Since: e.At, At: e.At, Attempt: e.Attempt, Cause: e.Cause, NextAt: e.NextAt}
 			if w.Failing != nil && w.Failing.EventID == e.EventID {
 				f.Since = w.Failing.Since
 			}
+			if w.FailingSince.IsZero() {
+				w.FailingSince = e.At
+			}
 			w.Failing = &f
-			w.Failures = latest(w.Failures, f)
 		})
 	case GivenUp:
 		return s.with(e.WebhookID, func(w *Webhook) {
 			w.Failing, w.Reached = nil, max(w.Reached, e.Position)
-			w.Letters = latest(w.Letters, e)
+			letters := slices.DeleteFunc(slices.Clone(w.Letters), func(l Letter) bool { return l.EventID == e.EventID })
+			letters = append(letters, Letter{GivenUp: e})
+			w.Letters = letters[max(0, len(letters)-MaxLetters):]
+		})
+	case Retried:
+		return s.with(e.WebhookID, func(w *Webhook) {
+			if e.Cause != "" {
+				w.letters(func(l *Letter) {
+					if l.EventID == e.EventID {
+						l.Wanted, l.Cause, l.Attempts = false, e.Cause, l.Attempts+1
+					}
+				})
+				return
+			}
+			w.FailingSince = time.Time{}
+			w.Letters = slices.DeleteFunc(slices.Clone(w.Letters), func(l Letter) bool { return l.EventID == e.EventID })
 		})
 	case Delivered:
-		return s.with(e.WebhookID, func(w *Webhook) { w.Failing, w.Reached = nil, max(w.Reached, e.Position) })
+		return s.with(e.WebhookID, func(w *Webhook) {
+			w.FailingSince = time.Time{}
+			w.Failing, w.Reached = nil, max(w.Reached, e.Position)
+		})
 	}
 	return s
 }
 
-// operated is with for what an operator does: deliveries begin anew with it, and
-// an event that has failed is tried at once.
-func (s State) operated(id domain.WebhookID, change func(*Webhook)) State {
+func (s State) register(e Registered) State {
+	if _, ok := s.get(e.WebhookID); ok {
+		return s
+	}
+	if s.all == nil {
+		s.all = immutable.NewMap[domain.WebhookID, Webhook](nil)
+	}
+	w := Webhook{
+		ID: e.WebhookID, Owner: e.Owner, URL: e.URL, Organization: e.OrganizationID, Type: e.Type, Personal: e.Personal, Generation: 1, Reached: e.After, Version: 1,
+		number: s.all.Len(),
+	}
+	return State{s.all.Set(w.ID, w)}
+}
+
+// managed is with for what people do: deliveries begin anew with it, an event
+// that has failed is tried at once, and whether the receiver fails for long is
+// counted from then.
+func (s State) managed(id domain.WebhookID, change func(*Webhook)) State {
 	return s.with(id, func(w *Webhook) {
 		w.Version++
+		w.FailingSince = time.Time{}
 		if w.Failing != nil {
 			f := *w.Failing
 			f.NextAt = f.At
@@ -66,18 +112,20 @@ func (s State) operated(id domain.WebhookID, change func(*Webhook)) State {
 	})
 }
 
-// with changes a copy of one webhook.
+// with changes a copy of one webhook that is not deleted.
 func (s State) with(id domain.WebhookID, change func(*Webhook)) State {
-	i := s.index(id)
-	if i < 0 || s.all[i].Deleted {
+	w, ok := s.Webhook(id)
+	if !ok {
 		return s
 	}
-	all := slices.Clone(s.all)
-	change(&all[i])
-	return State{all}
+	change(&w)
+	return State{s.all.Set(id, w)}
 }
 
-// latest adds one to a list of which the newest are kept.
-func latest[T any](list []T, one T) []T {
-	return append(slices.Clone(list[max(0, len(list)-maxKept+1):]), one)
+// letters changes a copy of the dead letters.
+func (w *Webhook) letters(change func(*Letter)) {
+	w.Letters = slices.Clone(w.Letters)
+	for i := range w.Letters {
+		change(&w.Letters[i])
+	}
 }

@@ -1,35 +1,51 @@
 // Package webhook is the aggregate of the webhooks of a deployment: where events
-// are delivered to, and how that goes. All of them are one aggregate, since they
-// are few; so their list is never behind.
+// are delivered to, and how that goes. All of them are one aggregate, so their
+// list is never behind; what happens at an ordinary delivery is not in it.
+//
+// A webhook belongs to the operators, or to the organization whose events it
+// gets; to nobody who has made or changed it.
 package webhook
 
 import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/benbjohnson/immutable"
 
 	"tenure/domain"
 )
 
 // Bounds.
 const (
-	MaxWebhooks  = 100
+	MaxWebhooks        = 100 // of the operators
+	MaxPerOrganization = 10
+	// MaxLetters is how many dead letters a webhook keeps. There is at most one in
+	// RetryFor.
+	MaxLetters   = 1000
 	maxURLBytes  = 2000
-	maxKept      = 50                 // dead letters and failures that a Webhook shows
 	MaxOverlap   = 7 * 24 * time.Hour // of two secrets
 	RetryFor     = 3 * 24 * time.Hour // that one event is tried
+	FailFor      = 5 * 24 * time.Hour // that nothing arrives, before a webhook is switched off
 	firstRetry   = 5 * time.Second
 	longestRetry = 6 * time.Hour
+	jitter       = 5 // a pause is up to one part in so many longer
 )
 
-// State is all webhooks. States are immutable.
-type State struct{ all []Webhook }
+// State is all webhooks. States are immutable; two are the same where == says so.
+type State struct {
+	all *immutable.Map[domain.WebhookID, Webhook]
+}
 
 // Webhook is one of them.
 type Webhook struct {
 	ID           domain.WebhookID
+	Owner        domain.OrganizationID // empty for the operators
 	URL          string
-	Organization domain.OrganizationID // empty for all
+	Organization domain.OrganizationID // whose events; empty for all
 	Type         string                // what the types begin with
 	Personal     bool
 	Generation   int // of the secret, from 1
@@ -37,12 +53,14 @@ type Webhook struct {
 	Disabled     string // the cause, empty for none
 	Deleted      bool
 
-	Reached  uint64    // everything up to here was delivered or given up, perhaps more
-	Replays  int       // how often it went back
-	Version  int       // how often it was changed by an operator
-	Failing  *Failure  // of the event whose turn it is
-	Failures []Failure // the latest ones
-	Letters  []GivenUp // the latest dead letters
+	Reached      uint64    // everything up to here was delivered or given up, perhaps more
+	Replays      int       // how often it went back
+	Version      int       // how often it was changed by people
+	Failing      *Failure  // of the event whose turn it is
+	FailingSince time.Time // nothing has arrived since; zero when something has
+	Letters      []Letter  // the dead letters, the oldest first
+
+	number int // in the order of registration
 }
 
 // Failure is an attempt that failed.
@@ -55,32 +73,91 @@ type Failure struct {
 	NextAt  time.Time
 }
 
-// Webhooks lists those that are not deleted, oldest first. Do not change them.
+// Letter is a dead letter: an event that was given up, and has not arrived since.
+type Letter struct {
+	GivenUp
+	Wanted bool // it is to be tried once more
+}
+
+// Wanted lists the dead letters that are to be tried once more.
+func (w Webhook) Wanted() []Letter {
+	return slices.DeleteFunc(slices.Clone(w.Letters), func(l Letter) bool { return !l.Wanted })
+}
+
+// Webhooks lists those that are not deleted, oldest first.
 func (s State) Webhooks() []Webhook {
-	return slices.DeleteFunc(slices.Clone(s.all), func(w Webhook) bool { return w.Deleted })
+	return s.list(func(w Webhook) bool { return !w.Deleted })
+}
+
+// Of lists those of an organization, or of the operators, that are not deleted,
+// oldest first.
+func (s State) Of(owner domain.OrganizationID) []Webhook {
+	return s.list(func(w Webhook) bool { return !w.Deleted && w.Owner == owner })
+}
+
+// Deleted lists those that are.
+func (s State) Deleted() []domain.WebhookID {
+	var ids []domain.WebhookID
+	for _, w := range s.list(func(w Webhook) bool { return w.Deleted }) {
+		ids = append(ids, w.ID)
+	}
+	return ids
+}
+
+func (s State) list(wanted func(Webhook) bool) (found []Webhook) {
+	if s.all == nil {
+		return nil
+	}
+	for itr := s.all.Iterator(); !itr.Done(); {
+		if _, w, _ := itr.Next(); wanted(w) {
+			found = append(found, w)
+		}
+	}
+	slices.SortFunc(found, func(a, b Webhook) int { return cmp.Compare(a.number, b.number) })
+	return found
 }
 
 // Webhook finds one that is not deleted.
 func (s State) Webhook(id domain.WebhookID) (Webhook, bool) {
-	i := s.index(id)
-	if i < 0 || s.all[i].Deleted {
+	w, ok := s.get(id)
+	if !ok || w.Deleted {
 		return Webhook{}, false
 	}
-	return s.all[i], true
+	return w, true
 }
 
-func (s State) index(id domain.WebhookID) int {
-	return slices.IndexFunc(s.all, func(w Webhook) bool { return w.ID == id })
+// Owns reports whether a webhook is an organization's, also when it is deleted;
+// the operators own all.
+func (s State) Owns(owner domain.OrganizationID, id domain.WebhookID) bool {
+	w, ok := s.get(id)
+	return ok && (owner == "" || w.Owner == owner)
+}
+
+// Hopeless reports whether nothing has arrived for so long that the next failure
+// switches the webhook off.
+func (w Webhook) Hopeless(at time.Time) bool {
+	return !w.FailingSince.IsZero() && at.Sub(w.FailingSince) >= FailFor
+}
+
+func (s State) get(id domain.WebhookID) (Webhook, bool) {
+	if s.all == nil {
+		return Webhook{}, false
+	}
+	return s.all.Get(id)
 }
 
 // Register makes a webhook. It fails with CodeInvalid for an id in use, a URL
-// that is none, and one more than MaxWebhooks.
+// that is none, and one more than there may be.
 func Register(s State, r Registered) ([]domain.Event, error) {
-	if s.index(r.WebhookID) >= 0 {
+	if _, used := s.get(r.WebhookID); used {
 		return nil, domain.Invalid("id", "Choose another id; this one is in use.")
 	}
-	if len(s.Webhooks()) >= MaxWebhooks {
-		return nil, domain.Invalid("url", "Delete a webhook that is not needed any more; there are as many as there may be.")
+	most := MaxWebhooks
+	if r.Owner != "" {
+		most, r.OrganizationID = MaxPerOrganization, r.Owner
+	}
+	if len(s.Of(r.Owner)) >= most {
+		return nil, domain.Invalid("url", fmt.Sprintf("Delete a webhook that is not needed any more; there are %d, as many as there may be.", most))
 	}
 	if err := checkURL(r.URL); err != nil {
 		return nil, err
@@ -101,7 +178,7 @@ func Change(s State, id domain.WebhookID, to string) ([]domain.Event, error) {
 	if w.URL == to {
 		return nil, nil
 	}
-	return []domain.Event{Changed{WebhookID: id, URLBefore: w.URL, URLAfter: to}}, nil
+	return []domain.Event{Changed{WebhookID: id, URLBefore: w.URL, URLAfter: to, Owner: w.Owner}}, nil
 }
 
 // RotateSecret begins to sign with a new secret, and for the time of the overlap
@@ -114,49 +191,98 @@ func RotateSecret(s State, id domain.WebhookID, overlap time.Duration, at time.T
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, domain.Invalid("overlap_hours", "Give 0 to 168 hours.")
 	}
-	return []domain.Event{SecretRotated{WebhookID: id, Generation: w.Generation + 1, OverlapUntil: at.Add(overlap)}}, nil
+	return []domain.Event{SecretRotated{WebhookID: id, Generation: w.Generation + 1, OverlapUntil: at.Add(overlap), Owner: w.Owner}}, nil
 }
 
-// Enable goes on with the deliveries, or stops them; for a cause, which is empty
-// to go on. It fails with CodeNotFound.
-func Enable(s State, id domain.WebhookID, disabled string) ([]domain.Event, error) {
+// Enable goes on with the deliveries. It fails with CodeNotFound.
+func Enable(s State, id domain.WebhookID) ([]domain.Event, error) {
 	w, ok := s.Webhook(id)
 	switch {
 	case !ok:
 		return nil, notFound()
-	case (w.Disabled == "") == (disabled == ""):
+	case w.Disabled == "":
 		return nil, nil
-	case disabled == "":
-		return []domain.Event{Enabled{WebhookID: id}}, nil
 	}
-	return []domain.Event{Disabled{WebhookID: id, Cause: disabled}}, nil
+	return []domain.Event{Enabled{WebhookID: id, Owner: w.Owner}}, nil
+}
+
+// Disable stops the deliveries where they are, for a cause, and has recipients
+// told. It fails with CodeNotFound.
+func Disable(s State, id domain.WebhookID, cause string, recipients []domain.AccountID) ([]domain.Event, error) {
+	w, ok := s.Webhook(id)
+	switch {
+	case !ok:
+		return nil, notFound()
+	case w.Disabled != "":
+		return nil, nil
+	}
+	return []domain.Event{Disabled{WebhookID: id, Cause: cause, Owner: w.Owner, Recipients: recipients}}, nil
 }
 
 // The causes of Disabled.
 const (
-	CauseOperator = "operator"
-	CauseGone     = "gone"
+	CauseOperator      = "operator"      // an operator has stopped it
+	CauseAdministrator = "administrator" // a member of the organization has
+	CauseGone          = "gone"          // the receiver says that it is gone
+	CauseFailing       = "failing"       // nothing has arrived for FailFor
+	CausePolicy        = "policy"        // no role of the organization may have it any more
 )
 
 // Replay delivers everything after a position again. It fails with CodeNotFound.
 func Replay(s State, id domain.WebhookID, after uint64) ([]domain.Event, error) {
-	if _, ok := s.Webhook(id); !ok {
+	w, ok := s.Webhook(id)
+	if !ok {
 		return nil, notFound()
 	}
-	return []domain.Event{Replayed{WebhookID: id, After: after}}, nil
+	return []domain.Event{Replayed{WebhookID: id, After: after, Owner: w.Owner}}, nil
+}
+
+// Retry has dead letters tried once more: those with these ids, or all for none.
+// It fails with CodeNotFound, and with CodeInvalid for an id that is not of a dead
+// letter.
+func Retry(s State, id domain.WebhookID, events []string) ([]domain.Event, error) {
+	w, ok := s.Webhook(id)
+	if !ok {
+		return nil, notFound()
+	}
+	for _, e := range events {
+		if !slices.ContainsFunc(w.Letters, func(l Letter) bool { return l.EventID == e }) {
+			return nil, domain.Invalid("event_ids", "Give ids of dead letters of this webhook; /dead-letters lists them.")
+		}
+	}
+	var wanted []string
+	for _, l := range w.Letters {
+		if !l.Wanted && (len(events) == 0 || slices.Contains(events, l.EventID)) {
+			wanted = append(wanted, l.EventID)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	return []domain.Event{RetryRequested{WebhookID: id, EventIDs: wanted, Owner: w.Owner}}, nil
+}
+
+// Settle records what has come of trying a dead letter once more: it has arrived,
+// or not for a cause.
+func Settle(s State, id domain.WebhookID, version int, event, cause string) []domain.Event {
+	w, ok := s.Webhook(id)
+	if !ok || w.Version != version || !slices.ContainsFunc(w.Letters, func(l Letter) bool { return l.EventID == event && l.Wanted }) {
+		return nil
+	}
+	return []domain.Event{Retried{WebhookID: id, EventID: event, Cause: cause}}
 }
 
 // Delete ends a webhook for good. It fails with CodeNotFound for one that never
 // was.
 func Delete(s State, id domain.WebhookID) ([]domain.Event, error) {
-	i := s.index(id)
+	w, ok := s.get(id)
 	switch {
-	case i < 0:
+	case !ok:
 		return nil, notFound()
-	case s.all[i].Deleted:
+	case w.Deleted:
 		return nil, nil
 	}
-	return []domain.Event{Deleted{WebhookID: id}}, nil
+	return []domain.Event{Deleted{WebhookID: id, Owner: w.Owner}}, nil
 }
 
 // Attempt is one that has failed.
@@ -164,38 +290,50 @@ type Attempt struct {
 	EventID         string
 	Cause           string
 	After, Position uint64 // the positions before the event, and of it
+
+	NotBefore time.Duration // the receiver asks for so long a pause
 }
 
 // Fail records a failed attempt: it will be repeated after a pause that grows, or
-// the event is given up because it was tried for RetryFor. What is said of
-// another version of the webhook does not count any more.
-func Fail(s State, id domain.WebhookID, version int, a Attempt, at time.Time) []domain.Event {
+// the event is given up because it was tried for RetryFor, or the webhook is
+// switched off because nothing has arrived for FailFor, and recipients are told.
+// What is said of another version of the webhook does not count any more.
+func Fail(s State, id domain.WebhookID, version int, a Attempt, at time.Time, recipients []domain.AccountID) []domain.Event {
 	w, ok := s.Webhook(id)
-	if !ok || w.Version != version {
+	if !ok || w.Version != version || w.Disabled != "" {
 		return nil
 	}
 	attempt, since := 1, at
 	if f := w.Failing; f != nil && f.EventID == a.EventID {
 		attempt, since = f.Attempt+1, f.Since
 	}
-	if at.Sub(since) >= RetryFor {
+	switch {
+	case w.Hopeless(at):
+		return []domain.Event{Disabled{WebhookID: id, Cause: CauseFailing, Owner: w.Owner, Recipients: recipients}}
+	case at.Sub(since) >= RetryFor:
 		return []domain.Event{GivenUp{WebhookID: id, EventID: a.EventID, After: a.After, Position: a.Position, Attempts: attempt, Cause: a.Cause}}
 	}
-	return []domain.Event{DeliveryFailed{WebhookID: id, EventID: a.EventID, Attempt: attempt, Cause: a.Cause, NextAt: at.Add(pause(attempt))}}
+	wait := max(pause(id, a.EventID, attempt), min(a.NotBefore, longestRetry))
+	return []domain.Event{DeliveryFailed{WebhookID: id, EventID: a.EventID, Attempt: attempt, Cause: a.Cause, NextAt: at.Add(wait), At: at}}
 }
 
-// pause is how long to wait after an attempt: 5 s, 10 s, 20 s, …, 6 hours.
-func pause(attempt int) time.Duration {
+// pause is how long to wait after an attempt: 5 s, 10 s, 20 s, …, 6 hours, and up
+// to a fifth longer, by chance that is the same for the same attempt, so that
+// what has failed together does not come back together.
+func pause(id domain.WebhookID, event string, attempt int) time.Duration {
 	wait := firstRetry
-	for ; attempt > 1 && wait < longestRetry; attempt-- {
+	for n := attempt; n > 1 && wait < longestRetry; n-- {
 		wait *= 2
 	}
-	return min(wait, longestRetry)
+	wait = min(wait, longestRetry)
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %s %d", id, event, attempt)
+	return wait + time.Duration(h.Sum64()%uint64(wait/jitter))
 }
 
 // Reach records how far the deliveries of a version of the webhook have got.
 func Reach(s State, id domain.WebhookID, version int, position uint64) []domain.Event {
-	if w, ok := s.Webhook(id); !ok || w.Version != version || w.Failing == nil && position <= w.Reached {
+	if w, ok := s.Webhook(id); !ok || w.Version != version || w.Failing == nil && w.FailingSince.IsZero() && position <= w.Reached {
 		return nil
 	}
 	return []domain.Event{Delivered{WebhookID: id, Position: position}}

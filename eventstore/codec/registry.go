@@ -99,6 +99,8 @@ func registry() []entry {
 		event[webhook.GivenUp](),
 		event[webhook.Registered](),
 		event[webhook.Replayed](),
+		event[webhook.Retried](),
+		event[webhook.RetryRequested](),
 		event[webhook.SecretRotated](),
 	}
 }

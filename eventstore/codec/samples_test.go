@@ -66,6 +66,14 @@ func additions() map[string]domain.Event {
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
 		},
+		"webhook.changed.v1+owner":        webhook.Changed{WebhookID: aWebhook, URLBefore: "https://hooks.example.com/a", URLAfter: "https://hooks.example.com/b", Owner: anOrganization},
+		"webhook.deleted.v1+owner":        webhook.Deleted{WebhookID: aWebhook, Owner: anOrganization},
+		"webhook.delivery_failed.v1+at":   webhook.DeliveryFailed{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", Attempt: 2, Cause: "status_500", NextAt: later, At: later},
+		"webhook.disabled.v1+owner":       webhook.Disabled{WebhookID: aWebhook, Cause: webhook.CauseFailing, Owner: anOrganization, Recipients: []domain.AccountID{anAccount}},
+		"webhook.enabled.v1+owner":        webhook.Enabled{WebhookID: aWebhook, Owner: anOrganization},
+		"webhook.registered.v1+owner":     webhook.Registered{WebhookID: aWebhook, URL: "https://hooks.example.com/a", OrganizationID: anOrganization, Type: "organization.member_", Personal: true, After: 1042, Owner: anOrganization},
+		"webhook.replayed.v1+owner":       webhook.Replayed{WebhookID: aWebhook, After: 1042, Owner: anOrganization},
+		"webhook.secret_rotated.v1+owner": webhook.SecretRotated{WebhookID: aWebhook, Generation: 2, OverlapUntil: later, Owner: anOrganization},
 	}
 }
 
@@ -181,6 +189,8 @@ func samples() []domain.Event {
 		webhook.GivenUp{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", After: 1041, Position: 1042, Attempts: 20, Cause: "timed_out"},
 		webhook.Registered{WebhookID: aWebhook, URL: "https://hooks.example.com/a", OrganizationID: anOrganization, Type: "organization.member_", Personal: true, After: 1042},
 		webhook.Replayed{WebhookID: aWebhook, After: 1042},
+		webhook.Retried{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", Cause: "status_500"},
+		webhook.RetryRequested{WebhookID: aWebhook, EventIDs: []string{"0192d2a1-7f5e-7c3a-9a41-00000000000a"}, Owner: anOrganization},
 		webhook.SecretRotated{WebhookID: aWebhook, Generation: 2, OverlapUntil: later},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ const (
 	attemptLimit    = 15 * time.Second
 	connectLimit    = 5 * time.Second
 	maxAnswer       = 16 << 10 // bytes that are read of an answer, so that the connection can be used again
+	answerLimit     = time.Second
 	maxAnswerHeader = 16 << 10
 )
 
@@ -43,8 +45,10 @@ type Message struct {
 
 // Error says why an attempt failed, in a word that may be kept and shown.
 type Error struct {
-	Cause string
-	Gone  bool // the receiver wants nothing any more
+	Cause      string
+	Status     int           // of the answer; zero for none
+	Gone       bool          // the receiver wants nothing any more
+	RetryAfter time.Duration // how long it asks to be left alone
 }
 
 func (e *Error) Error() string { return "webhook: " + e.Cause }
@@ -54,6 +58,7 @@ const (
 	CauseAddress     = "refused_address"
 	CauseUnreachable = "unreachable"
 	CauseTimedOut    = "timed_out"
+	CauseTLS         = "tls_failed"
 )
 
 // Sender sends messages. It is safe for concurrent use.
@@ -82,14 +87,17 @@ func NewSender(private bool) *Sender {
 // Close drops the connections that wait for the next message.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
-// Send delivers a message once. It fails with an *Error, or with that of ctx.
-func (s *Sender) Send(ctx context.Context, url string, m Message) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(m.Body))
+// Send delivers a message once, and answers with the status of the answer. It
+// fails with an *Error, or with that of ctx.
+func (s *Sender) Send(ctx context.Context, url string, m Message) (status int, err error) {
+	attempt, cancel := context.WithCancel(ctx)
+	defer cancel()
+	request, err := http.NewRequestWithContext(attempt, http.MethodPost, url, bytes.NewReader(m.Body))
 	switch {
 	case err != nil:
-		return &Error{Cause: CauseUnreachable}
+		return 0, &Error{Cause: CauseUnreachable}
 	case !s.private && request.URL.Scheme != "https":
-		return &Error{Cause: CauseAddress}
+		return 0, &Error{Cause: CauseAddress}
 	}
 	timestamp := strconv.FormatInt(m.At.Unix(), 10)
 	request.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
@@ -98,23 +106,53 @@ func (s *Sender) Send(ctx context.Context, url string, m Message) error {
 	request.Header.Set("webhook-timestamp", timestamp)
 	request.Header.Set("webhook-signature", signatures(m, timestamp))
 	answer, err := s.client.Do(request)
-	var timeout net.Error
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, errAddress):
-		return &Error{Cause: CauseAddress}
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return &Error{Cause: CauseTimedOut}
-	case err != nil:
-		return &Error{Cause: CauseUnreachable}
+	if ctx.Err() != nil {
+		if err == nil {
+			answer.Body.Close()
+		}
+		return 0, ctx.Err()
+	}
+	if err != nil {
+		return 0, &Error{Cause: causeOf(err)}
 	}
 	defer answer.Body.Close()
-	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // the status says it all
+	defer time.AfterFunc(answerLimit, cancel).Stop() // the status says it all
+	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return &Error{Cause: fmt.Sprintf("status_%d", answer.StatusCode), Gone: answer.StatusCode == http.StatusGone}
+		return 0, &Error{
+			Cause: fmt.Sprintf("status_%d", answer.StatusCode), Status: answer.StatusCode,
+			Gone: answer.StatusCode == http.StatusGone, RetryAfter: retryAfter(answer.Header.Get("Retry-After"), time.Now()),
+		}
 	}
-	return nil
+	return answer.StatusCode, nil
+}
+
+// causeOf is the word for why there was no answer.
+func causeOf(err error) string {
+	var timeout net.Error
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.Is(err, errAddress):
+		return CauseAddress
+	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
+		return CauseTLS
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return CauseTimedOut
+	}
+	return CauseUnreachable
+}
+
+// retryAfter reads a Retry-After: seconds, or a date.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
 }
 
 // signatures are those of each secret, with spaces between.

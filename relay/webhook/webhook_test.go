@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,9 @@ func TestSignatures(t *testing.T) {
 		bodies <- string(body)
 	}))
 	defer receiver.Close()
-	is.NoErr(NewSender(true).Send(context.Background(), receiver.URL, message()))
+	status, err := NewSender(true).Send(context.Background(), receiver.URL, message())
+	is.NoErr(err)
+	is.Equal(status, 200)
 	r, body := <-got, <-bodies
 	is.Equal(body, `{"a":1}`)
 	is.Equal(r.Header.Get("Content-Type"), "application/cloudevents+json; charset=utf-8")
@@ -80,6 +83,14 @@ func TestReceiversThatFail(t *testing.T) {
 			}
 		}
 	})
+	mux.HandleFunc("/stalls", func(w http.ResponseWriter, r *http.Request) { // the status has come
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
 	mux.HandleFunc("/headers", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("a", 1<<20))
 	})
@@ -93,9 +104,9 @@ func TestReceiversThatFail(t *testing.T) {
 	s.client.Timeout = 500 * time.Millisecond
 	for path, want := range map[string]string{
 		"/redirects": "status_307", "/fails": "status_500", "/gone": "status_410", "/nowhere": "status_404", "/resets": CauseUnreachable,
-		"/hangs": CauseTimedOut, "/headers": CauseUnreachable, "/endless": "",
+		"/hangs": CauseTimedOut, "/headers": CauseUnreachable, "/endless": "", "/stalls": "", "/busy": "status_429",
 	} {
-		err := s.Send(context.Background(), receiver.URL+path, message())
+		_, err := s.Send(context.Background(), receiver.URL+path, message())
 		var failure *Error
 		if want == "" {
 			is.NoErr(err)
@@ -104,16 +115,49 @@ func TestReceiversThatFail(t *testing.T) {
 		is.True(errors.As(err, &failure))
 		is.Equal(failure.Cause, want)
 		is.Equal(failure.Gone, path == "/gone")
+		is.Equal(failure.RetryAfter == 2*time.Minute, path == "/busy")
+		is.Equal(failure.Status > 0, strings.HasPrefix(want, "status_"))
 	}
 	is.True(!followed)
 	for _, url := range []string{"http://" + closed.Addr().String(), "http://nowhere.invalid", "http://127.0.0.1:99999", "ftp://x", "http://\x00"} {
 		var failure *Error
-		is.True(errors.As(s.Send(context.Background(), url, message()), &failure))
+		_, err := s.Send(context.Background(), url, message())
+		is.True(errors.As(err, &failure))
 		is.Equal(failure.Cause, CauseUnreachable)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	is.True(errors.Is(s.Send(ctx, receiver.URL+"/fails", message()), context.Canceled))
+	_, err = s.Send(ctx, receiver.URL+"/fails", message())
+	is.True(errors.Is(err, context.Canceled))
+}
+
+// Who does not prove to be the one that the address names gets nothing.
+func TestReceiversWithoutAGoodCertificate(t *testing.T) {
+	is := is.New(t)
+	reached := func(http.ResponseWriter, *http.Request) { t.Error("it was reached") }
+	untrusted, plain := httptest.NewTLSServer(http.HandlerFunc(reached)), httptest.NewServer(http.HandlerFunc(reached))
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer untrusted.Close()
+	defer plain.Close()
+	s := NewSender(true)
+	defer s.Close()
+	for _, url := range []string{untrusted.URL, strings.Replace(plain.URL, "http://", "https://", 1)} {
+		var failure *Error
+		_, err := s.Send(context.Background(), url, message())
+		is.True(errors.As(err, &failure))
+		is.Equal(failure.Cause, CauseTLS)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	is := is.New(t)
+	now := time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"": 0, "x": 0, "-1": 0, "1.5": 0, "99999999999999999999": 0, "90": 90 * time.Second,
+		"Sat, 01 Mar 2031 12:01:00 GMT": time.Minute, "Sat, 01 Mar 2031 11:59:00 GMT": 0,
+	} {
+		is.Equal(retryAfter(text, now), want)
+	}
 }
 
 // Nobody has the server reach what only the server can reach.
@@ -125,12 +169,13 @@ func TestAddressesThatAreNotPublic(t *testing.T) {
 	port := receiver.URL[strings.LastIndex(receiver.URL, ":"):]
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1.2.3"} {
 		var failure *Error
-		err := s.Send(context.Background(), "https://"+host+port, message())
+		_, err := s.Send(context.Background(), "https://"+host+port, message())
 		is.True(errors.As(err, &failure))
 		is.Equal(failure.Cause, CauseAddress)
 	}
 	var plain *Error
-	is.True(errors.As(s.Send(context.Background(), "http://example.com", message()), &plain)) // nothing leaves without TLS
+	_, err := s.Send(context.Background(), "http://example.com", message())
+	is.True(errors.As(err, &plain)) // nothing leaves without TLS
 	is.Equal(plain.Cause, CauseAddress)
 	for _, address := range []string{
 		"10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.1.2.3", "224.0.0.1", "255.255.255.255", "198.18.0.1",
