@@ -66,6 +66,7 @@ type server struct {
 	ledger    *ledger.Ledger
 	feed      *relay.Feed
 	webhooks  *processes.Webhooks
+	brokers   *processes.Brokers
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -198,6 +199,8 @@ func (x *server) wire() error {
 	x.webhooks = &processes.Webhooks{
 		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Sender: sender, Logger: x.logger, Observe: x.metrics.onDelivery,
 	}
+	x.brokers = processes.NewBrokers(x.commands, x.feed, x.views, x.logger)
+	x.metrics.watchBrokers(x.brokers.Health(), x.log)
 	proxies, err := s.proxies()
 	if err != nil {
 		return err
@@ -207,7 +210,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Brokers: x.listBrokers, Outbox: outbox,
 		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
 		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
@@ -251,6 +254,11 @@ func (x *server) run(ctx context.Context) error {
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
 	work.start("ledger", func() error { return x.leases.Hold(ctx, leaseLedger, x.ledger.Run) })
 	work.start("webhooks", func() error { return x.leases.Hold(ctx, leaseWebhooks, x.webhooks.Run) })
+	for _, b := range x.settings.brokers {
+		work.start("broker "+b.Name, func() error {
+			return x.leases.Hold(ctx, leaseBroker(b.Name), func(ctx context.Context) error { return x.brokers.Run(ctx, b) })
+		})
+	}
 	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })

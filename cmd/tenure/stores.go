@@ -82,6 +82,9 @@ func (x *server) openViews(ctx context.Context) error {
 	x.metrics.onLease(leaseProcesses, true)
 	x.metrics.onLease(leaseLedger, true)
 	x.metrics.onLease(leaseWebhooks, true)
+	for _, b := range x.settings.brokers {
+		x.metrics.onLease(leaseBroker(b.Name), true)
+	}
 	x.onClose(storage.Close)
 	return nil
 }
