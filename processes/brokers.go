@@ -210,7 +210,7 @@ func (o *outlet) send(ctx context.Context, events []relay.Event) error {
 			continue
 		}
 		if since.IsZero() {
-			since = time.Now()
+			since = o.Commands.Now()
 		}
 		if err := o.failed(ctx, err, since); err != nil {
 			return err
@@ -247,7 +247,7 @@ func (o *outlet) failed(ctx context.Context, failure error, since time.Time) err
 	o.health.failed(o.target.Name, failure)
 	o.Logger.Warn("events cannot be published; trying again", "broker", o.target.Name, "error", failure)
 	var cause *publishing.Error
-	if !errors.As(failure, &cause) || time.Since(since) < brokerPatient && cause.Cause != publishing.CauseTooLarge {
+	if !errors.As(failure, &cause) || o.Commands.Now().Sub(since) < brokerPatient && cause.Cause != publishing.CauseTooLarge {
 		return nil
 	}
 	o.failing = true

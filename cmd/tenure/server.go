@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tenure/commands"
 	"tenure/commands/password"
 	"tenure/commands/token"
@@ -76,6 +78,7 @@ type server struct {
 // runs before run.
 func newServer(s *settings, logger *slog.Logger) (_ *server, err error) {
 	x := &server{settings: s, logger: logger, metrics: newMetrics()}
+	goredis.SetLogger(redisLog{logger}) // of the views and of brokers
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, x.Close())

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"tenure/eventstore"
 	"tenure/eventstore/esdb"
 	logsqlite "tenure/eventstore/sqlite"
@@ -93,7 +91,6 @@ func (x *server) openViews(ctx context.Context) error {
 // leases and the rates.
 func (x *server) openSharedViews(ctx context.Context) error {
 	s := x.settings
-	goredis.SetLogger(redisLog{x.logger})
 	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Prefix: s.ViewsPrefix, Logger: x.logger})
 	if err != nil {
 		return fmt.Errorf("setting views: %w", err)
