@@ -3,6 +3,7 @@ package processes_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -250,6 +251,30 @@ func TestEveryBrokerGetsEveryEvent(t *testing.T) {
 			})
 			p.arrived(n, kind)
 			p.check(b.Received())
+			if r, ok := b.(*brokertest.RabbitMQServer); ok {
+				p.waitsForAQueue(n, r)
+			}
 		})
 	}
+}
+
+// waitsForAQueue shows that a message is not taken for delivered because a broker
+// has confirmed it: it also confirms what no queue takes.
+func (p *published) waitsForAQueue(n *node, r *brokertest.RabbitMQServer) {
+	p.t.Helper()
+	r.Unbind()
+	p.grow(10, 50)
+	p.eventually("it fails for want of a queue", func() bool { return n.causeOf("amqp") == broker.CauseRefused })
+	r.Bind()
+	p.arrived(n, "amqp")
+	p.check(r.Received())
+}
+
+// causeOf is why a node publishes nothing, empty while it does.
+func (n *node) causeOf(name string) string {
+	var failure *broker.Error
+	if s := n.Health().Statuses()[name]; s.Failing && errors.As(s.Err, &failure) {
+		return failure.Cause
+	}
+	return ""
 }

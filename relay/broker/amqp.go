@@ -103,12 +103,13 @@ func (p *amqpPublisher) open() error {
 // each message.
 func (p *amqpPublisher) Publish(routingKey string, messages ...*message.Message) error {
 	c := <-p.free
-	defer func() { p.free <- c }()
 	for _, m := range messages {
 		if err := c.publish(p.exchange, routingKey, m); err != nil {
+			p.free <- &amqpChannel{why: err} // what has failed is not used again
 			return err
 		}
 	}
+	p.free <- c
 	return nil
 }
 
@@ -125,6 +126,9 @@ type amqpChannel struct {
 }
 
 func (c *amqpChannel) publish(exchange, routingKey string, m *message.Message) error {
+	if c.Channel == nil {
+		return c.why
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*answerLimit)
 	defer cancel()
 	confirmation, err := c.PublishWithDeferredConfirmWithContext(ctx, exchange, routingKey, true, false, amqp.Publishing{

@@ -97,12 +97,12 @@ func (c *Connection) Publish(ctx context.Context, t Target, events []relay.Event
 	done := make(chan struct{})
 	c.underWay.Go(func() {
 		defer close(done)
-		p.all(events)
+		p.all(ctx, events)
 	})
 	select {
 	case <-done:
 	case <-ctx.Done():
-		p.stop(ctx.Err())
+		p.failed(ctx.Err())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +126,7 @@ type publishing struct {
 }
 
 // all publishes each organization's events in the lane that is its own.
-func (p *publishing) all(events []relay.Event) {
+func (p *publishing) all(ctx context.Context, events []relay.Event) {
 	var queues [lanes][]int
 	for i, e := range events {
 		lane := maphash.String(p.seed, string(e.Organization)) % lanes
@@ -135,19 +135,21 @@ func (p *publishing) all(events []relay.Event) {
 	var running sync.WaitGroup
 	for _, queue := range queues {
 		if len(queue) > 0 {
-			running.Go(func() { p.lane(events, queue) })
+			running.Go(func() { p.lane(ctx, events, queue) })
 		}
 	}
 	running.Wait()
 }
 
-func (p *publishing) lane(events []relay.Event, queue []int) {
+// lane stops at what fails; the others do not: what is the matter may be one
+// event, and not the connection.
+func (p *publishing) lane(ctx context.Context, events []relay.Event, queue []int) {
 	for _, i := range queue {
-		if p.stopped() {
+		if ctx.Err() != nil {
 			return
 		}
 		if err := p.publisher.Publish(p.topic(events[i]), newMessage(events[i])); err != nil {
-			p.stop(err)
+			p.failed(err)
 			return
 		}
 		p.mu.Lock()
@@ -156,18 +158,12 @@ func (p *publishing) lane(events []relay.Event, queue []int) {
 	}
 }
 
-func (p *publishing) stop(err error) {
+func (p *publishing) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil {
 		p.err = err
 	}
-}
-
-func (p *publishing) stopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err != nil
 }
 
 func newMessage(e relay.Event) *message.Message {

@@ -54,6 +54,9 @@ func (n *NATSServer) Start() {
 	n.proxy.connectTo(running.Addr().(*net.TCPAddr).String())
 }
 
+// SetMaxPayload says how large messages may be when the server starts again.
+func (n *NATSServer) SetMaxPayload(bytes int32) { n.options.MaxPayload = bytes }
+
 // Stop implements Broker.
 func (n *NATSServer) Stop() {
 	n.proxy.connectTo("")

@@ -120,6 +120,34 @@ func (r *RabbitMQServer) Received() []Received {
 	}
 }
 
+// Unbind deletes the queue: messages go nowhere. Bind makes it again.
+func (r *RabbitMQServer) Unbind() {
+	r.t.Helper()
+	r.admin(func(c *amqp.Channel) error {
+		_, err := c.QueueDelete(r.topic, false, false, false)
+		return err
+	})
+}
+
+// Bind makes the queue, and has it take all messages.
+func (r *RabbitMQServer) Bind() {
+	r.t.Helper()
+	r.admin(func(c *amqp.Channel) error {
+		_, err := c.QueueDeclare(r.topic, true, false, false, false, nil)
+		return errors.Join(err, c.QueueBind(r.topic, "#", r.topic, false, nil))
+	})
+}
+
+func (r *RabbitMQServer) admin(do func(*amqp.Channel) error) {
+	r.t.Helper()
+	conn, err := amqp.Dial(r.url())
+	must(r.t, "rabbitmq", err)
+	defer conn.Close()
+	channel, err := conn.Channel()
+	must(r.t, "rabbitmq", err)
+	must(r.t, "rabbitmq", do(channel))
+}
+
 // process is a program and all that it starts.
 type process struct {
 	command *exec.Cmd

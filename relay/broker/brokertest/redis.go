@@ -49,11 +49,14 @@ func (r *RedisServer) Target() string { return "redis://" + r.proxy.addr() + "/"
 func (r *RedisServer) Cut() { r.proxy.cut() }
 
 // Received implements Broker.
-func (r *RedisServer) Received() []Received {
+func (r *RedisServer) Received() []Received { return r.ReceivedBy(r.topic) }
+
+// ReceivedBy is what has arrived in another stream.
+func (r *RedisServer) ReceivedBy(topic string) []Received {
 	r.t.Helper()
 	client := goredis.NewClient(&goredis.Options{Addr: r.server.Addr()})
 	defer client.Close()
-	entries, err := client.XRange(context.Background(), r.topic, "-", "+").Result()
+	entries, err := client.XRange(context.Background(), topic, "-", "+").Result()
 	must(r.t, "redis", err)
 	all := make([]Received, len(entries))
 	for i, e := range entries {
