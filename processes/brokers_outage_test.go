@@ -120,7 +120,7 @@ func TestOperatorsPauseAndReplay(t *testing.T) {
 	late := p.publish(b.Target() + "2?name=late&from=head&type=organization.renamed")
 	p.arrived(late, "late")
 	p.grow(3, 2)
-	p.grow(2, 9) // of which none is of the type
+	p.grow(4, 4) // of which two are of another type
 	p.arrived(late, "late")
 	late.stop()
 	late = p.publish(b.Target() + "2?name=late&from=head&type=organization.renamed")
