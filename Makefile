@@ -22,12 +22,14 @@ build: ## build one static binary, bin/tenure
 test: tools check unit acceptance ## everything that CI runs
 
 # The race detector wants a C compiler, the README's tour bash and curl, the tests
-# of views in Redis a redis-server that they start themselves, those of sign-in
-# Node.js, for a provider that npm installs into a temporary folder.
+# of views in Redis a redis-server and those of brokers a RabbitMQ that they start
+# themselves, those of sign-in Node.js, for a provider that npm installs into a
+# temporary folder.
 .PHONY: tools
 tools: ## install what the tests need besides Go
 	@missing=; command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	for tool in bash curl redis-server; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	ls /usr/lib/rabbitmq/lib >/dev/null 2>&1 || missing="$$missing rabbitmq-server"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
 

@@ -35,6 +35,7 @@ var layers = []struct {
 	{"history", []string{"history", "commands", "projections", "domain", "eventstore"}, nil},
 	{"processes", []string{"commands", "projections", "relay", "eventstore", "domain", "mail"}, nil},
 	{"relay", []string{"relay", "domain", "eventstore"}, nil},
+	{"relay/broker/brokertest", []string{"projections/redis/redistest"}, nil},
 	{"ledger", []string{"ledger", "commands", "projections", "eventstore", "domain"}, nil},
 	{"httpapi", []string{"httpapi", "ledger", "commands", "projections", "history", "relay", "domain", "documents", "eventstore", "mail", "oidc"}, nil},
 	{"acceptance", []string{"acceptance", "oidc/oidctest"}, nil},

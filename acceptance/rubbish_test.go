@@ -23,7 +23,7 @@ func TestRubbish_IsRefused(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		c := b.start(t, withFlags("--read-wait", "50ms", "--log-level", "error")).newCast(t)
 		pending := decoded[receipt](t, c.owner.invite(c.org, "pending@example.com", "pending", "USER")).InvitationID
-		ids := map[string]string{"org": c.org, "user": c.user.AccountID, "invitation": pending, "key": c.org, "space": c.org, "webhook": c.org, "kind": "contact", "work": "4711"}
+		ids := map[string]string{"org": c.org, "user": c.user.AccountID, "invitation": pending, "key": c.org, "space": c.org, "webhook": c.org, "broker": "nats", "kind": "contact", "work": "4711"}
 		d := &dice{rng: rand.New(rand.NewPCG(*seed, 3)), tokens: c.issued.all()}
 		before, shown := c.everything(t), c.snapshot(t)
 		sent, refusedOnes := 0, 0
@@ -88,7 +88,7 @@ func (c *cast) throw(d *dice, o operation, ids map[string]string) (response, str
 	}
 	path := o.filled(ids)
 	if d.chance(20) {
-		path = o.filled(map[string]string{"org": d.id(), "user": d.id(), "invitation": d.id(), "key": d.id(), "space": d.id(), "webhook": d.id(), "kind": d.id(), "work": d.id()})
+		path = o.filled(map[string]string{"org": d.id(), "user": d.id(), "invitation": d.id(), "key": d.id(), "space": d.id(), "webhook": d.id(), "broker": d.id(), "kind": d.id(), "work": d.id()})
 	}
 	query := url.Values{}
 	for _, p := range o.params {

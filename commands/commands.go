@@ -23,6 +23,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
@@ -97,6 +98,7 @@ type Commands struct {
 	mails         *aggregates[mailing.State]
 	checkpoints   *aggregates[checkpoint.State]
 	webhooks      *aggregates[webhook.State]
+	brokers       *aggregates[broker.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
 	known         *knownPolicies
@@ -124,6 +126,7 @@ func New(d Dependencies) *Commands {
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
 		checkpoints:   checkpoints,
 		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
+		brokers:       newAggregates(d, "brokers-", broker.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

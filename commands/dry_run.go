@@ -27,6 +27,7 @@ func (c *Commands) DryRun() *Commands {
 		mails:         c.mails.drafted(d),
 		checkpoints:   c.checkpoints.drafted(d),
 		webhooks:      c.webhooks.drafted(d),
+		brokers:       c.brokers.drafted(d),
 		trails:        c.trails.drafted(d),
 		publications:  c.publications.drafted(d),
 		known:         &knownPolicies{}, // a draft may hold versions that will never be

@@ -12,6 +12,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
@@ -36,6 +37,7 @@ var events = []domain.Event{
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
 	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},
 	webhook.DeliveryFailed{}, webhook.GivenUp{}, webhook.Delivered{}, webhook.RetryRequested{}, webhook.Retried{},
+	broker.Paused{}, broker.Resumed{}, broker.Replayed{}, broker.Failed{}, broker.Reached{},
 }
 
 // words are what every text of a random event is: few, so that events meet.
@@ -75,13 +77,14 @@ type states struct {
 	checkpoint   checkpoint.State
 	mail         mailing.State
 	webhooks     webhook.State
+	brokers      broker.State
 }
 
 func (s states) evolve(e domain.Event) states {
 	return states{
 		organization.Evolve(s.organization, e), invitation.Evolve(s.invitation, e), account.Evolve(s.account, e),
 		reservation.Evolve(s.reservation, e), apikey.Evolve(s.key, e), checkpoint.Evolve(s.checkpoint, e), mailing.Evolve(s.mail, e),
-		webhook.Evolve(s.webhooks, e),
+		webhook.Evolve(s.webhooks, e), broker.Evolve(s.brokers, e),
 	}
 }
 
@@ -253,4 +256,8 @@ func decideEverything(t *rapid.T, s states) {
 	_, _ = webhook.Delete(s.webhooks, hook)
 	webhook.Fail(s.webhooks, hook, 1, webhook.Attempt{EventID: word("event")}, noon, nil)
 	webhook.Reach(s.webhooks, hook, 1, 7)
+	name := domain.BrokerName(word("broker"))
+	broker.Pause(s.brokers, name, true)
+	broker.Fail(s.brokers, name, 1, word("cause"), noon)
+	broker.Reach(s.brokers, name, 1, 7)
 }

@@ -20,6 +20,8 @@ type (
 	SpaceID string
 	// WebhookID names a webhook.
 	WebhookID string
+	// BrokerName names a message broker, as the settings of the server do.
+	BrokerName string
 	// MailID names one mail that has to be sent once.
 	MailID string
 )

@@ -100,6 +100,7 @@ func (a *API) addRoutes() {
 	a.addLedger()
 	a.addFeed()
 	a.addWebhooks()
+	a.addBrokers()
 	a.addAuthzen()
 	a.addOperator()
 	a.addPolicies()

@@ -54,6 +54,9 @@ type Config struct {
 	// Witnesses are those whose cosignatures are taken. Default none.
 	Witnesses []*ledger.Witness
 
+	// Brokers are the message brokers that the feed is published to; nil for none.
+	Brokers func(context.Context) ([]Broker, error)
+
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is
 	// sent.

@@ -66,6 +66,18 @@ func (h *Health) passed(name string, p eventstore.Position) {
 	h.update(name, func(s *Status) { s.Position = max(s.Position, p); s.Failing, s.Err = false, nil })
 }
 
+// drop forgets one.
+func (h *Health) drop(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byID, name)
+}
+
+// did counts steps.
+func (h *Health) did(name string, steps int) {
+	h.update(name, func(s *Status) { s.Done += steps })
+}
+
 func (h *Health) done(name string) {
 	h.update(name, func(s *Status) { s.Done++; s.Failing, s.Err = false, nil })
 }

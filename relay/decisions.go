@@ -88,6 +88,12 @@ var decisions = map[string]decision{
 	"mail.claimed.v1":   internal("how a mail leaves"),
 	"mail.sent.v1":      internal("how a mail leaves"),
 
+	"broker.failed.v1":   internal("how the feed is published"),
+	"broker.paused.v1":   internal("how the feed is published"),
+	"broker.reached.v1":  internal("how the feed is published"),
+	"broker.replayed.v1": internal("how the feed is published"),
+	"broker.resumed.v1":  internal("how the feed is published"),
+
 	"ledger.checkpoint_cosigned.v1": internal("checkpoints have routes of their own"),
 	"ledger.checkpoint_signed.v1":   internal("checkpoints have routes of their own"),
 

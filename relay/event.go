@@ -21,11 +21,12 @@ import (
 
 // Event is an event as it leaves the log.
 type Event struct {
-	ID       eventstore.ID
-	Type     string
-	Position eventstore.Position
-	Revision eventstore.Revision // in the organization's stream
-	JSON     []byte              // a CloudEvent in the JSON format; shared, never changed
+	ID           eventstore.ID
+	Type         string
+	Organization domain.OrganizationID
+	Position     eventstore.Position
+	Revision     eventstore.Revision // in the organization's stream
+	JSON         []byte              // a CloudEvent in the JSON format; shared, never changed
 }
 
 // streamPrefix is what the names of organizations' streams begin with.
@@ -163,7 +164,7 @@ func (r *renderer) event(recorded eventstore.Recorded, personal bool) (Event, er
 		return Event{}, err
 	}
 	return Event{
-		ID: e.ID, Type: f.name, Position: e.Position, Revision: e.Revision,
+		ID: e.ID, Type: f.name, Organization: organization, Position: e.Position, Revision: e.Revision,
 		JSON: r.envelope(f, &e, organization, value, data),
 	}, nil
 }

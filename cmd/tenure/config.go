@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
+
+	"tenure/relay/broker"
 )
 
 type configCommand struct {
@@ -24,7 +26,9 @@ func (c *configCommand) Run(k *kong.Context) error {
 			continue
 		}
 		value := fmt.Sprint(flag.Target.Interface())
-		if flag.Tag.Has("secret") && value != "" {
+		if all, ok := flag.Target.Interface().([]string); ok && flag.Tag.Has("secret") {
+			value = fmt.Sprint(maskedAll(all))
+		} else if flag.Tag.Has("secret") && value != "" {
 			value = masked(flag.Tag.Get("secret"), value)
 		}
 		fmt.Fprintf(w, "--%s\t%s\t%s\t%s\n", flag.Name, strings.Join(flag.Envs, " "), value, source(k, flag))
@@ -45,6 +49,15 @@ func masked(kind, value string) string {
 		return "(set)"
 	}
 	return u.Redacted()
+}
+
+// maskedAll hides the passwords of brokers.
+func maskedAll(brokers []string) []string {
+	shown := make([]string, len(brokers))
+	for i, b := range brokers {
+		shown[i] = broker.Masked(b)
+	}
+	return shown
 }
 
 func source(k *kong.Context, flag *kong.Flag) string {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tenure/commands"
 	"tenure/commands/password"
 	"tenure/commands/token"
@@ -66,6 +68,7 @@ type server struct {
 	ledger    *ledger.Ledger
 	feed      *relay.Feed
 	webhooks  *processes.Webhooks
+	brokers   *processes.Brokers
 	api       *httpapi.API
 	listener  net.Listener
 	close     []func() error // in the order of making; closed backwards
@@ -75,6 +78,7 @@ type server struct {
 // runs before run.
 func newServer(s *settings, logger *slog.Logger) (_ *server, err error) {
 	x := &server{settings: s, logger: logger, metrics: newMetrics()}
+	goredis.SetLogger(redisLog{logger}) // of the views and of brokers
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, x.Close())
@@ -200,6 +204,8 @@ func (x *server) wire() error {
 		Commands: x.commands, Feed: x.feed, Checkpoints: x.views, Log: deliveries, Sender: sender, Organizations: organizations,
 		Logger: x.logger, Observe: x.metrics.onDelivery,
 	}
+	x.brokers = processes.NewBrokers(x.commands, x.feed, x.views, x.logger)
+	x.metrics.watchBrokers(x.brokers.Health(), x.log)
 	proxies, err := s.proxies()
 	if err != nil {
 		return err
@@ -209,7 +215,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Deliveries: deliveries, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Brokers: x.listBrokers, Deliveries: deliveries, Outbox: outbox,
 		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
 		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
@@ -253,6 +259,11 @@ func (x *server) run(ctx context.Context) error {
 	work.start("processes", func() error { return x.leases.Hold(ctx, leaseProcesses, x.processes.Run) })
 	work.start("ledger", func() error { return x.leases.Hold(ctx, leaseLedger, x.ledger.Run) })
 	work.start("webhooks", func() error { return x.leases.Hold(ctx, leaseWebhooks, x.webhooks.Run) })
+	for _, b := range x.settings.brokers {
+		work.start("broker "+b.Name, func() error {
+			return x.leases.Hold(ctx, leaseBroker(b.Name), func(ctx context.Context) error { return x.brokers.Run(ctx, b) })
+		})
+	}
 	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })

@@ -21,6 +21,7 @@ import (
 	"tenure/mail"
 	"tenure/oidc"
 	"tenure/policies"
+	"tenure/relay/broker"
 )
 
 // settings are those of the server. Each is a flag and an environment variable:
@@ -56,7 +57,8 @@ type settings struct {
 	LedgerWitness   []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
 	WebhooksPrivate bool          `help:"Deliver webhooks also to addresses that are not of the public internet, and without TLS. For receivers in the same network, and for trials."`
 
-	OrganizationWebhooksPrivate bool `help:"The same for the webhooks that organizations register: their administrators choose what this server connects to."`
+	OrganizationWebhooksPrivate bool     `help:"The same for the webhooks that organizations register: their administrators choose what this server connects to."`
+	Publish                     []string `help:"Message brokers that the event feed is published to, such as nats://host:4222/tenure; also redis, rediss, amqp, amqps and kafka. Several with spaces between, or the flag several times. Personal data is left out unless the address ends in ?personal=true. See pipelines.md." sep:" " secret:"url"`
 
 	RateLimits     string        `help:"Throttle sign-in, sign-up and links by address and e-mail: on or off. Off is for load tests." default:"on" enum:"on,off"`
 	TrustedProxies []string      `help:"Addresses or networks of proxies whose X-Forwarded-For is believed."`
@@ -77,6 +79,7 @@ type settings struct {
 
 	providers []oidc.Config     // those in OIDCFile
 	witnesses []*ledger.Witness // those in LedgerWitness
+	brokers   []broker.Target   // those in Publish
 }
 
 // check refuses what cannot work, and fills in what follows from the rest. The
@@ -160,7 +163,7 @@ func (s *settings) check() error {
 			return bad("cors-origins", origin, "give an origin such as https://app.example.com")
 		}
 	}
-	return errors.Join(s.readPassword(), s.readProviders(), s.readWitnesses())
+	return errors.Join(s.readPassword(), s.readProviders(), s.readWitnesses(), s.readBrokers())
 }
 
 func (s *settings) readProviders() (err error) {
@@ -184,6 +187,21 @@ func (s *settings) readWitnesses() error {
 			return bad("ledger-witness", text, "give each witness once: names tell them apart")
 		}
 		s.witnesses = append(s.witnesses, w)
+	}
+	return nil
+}
+
+func (s *settings) readBrokers() error {
+	s.brokers = nil
+	for _, text := range s.Publish {
+		t, err := broker.Parse(text)
+		if err != nil {
+			return bad("publish", broker.Masked(text), err.Error())
+		}
+		if slices.ContainsFunc(s.brokers, func(other broker.Target) bool { return other.Name == t.Name }) {
+			return bad("publish", broker.Masked(text), "there is another broker called "+t.Name+": tell them apart with ?name=")
+		}
+		s.brokers = append(s.brokers, t)
 	}
 	return nil
 }

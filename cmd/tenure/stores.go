@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"tenure/eventstore"
 	"tenure/eventstore/esdb"
 	logsqlite "tenure/eventstore/sqlite"
@@ -82,6 +80,9 @@ func (x *server) openViews(ctx context.Context) error {
 	x.metrics.onLease(leaseProcesses, true)
 	x.metrics.onLease(leaseLedger, true)
 	x.metrics.onLease(leaseWebhooks, true)
+	for _, b := range x.settings.brokers {
+		x.metrics.onLease(leaseBroker(b.Name), true)
+	}
 	x.onClose(storage.Close)
 	return nil
 }
@@ -90,7 +91,6 @@ func (x *server) openViews(ctx context.Context) error {
 // leases and the rates.
 func (x *server) openSharedViews(ctx context.Context) error {
 	s := x.settings
-	goredis.SetLogger(redisLog{x.logger})
 	storage, err := viewredis.Open(ctx, s.Views, viewredis.Options{Prefix: s.ViewsPrefix, Logger: x.logger})
 	if err != nil {
 		return fmt.Errorf("setting views: %w", err)

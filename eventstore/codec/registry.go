@@ -4,6 +4,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
@@ -37,6 +38,12 @@ func registry() []entry {
 
 		event[apikey.Created](),
 		event[apikey.Revoked](),
+
+		event[broker.Failed](),
+		event[broker.Paused](),
+		event[broker.Reached](),
+		event[broker.Replayed](),
+		event[broker.Resumed](),
 
 		event[checkpoint.Cosigned](),
 		event[checkpoint.Signed](),

@@ -6,6 +6,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
@@ -179,6 +180,12 @@ func samples() []domain.Event {
 		reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
 		reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), ExpiresAt: later},
 		reservation.Released{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization)},
+
+		broker.Failed{Broker: "nats", Cause: "too_large", Since: later},
+		broker.Paused{Broker: "nats"},
+		broker.Reached{Broker: "nats", Position: 1042},
+		broker.Replayed{Broker: "nats", After: 1042},
+		broker.Resumed{Broker: "nats"},
 
 		webhook.Changed{WebhookID: aWebhook, URLBefore: "https://hooks.example.com/a", URLAfter: "https://hooks.example.com/b"},
 		webhook.Deleted{WebhookID: aWebhook},
