@@ -27,6 +27,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -78,6 +79,7 @@ type Commands struct {
 	reservations  *aggregates[reservation.State]
 	apiKeys       *aggregates[apikey.State]
 	mails         *aggregates[mailing.State]
+	keyrings      *aggregates[sealing.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 }
 
@@ -94,6 +96,7 @@ func New(d Dependencies) *Commands {
 		reservations:  newAggregates(d, "reservation-", reservation.Evolve),
 		apiKeys:       newAggregates(d, "apikey-", apikey.Evolve),
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
+		keyrings:      newAggregates(d, "keyring-", sealing.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 	}
 }

@@ -16,6 +16,7 @@ func (c *Commands) DryRun() *Commands {
 	d := c.Dependencies
 	d.Store = &draft{Store: c.Store, streams: make(map[string][]eventstore.Recorded)}
 	d.Step = func(string) {}
+	d.Codec = c.Codec.Drafting()
 	return &Commands{
 		Dependencies:  d,
 		dry:           true,
@@ -25,6 +26,7 @@ func (c *Commands) DryRun() *Commands {
 		reservations:  c.reservations.drafted(d),
 		apiKeys:       c.apiKeys.drafted(d),
 		mails:         c.mails.drafted(d),
+		keyrings:      c.keyrings.drafted(d),
 		trails:        c.trails.drafted(d),
 	}
 }

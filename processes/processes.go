@@ -82,7 +82,7 @@ func (p *Processes) newRouter() (*message.Router, error) {
 	}
 	router.AddMiddleware(middleware.Recoverer)
 	for _, r := range reactions(p.Commands, p.Memberships) {
-		s := &subscriber{log: p.Log, checkpoints: p.Checkpoints, reaction: r, health: p.health, logger: p.Logger}
+		s := &subscriber{log: p.Log, checkpoints: p.Checkpoints, reaction: r, prefetch: p.Codec.Prefetch, health: p.health, logger: p.Logger}
 		router.AddConsumerHandler(r.name, r.name, s, p.handle(r))
 	}
 	return router, nil

@@ -33,6 +33,9 @@ type Options struct {
 	// RetireAfter is how long after a rebuild the generation before is kept, for
 	// nodes that have not noticed. Default 30 seconds.
 	RetireAfter time.Duration
+	// Prefetch is called before the events of a page are decoded one by one, for
+	// what that needs of elsewhere. Default nothing.
+	Prefetch func(context.Context, []eventstore.Recorded) error
 	// Observe is called after each applied batch, by one goroutine.
 	Observe func(Applied)
 	// Logger gets a line when the projector halts and when it goes on.
@@ -107,6 +110,9 @@ func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.
 	o.BatchEvents = cmp.Or(o.BatchEvents, 8000)
 	o.RetryAfter = cmp.Or(o.RetryAfter, 5*time.Second)
 	o.RetireAfter = cmp.Or(o.RetireAfter, 30*time.Second)
+	if o.Prefetch == nil {
+		o.Prefetch = func(context.Context, []eventstore.Recorded) error { return nil }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -8,6 +8,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 )
 
 // registry lists every event in its current form. An entry goes away only
@@ -40,6 +41,8 @@ func registry() []entry {
 		event[invitation.Issued](),
 		event[invitation.Resent](),
 		event[invitation.Revoked](),
+
+		event[sealing.KeyringBound](),
 
 		event[mailing.Abandoned](),
 		event[mailing.Claimed](),

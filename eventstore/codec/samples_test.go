@@ -10,6 +10,7 @@ import (
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -93,6 +94,8 @@ func samples() []domain.Event {
 		},
 		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, InvitedBy: anAccount, ExpiresAt: later},
 		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
+
+		sealing.KeyringBound{KeyringID: "VMRQMAHHJCWBHYKN4XDP"},
 
 		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},
 		mailing.Claimed{MailID: aMail, Template: "invitation", By: "node-1", Until: later},
