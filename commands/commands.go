@@ -53,13 +53,21 @@ type Passwords interface {
 	Matches(ctx context.Context, password, hash string) (bool, error)
 }
 
-// Dependencies are what Commands works with; all but Step are needed.
+// Keyring destroys the keys of people who are erased.
+type Keyring interface {
+	Pseudonym(subject string) string
+	Destroy(ctx context.Context, subjects ...string) error
+}
+
+// Dependencies are what Commands works with; all but Step are needed, and Keyring
+// by who erases.
 type Dependencies struct {
 	Store           eventstore.Store
 	Codec           *codec.Codec
 	Policies        Policies
 	Keys            *token.Keys
 	Passwords       Passwords
+	Keyring         Keyring
 	Now             func() time.Time
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate

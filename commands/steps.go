@@ -32,5 +32,9 @@ const (
 	StepMemberSuspended       = "suspend: member suspended"
 	StepAddedRegistered       = "add: account registered"
 	StepPasswordResetDecided  = "reset password: decided"
+	StepAccountErased         = "erase: account ended"
+	StepErasedLeft            = "erase: organizations left"
+	StepErasedReleased        = "erase: address given back"
+	StepErasedInvitees        = "erase: keys of invitations destroyed"
 	StepReservationReleased   = "reservation: released"
 )

@@ -235,7 +235,7 @@ func (f *fixture) rebuilt() projections.Storage {
 func (f *fixture) dump(views projections.Storage) []string {
 	f.t.Helper()
 	var all []string
-	for _, view := range []string{"members.v1", "organizations.v1", "timeline.v1"} {
+	for _, view := range []string{"members.v1", "organizations.v1", "timeline.v2"} {
 		var after projections.Place
 		for {
 			rows, _, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), After: after, Limit: 100})

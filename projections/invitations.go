@@ -155,8 +155,22 @@ func foldInvitation(i *Invitation, in In[Invitation]) *Invitation {
 		close(invitation.StatusRevoked)
 	case invitation.Expired:
 		close(invitation.StatusExpired)
+	case invitation.Erased:
+		i.erase(x.Pseudonym)
 	}
 	return i
+}
+
+// erase leaves what says nothing about whom the invitation was for.
+func (i *Invitation) erase(p domain.Pseudonym) {
+	for _, address := range []*domain.Email{&i.Email, &i.Notify} {
+		if *address != "" {
+			*address = p.Email()
+		}
+	}
+	if i.Username != "" {
+		i.Username = p.Username()
+	}
 }
 
 // foldInvitationSpaces keeps the spaces of an invitation that has no link yet
@@ -220,6 +234,8 @@ func invitationOf(e domain.Event) (domain.OrganizationID, domain.InvitationID, b
 	case invitation.Revoked:
 		return x.OrganizationID, x.InvitationID, true
 	case invitation.Expired:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Erased:
 		return x.OrganizationID, x.InvitationID, true
 	}
 	return "", "", false

@@ -244,6 +244,8 @@ func members() View[Member] {
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.JoinRequestClosed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberErased:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.OwnershipTransferred:
 				return []Key{memberKey(x.OrganizationID, x.From), memberKey(x.OrganizationID, x.To)}
 			}
@@ -308,6 +310,8 @@ func foldMember(m *Member, in In[Member]) *Member {
 		m.Status, m.SuspendedAt = organization.Suspended, &at
 	case organization.MemberReactivated:
 		m.Status, m.SuspendedAt = organization.Active, nil
+	case organization.MemberErased:
+		m.erase(x.Pseudonym)
 	case organization.OwnershipTransferred:
 		if m.AccountID == x.From {
 			m.Roles = roles(x.FromAfter)
@@ -341,6 +345,14 @@ func (m *Member) entries() []Entry {
 		entries = append(entries, Entry{index, word})
 	}
 	return entries
+}
+
+// erase leaves of a former member what says nothing about the person.
+func (m *Member) erase(p domain.Pseudonym) {
+	m.Email, m.DisplayName = p.Email(), p.DisplayName()
+	if m.Username != "" {
+		m.Username = p.Username()
+	}
 }
 
 func (m *Member) words() []string {

@@ -127,7 +127,9 @@ func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.
 // Reader makes a reader of the views that keeps up to cacheBytes of pages in
 // memory, and follows each view from generation to generation.
 func (p *Projector) Reader(cacheBytes int) *Reader {
-	return newReader(p.storage, p.generations, cacheBytes)
+	r := newReader(p.storage, p.generations, cacheBytes)
+	r.decode, r.prefetch = p.decode, p.options.Prefetch
+	return r
 }
 
 // Run applies the log until ctx ends, and answers with the context's error. It

@@ -126,7 +126,7 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: x.codec, Policies: policies.Builtin(), Keys: keys, Passwords: passwords,
+		Store: x.log, Codec: x.codec, Policies: policies.Builtin(), Keys: keys, Passwords: passwords, Keyring: x.ring,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {
@@ -162,7 +162,7 @@ func (x *server) wire() error {
 	x.processes, err = processes.New(processes.Dependencies{
 		Log: x.log, Codec: x.codec, Checkpoints: x.views, Commands: x.commands,
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
-		Deadlines:   reader, Now: now, Logger: x.logger,
+		Deadlines:   reader, Now: now, Logger: x.logger, Copies: copies{x, outbox},
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),

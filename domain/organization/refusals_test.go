@@ -138,6 +138,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	refusedSuspensions(r)
 	refusedRequests(r)
 	refuseSeats(r)
+	refusedErasures(r)
 	r.Complete()
 }
 

@@ -45,6 +45,7 @@ type State struct {
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
 	autoActivates bool
+	erased        *immutable.Map[domain.AccountID, bool] // whose person was
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
@@ -212,6 +213,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.deleteSpace(e.SpaceID)
 	case SettingsChanged:
 		return s.changeSettings(e)
+	case MemberErased:
+		return s.eraseMember(e)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

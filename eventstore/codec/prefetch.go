@@ -43,6 +43,11 @@ func (c *Codec) Prefetch(ctx context.Context, events []eventstore.Recorded) erro
 	return nil
 }
 
+// Sealed reports whether anything in an event is sealed.
+func Sealed(r eventstore.Recorded) bool {
+	return bytes.Contains(r.Data, []byte(sealedPrefix)) || bytes.Contains(r.Metadata, []byte(sealedPrefix))
+}
+
 // appendTexts finds texts by what stands before them. A quote inside a JSON text
 // is escaped, so that none is taken for the beginning of a member.
 func appendTexts(found []string, data []byte, begins []string) []string {

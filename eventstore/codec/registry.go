@@ -17,6 +17,7 @@ func registry() []entry {
 	return []entry{
 		event[account.AvatarChanged](),
 		event[account.EmailVerified](),
+		event[account.Erased](),
 		event[account.IdentityLinked](),
 		event[account.IdentityUnlinked](),
 		event[account.PasswordAssigned](),
@@ -37,6 +38,7 @@ func registry() []entry {
 
 		event[invitation.Accepted](),
 		event[invitation.Declined](),
+		event[invitation.Erased](),
 		event[invitation.Expired](),
 		event[invitation.Issued](),
 		event[invitation.Resent](),
@@ -56,6 +58,7 @@ func registry() []entry {
 		event[organization.InvitationSpacesChanged](),
 		event[organization.JoinRequestClosed](),
 		event[organization.JoinRequested](),
+		event[organization.MemberErased](),
 		event[organization.MemberJoined](),
 		event[organization.MemberReactivated](),
 		event[organization.MemberRemoved](),

@@ -66,6 +66,9 @@ func samples() []domain.Event {
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.Erased{AccountID: anAccount},
+		invitation.Erased{InvitationID: anInvitation, OrganizationID: anOrganization, Pseudonym: "4f1c9a2b00112233"},
+		organization.MemberErased{OrganizationID: anOrganization, AccountID: anotherAccount, Pseudonym: "4f1c9a2b00112233"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.PasswordAssigned{AccountID: anAccount, OrganizationID: anOrganization, Hash: "$argon2id$v=19$m=65536,t=1,p=2$c2FsdA$aGFzaA"},

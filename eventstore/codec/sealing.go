@@ -92,16 +92,18 @@ func (f sealedField) whose(v reflect.Value) string { return v.Field(f.subject).S
 
 // pseudonym stands for the value of an erased subject.
 func (f sealedField) pseudonym(keys *keyring.Ring, subject string) string {
-	p := keys.Pseudonym(subject)
+	p := domain.Pseudonym(keys.Pseudonym(subject))
 	switch f.form {
 	case formEmail:
-		return "erased-" + p + "@erased.invalid" // RFC 2606: no such domain is ever there
-	case formUsername, formID:
-		return "erased-" + p
+		return string(p.Email())
+	case formUsername:
+		return string(p.Username())
+	case formID:
+		return p.Text()
 	case formEmpty:
 		return ""
 	}
-	return "Erased person " + p[:8]
+	return p.DisplayName()
 }
 
 // ErasedReason stands for the reason of a decision about an erased person.

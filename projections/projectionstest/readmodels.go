@@ -60,7 +60,7 @@ func ReadModels(t *testing.T, open Open, places func(t testing.TB) string, log f
 
 // names are those of projections.Views.
 var names = []string{
-	"members.v1", "invitations.v1", "organizations.v1", "directory.v1", "memberships.v1", "invitees.v1", "timeline.v1", "deadlines.v1", "api_keys.v1",
+	"members.v1", "invitations.v1", "organizations.v1", "directory.v1", "memberships.v1", "invitees.v1", "timeline.v2", "deadlines.v1", "api_keys.v1",
 	"spaces.v1", "work.v1", "settings.v1", "profiles.v1",
 }
 
