@@ -14,6 +14,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,7 @@ type Passwords interface {
 // Keyring destroys the keys of people who are erased.
 type Keyring interface {
 	Pseudonym(subject string) string
+	Destroyed(ctx context.Context, subject string) (bool, error)
 	Destroy(ctx context.Context, subjects ...string) error
 }
 
@@ -89,6 +91,8 @@ type Commands struct {
 	mails         *aggregates[mailing.State]
 	keyrings      *aggregates[sealing.State]
 	trails        *aggregates[trail] // of organizations, for explanations
+
+	scrubbed atomic.Bool // since a key was destroyed
 }
 
 // New makes the commands.

@@ -124,6 +124,13 @@ var errErased = errors.New("commands: the account was erased")
 //   - the account's key and the end: nothing is found any more, and the copies are
 //     scrubbed.
 func (c *Commands) FinishErasure(ctx context.Context, r Request, id domain.AccountID, at eventstore.Position, copies Copies) error {
+	// The log comes again when views are made anew; what was done is not looked for.
+	if gone, err := c.Keyring.Destroyed(ctx, string(id)); err != nil || gone {
+		if err == nil && !c.scrubbed.Load() {
+			err = c.scrub(ctx, copies)
+		}
+		return err
+	}
 	found, err := c.tracesOf(ctx, id)
 	if err != nil {
 		return err
@@ -162,11 +169,20 @@ func (c *Commands) FinishErasure(ctx context.Context, r Request, id domain.Accou
 		return err
 	}
 	c.Step(StepErasedInvitees)
+	c.scrubbed.Store(false)
 	if err := c.Keyring.Destroy(ctx, string(id)); err != nil {
 		return err
 	}
 	c.forgetPeople(found)
-	return copies.Scrub(ctx)
+	return c.scrub(ctx, copies)
+}
+
+func (c *Commands) scrub(ctx context.Context, copies Copies) error {
+	err := copies.Scrub(ctx)
+	if err == nil {
+		c.scrubbed.Store(true)
+	}
+	return err
 }
 
 // releaseHeld gives back the address and the identities of an erased account.

@@ -208,6 +208,16 @@ func (r *Ring) Destroy(ctx context.Context, subjects ...string) error {
 	return nil
 }
 
+// Destroyed reports whether the subject's keys were destroyed, by what the store
+// says now.
+func (r *Ring) Destroyed(ctx context.Context, subject string) (bool, error) {
+	found, err := r.load(ctx, []string{subject})
+	if err != nil {
+		return false, err
+	}
+	return found[0].destroyed, nil
+}
+
 // Pseudonym is what stands for a subject whose keys were destroyed: 16
 // hexadecimal digits that are always the same and do not lead back to the id
 // without the server's secret.

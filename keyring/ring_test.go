@@ -165,6 +165,12 @@ func TestDestruction(t *testing.T) {
 	is.NoErr(err) // from memory, for a minute
 	n.clock.Add(60)
 	gone(two)
+	destroyed, err := two.Destroyed(ctx, "ada")
+	is.NoErr(err)
+	is.True(destroyed)
+	destroyed, err = two.Destroyed(ctx, "nobody")
+	is.NoErr(err)
+	is.True(!destroyed)
 	_, err = one.Rotate(ctx, "ada")
 	is.True(errors.Is(err, keyring.ErrDestroyed))
 	is.NoErr(one.Destroy(ctx, "ada"))

@@ -93,7 +93,7 @@ func TestAPipelineOfReadsIsBounded(t *testing.T) {
 	for range mostTogether + 1 {
 		ask()
 	}
-	shared.until(mostTogether + 1, mostUnderWay)
+	shared.until(mostTogether+1, mostUnderWay)
 	server.release <- nil
 	is.Equal(len(<-server.began), mostTogether)
 	server.release <- nil
