@@ -131,24 +131,9 @@ func (c *Commands) FinishErasure(ctx context.Context, r Request, id domain.Accou
 		}
 		return err
 	}
-	found, err := c.tracesOf(ctx, id)
+	found, done, err := c.eraseTraces(ctx, r, id, Receipt{Position: at})
 	if err != nil {
 		return err
-	}
-	done := Receipt{Position: at}
-	for _, org := range found.organizations {
-		erased, err := c.onOrganization(ctx, plain(r), org, eraseMember(id, c.pseudonym(string(id))))
-		if err != nil {
-			return err
-		}
-		done = done.later(erased.Position)
-	}
-	for _, inv := range found.invitations {
-		erased, err := c.eraseInvitation(ctx, r, inv)
-		if err != nil {
-			return err
-		}
-		done = done.later(erased.Position)
 	}
 	c.Step(StepErasedLeft)
 	if err := c.releaseHeld(ctx, r, id); err != nil {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -23,19 +24,20 @@ type traces struct {
 	organizations []domain.OrganizationID
 	invitations   []domain.InvitationID // to the address, or accepted by the account
 	texts         map[string]bool       // addresses and names
+	until         eventstore.Position   // of the log, read so far
 }
 
-// tracesOf reads the log once, from its beginning: what is known of a person is
-// not all in views, and an erasure is rare.
-func (c *Commands) tracesOf(ctx context.Context, id domain.AccountID) (*traces, error) {
+// tracesOf finds a person after a position of the log, which it reads: what is
+// known of somebody is not all in views, and an erasure is rare.
+func (c *Commands) tracesOf(ctx context.Context, id domain.AccountID, after eventstore.Position) (*traces, error) {
 	s, _, err := c.accounts.load(ctx, string(id))
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{id: id, email: s.Held().Email.Key(), texts: make(map[string]bool)}
+	t := &traces{id: id, email: s.Held().Email.Key(), texts: make(map[string]bool), until: after}
 	filter := eventstore.Filter{TypePrefixes: []string{"organization.", "invitation.", "account.registered.", "account.profile_changed."}}
-	for after := eventstore.Position(0); ; {
-		page, err := c.Store.ReadAll(ctx, after, tracesPage, filter)
+	for {
+		page, err := c.Store.ReadAll(ctx, t.until, tracesPage, filter)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +51,7 @@ func (c *Commands) tracesOf(ctx context.Context, id domain.AccountID) (*traces, 
 			}
 			t.note(e.Event)
 		}
-		if after = page.Position; page.Head {
+		if t.until = page.Position; page.Head {
 			return t, nil
 		}
 	}
@@ -115,6 +117,22 @@ func (t *traces) say(texts ...string) {
 	}
 }
 
+// add takes over what was found later.
+func (t *traces) add(more *traces) {
+	for _, org := range more.organizations {
+		if !slices.Contains(t.organizations, org) {
+			t.organizations = append(t.organizations, org)
+		}
+	}
+	for _, inv := range more.invitations {
+		if !slices.Contains(t.invitations, inv) {
+			t.invitations = append(t.invitations, inv)
+		}
+	}
+	maps.Copy(t.texts, more.texts)
+	t.until = more.until
+}
+
 func (t *traces) words() []string {
 	words := make([]string, 0, len(t.texts))
 	for text := range t.texts {
@@ -139,6 +157,37 @@ func organizationIn(e domain.Event) domain.OrganizationID {
 func eraseMember(id domain.AccountID, pseudonym domain.Pseudonym) func(organization.State, *policy.Policy) ([]domain.Event, error) {
 	return func(s organization.State, _ *policy.Policy) ([]domain.Event, error) {
 		return organization.Erase(s, id, pseudonym), nil
+	}
+}
+
+// eraseTraces erases the person wherever the log says, and looks again, from where
+// it has got to, until there is nothing new: commands that were under way when the
+// account ended may have written something since.
+func (c *Commands) eraseTraces(ctx context.Context, r Request, id domain.AccountID, done Receipt) (*traces, Receipt, error) {
+	found := &traces{id: id, texts: make(map[string]bool)}
+	for {
+		more, err := c.tracesOf(ctx, id, found.until)
+		if err != nil {
+			return nil, done, err
+		}
+		found.add(more)
+		if len(more.organizations)+len(more.invitations) == 0 {
+			return found, done, nil
+		}
+		for _, org := range more.organizations {
+			erased, err := c.onOrganization(ctx, plain(r), org, eraseMember(id, c.pseudonym(string(id))))
+			if err != nil {
+				return nil, done, err
+			}
+			done = done.later(erased.Position)
+		}
+		for _, inv := range more.invitations {
+			erased, err := c.eraseInvitation(ctx, r, inv)
+			if err != nil {
+				return nil, done, err
+			}
+			done = done.later(erased.Position)
+		}
 	}
 }
 

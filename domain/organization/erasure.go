@@ -35,17 +35,22 @@ func CheckErasure(s State, p *policy.Policy, account domain.AccountID) error {
 
 // Erase ends what an account that was erased has to do with the organization:
 // its membership, the work assigned to it, a transfer that it is a side of, its
-// request. It never fails, and does nothing twice.
+// request. It never fails, and does nothing twice, unless a command that was under
+// way has brought the account back.
 func Erase(s State, account domain.AccountID, pseudonym domain.Pseudonym) []domain.Event {
-	if _, done := get(s.erased, account); done || !s.Exists() {
+	member, _ := s.Member(account)
+	_, asks := s.Request(account)
+	_, done := get(s.erased, account)
+	present := member.Present() && !s.Deleted
+	if !s.Exists() || done && !present && !asks {
 		return nil
 	}
 	var events []domain.Event
-	if member, _ := s.Member(account); member.Present() && !s.Deleted {
+	if present {
 		events = append(s.releaseAll(account, member, "removed"), s.removed(account, member))
 		events = append(events, s.voidTransferOf(account)...)
 	}
-	if _, open := s.Request(account); open {
+	if asks {
 		events = append(events, JoinRequestClosed{OrganizationID: s.ID, AccountID: account, Outcome: "withdrawn"})
 	}
 	return append(events, MemberErased{OrganizationID: s.ID, AccountID: account, Pseudonym: pseudonym})

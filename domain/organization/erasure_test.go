@@ -47,6 +47,10 @@ func TestErasure(t *testing.T) {
 		domaintest.Given(t, Evolve, staffed(asks)...).When(erase(nobody)).Then(
 			JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"}, erased(nobody))
 	})
+	t.Run("a command that was under way", func(t *testing.T) {
+		back := joined(user, "USER")
+		domaintest.Given(t, Evolve, staffed(removed(user, "USER"), erased(user), back)...).When(erase(user)).Then(removed(user, "USER"), erased(user)).When(erase(user)).Then()
+	})
 	t.Run("nobody is left to keep an owner for", func(t *testing.T) {
 		is := is.New(t)
 		is.NoErr(CheckErasure(folded(staffed()[:1]...), ownership, owner))
