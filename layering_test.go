@@ -27,7 +27,8 @@ var layers = []struct {
 	{"oidc/oidctest", []string{}, nil},
 	{"leases", []string{"leases"}, nil},
 	{"eventstore", []string{"eventstore"}, nil},
-	{"eventstore/codec", []string{"eventstore", "domain"}, nil},
+	{"eventstore/codec", []string{"eventstore", "domain", "keyring"}, nil},
+	{"keyring", []string{"keyring"}, nil},
 	{"commands", []string{"commands", "domain", "eventstore"}, nil},
 	{"projections", []string{"projections", "domain", "eventstore"}, nil},
 	{"projections/redis", []string{"projections", "eventstore"}, nil},
@@ -46,7 +47,7 @@ var layers = []struct {
 // the test server of one of them serves the other.
 var adapters = []string{
 	"eventstore/sqlite", "eventstore/esdb", "eventstore/esdb/esdbtest",
-	"projections/sqlite", "projections/redis", "leases/redis",
+	"projections/sqlite", "projections/redis", "leases/redis", "keyring/sqlite", "keyring/redis",
 }
 
 func TestPackagesImportOnlyWhatTheirLayerMay(t *testing.T) {

@@ -136,6 +136,9 @@ func (a *aggregates[S]) refresh(ctx context.Context, g *aggregate[S]) (*snapshot
 		if news, err = a.read(ctx, g, s.next); err != nil || len(news) == 0 {
 			return s, err
 		}
+		if err := a.Codec.Prefetch(ctx, news); err != nil {
+			return nil, err
+		}
 		next := &snapshot[S]{state: s.state, next: s.next, position: s.position}
 		for _, recorded := range news {
 			e, err := a.Codec.Decode(recorded)

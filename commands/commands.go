@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,7 @@ import (
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
 	"tenure/domain/webhook"
+	"tenure/domain/sealing"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -61,14 +63,22 @@ type Passwords interface {
 	Matches(ctx context.Context, password, hash string) (bool, error)
 }
 
+// Keyring destroys the keys of people who are erased.
+type Keyring interface {
+	Pseudonym(subject string) string
+	Destroyed(ctx context.Context, subject string) (bool, error)
+	Destroy(ctx context.Context, subjects ...string) error
+}
+
 // Dependencies are what Commands works with; all but Onboarding, Logger and Step
-// are needed.
+// are needed, and Keyring by who erases.
 type Dependencies struct {
 	Store           eventstore.Store
 	Codec           *codec.Codec
 	Policies        Policies
 	Keys            *token.Keys
 	Passwords       Passwords
+	Keyring         Keyring
 	Now             func() time.Time
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
@@ -99,7 +109,10 @@ type Commands struct {
 	webhooks      *aggregates[webhook.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
+	keyrings      *aggregates[sealing.State]
 	known         *knownPolicies
+
+	scrubbed atomic.Bool // since a key was destroyed
 }
 
 // New makes the commands.
@@ -120,6 +133,7 @@ func New(d Dependencies) *Commands {
 		mails:         newAggregates(d, "mail-", mailing.Evolve),
 		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
 		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
+		keyrings:      newAggregates(d, "keyring-", sealing.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

@@ -35,5 +35,9 @@ const (
 	StepPersonalSpaceMade     = "onboard: personal space made"
 	StepDomainReserved        = "e-mail domain: reserved"
 	StepDomainChanged         = "e-mail domain: changed"
+	StepAccountErased         = "erase: account ended"
+	StepErasedLeft            = "erase: organizations left"
+	StepErasedReleased        = "erase: address given back"
+	StepErasedInvitees        = "erase: keys of invitations destroyed"
 	StepReservationReleased   = "reservation: released"
 )

@@ -31,6 +31,10 @@ type (
 // names the field of the same event that says whose data it is. Fields that
 // hold a secret's hash carry the tag `secret:"true"` besides: they are for the
 // aggregate alone and leave the log in no feed, history or export.
+//
+// Personal fields are texts. Once the person is erased they read as a pseudonym:
+// an address, a username or a name, by their type; with the tag `erased:"id"` an
+// opaque text, with `erased:"empty"`, as for every secret, nothing.
 type Event interface {
 	// EventType is the literal wire name, "<aggregate>.<past tense>.v<n>".
 	EventType() string

@@ -2,6 +2,7 @@ package processes
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -33,8 +34,18 @@ type reaction struct {
 const requestGrace = 2 * time.Second
 
 // reactions is the table of all of them.
-func reactions(c *commands.Commands, memberships Memberships) []reaction {
+func reactions(c *commands.Commands, memberships Memberships, copies commands.Copies) []reaction {
 	return []reaction{
+		{
+			// Who is erased leaves no trace; the key goes last (X8).
+			name: "erasure", types: []string{"account.erased."},
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				if copies == nil {
+					return errors.New("processes: nothing is known of what holds personal data")
+				}
+				return c.FinishErasure(ctx, r, e.Event.(account.Erased).AccountID, e.Position, copies)
+			},
+		},
 		{
 			// An invitation that the organization has opened gets its link.
 			name: "issuing", types: []string{"organization.invitation_opened."}, grace: requestGrace,

@@ -213,8 +213,22 @@ func foldInvitation(i *invitationDoc, in In[invitationDoc]) *invitationDoc {
 		close(invitation.StatusRevoked)
 	case invitation.Expired:
 		close(invitation.StatusExpired)
+	case invitation.Erased:
+		i.erase(x.Pseudonym)
 	}
 	return i
+}
+
+// erase leaves what says nothing about whom the invitation was for.
+func (i *Invitation) erase(p domain.Pseudonym) {
+	for _, address := range []*domain.Email{&i.Email, &i.Notify} {
+		if *address != "" {
+			*address = p.Email()
+		}
+	}
+	if i.Username != "" {
+		i.Username = p.Username()
+	}
 }
 
 // foldOpened changes what the organization says of an invitation. Of one that has
@@ -277,6 +291,8 @@ func invitationOf(e domain.Event) (domain.OrganizationID, domain.InvitationID, b
 	case invitation.Revoked:
 		return x.OrganizationID, x.InvitationID, true
 	case invitation.Expired:
+		return x.OrganizationID, x.InvitationID, true
+	case invitation.Erased:
 		return x.OrganizationID, x.InvitationID, true
 	}
 	return "", "", false

@@ -33,6 +33,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.PasswordReset:
 		return x.OrganizationID
+	case organization.MemberErased:
+		return x.OrganizationID
 	case organization.JoinRequested:
 		return x.OrganizationID
 	case organization.JoinRequestClosed:
@@ -101,6 +103,8 @@ func accountsOf(e domain.Event) []domain.AccountID {
 	case organization.MemberReactivated:
 		return []domain.AccountID{x.AccountID}
 	case organization.PasswordReset:
+		return []domain.AccountID{x.AccountID}
+	case organization.MemberErased:
 		return []domain.AccountID{x.AccountID}
 	case organization.JoinRequested:
 		return []domain.AccountID{x.AccountID}

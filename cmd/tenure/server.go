@@ -20,6 +20,7 @@ import (
 	"tenure/history"
 	"tenure/httpapi"
 	"tenure/httpapi/throttle"
+	"tenure/keyring"
 	"tenure/leases"
 	"tenure/ledger"
 	"tenure/mail"
@@ -59,6 +60,9 @@ type server struct {
 	leases   leases.Keeper
 	limiter  throttle.Limiter // nil for one in memory
 	metrics  *metrics
+	keys     keyring.Store
+	ring     *keyring.Ring
+	codec    *codec.Codec
 	commands *commands.Commands
 
 	projector *projections.Projector
@@ -124,6 +128,9 @@ func (x *server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := x.openKeyring(ctx, secret); err != nil {
+		return err
+	}
 	keys, err := token.NewKeys(secret)
 	if err != nil {
 		return err
@@ -133,22 +140,24 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: codec.New(), Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords,
+		Store: x.log, Codec: x.codec, Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {
 		return fmt.Errorf("setting secret-file: %s: %w", s.secretFile(), err)
 	}
-	return nil
+	if head == 0 {
+		return nil // the first event is that of the first operator's key
+	}
+	return x.bindKeyring(ctx)
 }
 
 // wire connects the consumers and the API.
 func (x *server) wire() error {
 	s := x.settings
 	spans := &projectionSpans{}
-	decoder := codec.New()
-	x.projector = projections.NewProjector(x.log, spans.decoding(decoder.Decode), x.views, projections.Views(), projections.Options{
-		Logger: x.logger, Shared: s.Views != embedded,
+	x.projector = projections.NewProjector(x.log, spans.decoding(x.codec.Decode), x.views, projections.Views(), projections.Options{
+		Logger: x.logger, Shared: s.Views != embedded, Prefetch: x.codec.Prefetch,
 		Observe: func(a projections.Applied) {
 			spans.applied(a.Position)
 			x.metrics.onApplied(a)
@@ -165,9 +174,9 @@ func (x *server) wire() error {
 		return fmt.Errorf("setting mail-templates or mail-from: %w", err)
 	}
 	x.processes, err = processes.New(processes.Dependencies{
-		Log: x.log, Codec: decoder, Checkpoints: x.views, Commands: x.commands,
+		Log: x.log, Codec: x.codec, Checkpoints: x.views, Commands: x.commands,
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
-		Deadlines:   reader, Now: now, Logger: x.logger,
+		Deadlines:   reader, Now: now, Logger: x.logger, Copies: copies{x, outbox},
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),
@@ -188,7 +197,7 @@ func (x *server) wire() error {
 	})
 	x.metrics.watch(x.projector, x.processes.Health(), x.ledger)
 	x.feed, err = relay.New(relay.Config{
-		Log: x.log, Codec: decoder, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
+		Log: x.log, Codec: x.codec, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
 	})
 	if err != nil {
 		return err
@@ -263,6 +272,9 @@ func (x *server) run(ctx context.Context) error {
 			fmt.Println("Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
 		}
 	})
+	if err == nil {
+		err = x.bindKeyring(ctx)
+	}
 	if err == nil {
 		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "node", x.settings.Node)
 		work.start("http", func() error { return x.api.Serve(x.listener) })

@@ -50,6 +50,7 @@ type State struct {
 	autoActivates bool
 	digestAt      time.Time // when the open requests are summed up next; zero when that is not scheduled
 	digested      time.Time // the scheduled instant of the last time
+	erased        *immutable.Map[domain.AccountID, bool] // whose person was
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
@@ -227,6 +228,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.changeSettings(e)
 	case PolicyChanged:
 		return s.changePolicy(e)
+	case MemberErased:
+		return s.eraseMember(e)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

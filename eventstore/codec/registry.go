@@ -10,6 +10,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/domain/webhook"
 )
 
@@ -19,6 +20,7 @@ func registry() []entry {
 	return []entry{
 		event[account.AvatarChanged](),
 		event[account.EmailVerified](),
+		event[account.Erased](),
 		event[account.IdentityLinked](),
 		event[account.IdentityUnlinked](),
 		event[account.OrganizationSelected](),
@@ -43,10 +45,13 @@ func registry() []entry {
 
 		event[invitation.Accepted](),
 		event[invitation.Declined](),
+		event[invitation.Erased](),
 		event[invitation.Expired](),
 		event[invitation.Issued](),
 		event[invitation.Resent](),
 		event[invitation.Revoked](),
+
+		event[sealing.KeyringBound](),
 
 		event[mailing.Abandoned](),
 		event[mailing.Claimed](),
@@ -61,6 +66,7 @@ func registry() []entry {
 		event[organization.InvitationSpacesChanged](),
 		event[organization.JoinRequestClosed](),
 		event[organization.JoinRequested](),
+		event[organization.MemberErased](),
 		event[organization.MemberJoined](),
 		event[organization.MemberReactivated](),
 		event[organization.MemberRemoved](),

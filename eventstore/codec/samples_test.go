@@ -12,6 +12,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -76,6 +77,9 @@ func samples() []domain.Event {
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.Erased{AccountID: anAccount},
+		invitation.Erased{InvitationID: anInvitation, OrganizationID: anOrganization, Pseudonym: "4f1c9a2b00112233"},
+		organization.MemberErased{OrganizationID: anOrganization, AccountID: anotherAccount, Pseudonym: "4f1c9a2b00112233"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.OrganizationSelected{AccountID: anAccount, Before: anOrganization, After: anOrganization},
@@ -108,6 +112,8 @@ func samples() []domain.Event {
 		},
 		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, InvitedBy: anAccount, ExpiresAt: later},
 		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
+
+		sealing.KeyringBound{KeyringID: "VMRQMAHHJCWBHYKN4XDP"},
 
 		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},
 		mailing.Claimed{MailID: aMail, Template: "invitation", By: "node-1", Until: later},

@@ -1,0 +1,70 @@
+package organization_test
+
+import (
+	"testing"
+
+	"github.com/matryer/is"
+
+	"tenure/domain"
+	"tenure/domain/domaintest"
+	. "tenure/domain/organization"
+	"tenure/domain/policy"
+)
+
+func checkErasure(p *policy.Policy, id domain.AccountID) decision {
+	return func(s State) ([]domain.Event, error) { return nil, CheckErasure(s, p, id) }
+}
+
+func erase(id domain.AccountID) decision {
+	return func(s State) ([]domain.Event, error) { return Erase(s, id, "4f1c9a2b00112233"), nil }
+}
+
+// refusedErasures has the examples of the refusals of this file's decisions.
+func refusedErasures(r domaintest.Refusals[State]) {
+	r.Refused("CheckErasure", domain.CodeOwnerProtected, "others are left", staffed(), checkErasure(ownership, owner))
+	r.Refused("CheckErasure", domain.CodeLastAdmin, "others are left", levelled(), checkErasure(flat, owner))
+}
+
+func TestErasure(t *testing.T) {
+	erased := func(id domain.AccountID) domain.Event {
+		return MemberErased{OrganizationID: org, AccountID: id, Pseudonym: "4f1c9a2b00112233"}
+	}
+	t.Run("a member leaves", func(t *testing.T) {
+		s := domaintest.Given(t, Evolve, staffed()...).When(erase(user)).Then(removed(user, "USER"), erased(user))
+		s.When(erase(user)).Then()
+	})
+	t.Run("a side of a transfer voids it", func(t *testing.T) {
+		domaintest.Given(t, Evolve, staffed(requested(user))...).When(erase(user)).Then(
+			removed(user, "USER"), OwnershipTransferEnded{OrganizationID: org, TransferID: request, From: owner, To: user, Outcome: "voided"}, erased(user))
+	})
+	t.Run("a former member, and a stranger", func(t *testing.T) {
+		domaintest.Given(t, Evolve, staffed()...).When(erase(former)).Then(erased(former))
+		domaintest.Given(t, Evolve, staffed()...).When(erase(nobody)).Then(erased(nobody))
+		domaintest.Given(t, Evolve).When(erase(user)).Then()
+	})
+	t.Run("one who asks", func(t *testing.T) {
+		asks := JoinRequested{OrganizationID: org, AccountID: nobody, Email: "n@example.com", DisplayName: "N"}
+		domaintest.Given(t, Evolve, staffed(asks)...).When(erase(nobody)).Then(
+			JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "withdrawn"}, erased(nobody))
+	})
+	t.Run("a command that was under way", func(t *testing.T) {
+		back := joined(user, "USER")
+		domaintest.Given(t, Evolve, staffed(removed(user, "USER"), erased(user), back)...).When(erase(user)).Then(removed(user, "USER"), erased(user)).When(erase(user)).Then()
+	})
+	t.Run("nobody is left to keep an owner for", func(t *testing.T) {
+		is := is.New(t)
+		is.NoErr(CheckErasure(folded(staffed()[:1]...), ownership, owner))
+		is.NoErr(CheckErasure(folded(staffed()...), ownership, user))
+	})
+	t.Run("who was erased is not admitted", func(t *testing.T) {
+		s := folded(staffed(erased(nobody))...)
+		is.New(t).Equal(len(Admit(s, Joiner{AccountID: nobody, InvitationID: invited})), 0)
+	})
+}
+
+func folded(events ...domain.Event) (s State) {
+	for _, e := range events {
+		s = Evolve(s, e)
+	}
+	return s
+}
