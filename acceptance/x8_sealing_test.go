@@ -114,10 +114,6 @@ func TestX8_KeysAreLookedAfter(t *testing.T) {
 	})
 }
 
-type meDoc struct {
-	DisplayName string `json:"display_name"`
-}
-
 // TestX8_TheCommandsOfThePage runs every command of docs/erasure.md in its order,
 // while the server runs.
 func TestX8_TheCommandsOfThePage(t *testing.T) {

@@ -108,6 +108,16 @@ func (a *aggregates[S]) forget(g *aggregate[S]) {
 	a.account(g, -int(before.next))
 }
 
+// drop makes the aggregate start over from the log, if it is in memory.
+func (a *aggregates[S]) drop(id string) {
+	a.mu.Lock()
+	g, ok := a.cached.Peek(id)
+	a.mu.Unlock()
+	if ok {
+		a.forget(g)
+	}
+}
+
 // account keeps the cache within its bound after g has folded n more events.
 func (a *aggregates[S]) account(g *aggregate[S], n int) {
 	a.mu.Lock()

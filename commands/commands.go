@@ -25,14 +25,15 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
-	"tenure/domain/webhook"
 	"tenure/domain/sealing"
+	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -66,7 +67,7 @@ type Passwords interface {
 // Keyring destroys the keys of people who are erased.
 type Keyring interface {
 	Pseudonym(subject string) string
-	Destroyed(ctx context.Context, subject string) (bool, error)
+	Destroyed(ctx context.Context, subjects []string) ([]bool, error)
 	Destroy(ctx context.Context, subjects ...string) error
 }
 
@@ -110,6 +111,7 @@ type Commands struct {
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
 	keyrings      *aggregates[sealing.State]
+	erasures      *aggregates[erasure.State]
 	known         *knownPolicies
 
 	scrubbed atomic.Bool // since a key was destroyed
@@ -134,6 +136,7 @@ func New(d Dependencies) *Commands {
 		checkpoints:   newAggregates(d, LedgerStream, checkpoint.Evolve), // there is one, whose id is empty
 		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
 		keyrings:      newAggregates(d, "keyring-", sealing.Evolve),
+		erasures:      newAggregates(d, "erasures-", erasure.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

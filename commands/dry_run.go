@@ -29,6 +29,7 @@ func (c *Commands) DryRun() *Commands {
 		checkpoints:   c.checkpoints.drafted(d),
 		webhooks:      c.webhooks.drafted(d),
 		keyrings:      c.keyrings.drafted(d),
+		erasures:      c.erasures.drafted(d),
 		trails:        c.trails.drafted(d),
 		publications:  c.publications.drafted(d),
 		known:         &knownPolicies{}, // a draft may hold versions that will never be

@@ -9,8 +9,6 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/organization"
-	"tenure/domain/reservation"
-	"tenure/eventstore"
 )
 
 // RecentSignIn is how long ago somebody without a password may have signed in who
@@ -95,97 +93,4 @@ func (c *Commands) checkErasure(ctx context.Context, id domain.AccountID, orgs [
 		return nil
 	}
 	return domain.Refuse(domain.CodeErasureBlocked, "Organizations need this person", strings.Join(blocked, " "))
-}
-
-// Copies are what holds personal data besides the log.
-type Copies interface {
-	// Forget deletes what holds one of the words and is changed by no event, such
-	// as mails.
-	Forget(ctx context.Context, words []string) error
-	// Settle returns once the views have got to a position.
-	Settle(ctx context.Context, atLeast eventstore.Position) error
-	// Scrub leaves no trace of what the views held before.
-	Scrub(ctx context.Context) error
-}
-
-var errErased = errors.New("commands: the account was erased")
-
-// FinishErasure erases what the deployment holds of the person besides the log,
-// and then the keys. At is the position of the event that ended the account.
-//
-// Everything that is to be found goes by the address and the names of the account,
-// which its key opens, so that key goes last. Killed between
-//
-//   - the event and the rest: the process begins;
-//   - two organizations, two invitations, the address and the identities: each of
-//     them is done or not, and what is done is not done again;
-//   - the invitations' keys and the account's: the invitations read as pseudonyms,
-//     and are found by nobody any more, which is what is wanted;
-//   - the account's key and the end: nothing is found any more, and the copies are
-//     scrubbed.
-func (c *Commands) FinishErasure(ctx context.Context, r Request, id domain.AccountID, at eventstore.Position, copies Copies) error {
-	// The log comes again when views are made anew; what was done is not looked for.
-	if gone, err := c.Keyring.Destroyed(ctx, string(id)); err != nil || gone {
-		if err == nil && !c.scrubbed.Load() {
-			err = c.scrub(ctx, copies)
-		}
-		return err
-	}
-	found, done, err := c.eraseTraces(ctx, r, id, Receipt{Position: at})
-	if err != nil {
-		return err
-	}
-	c.Step(StepErasedLeft)
-	if err := c.releaseHeld(ctx, r, id); err != nil {
-		return err
-	}
-	c.Step(StepErasedReleased)
-	if err := copies.Forget(ctx, found.words()); err != nil {
-		return err
-	}
-	if err := copies.Settle(ctx, done.Position); err != nil {
-		return err
-	}
-	subjects := make([]string, len(found.invitations))
-	for i, inv := range found.invitations {
-		subjects[i] = string(inv)
-	}
-	if err := c.Keyring.Destroy(ctx, subjects...); err != nil {
-		return err
-	}
-	c.Step(StepErasedInvitees)
-	c.scrubbed.Store(false)
-	if err := c.Keyring.Destroy(ctx, string(id)); err != nil {
-		return err
-	}
-	c.forgetPeople(found)
-	return c.scrub(ctx, copies)
-}
-
-func (c *Commands) scrub(ctx context.Context, copies Copies) error {
-	err := copies.Scrub(ctx)
-	if err == nil {
-		c.scrubbed.Store(true)
-	}
-	return err
-}
-
-// releaseHeld gives back the address and the identities of an erased account.
-func (c *Commands) releaseHeld(ctx context.Context, r Request, id domain.AccountID) error {
-	s, _, err := c.accounts.load(ctx, string(id))
-	if err != nil || !s.Erased() {
-		return err
-	}
-	held, holder := s.Held(), holderAccount+string(id)
-	none := func(context.Context) (bool, error) { return false, nil }
-	for _, i := range held.Identities {
-		if err := c.release(ctx, r, reservation.KindIdentity, c.Keys.Name(reservation.KindIdentity, i.Key()), holder, none); err != nil {
-			return err
-		}
-	}
-	return c.release(ctx, r, reservation.KindEmail, c.Keys.Name(reservation.KindEmail, held.Email.Key()), holder, none)
-}
-
-func (c *Commands) pseudonym(subject string) domain.Pseudonym {
-	return domain.Pseudonym(c.Keyring.Pseudonym(subject))
 }

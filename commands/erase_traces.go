@@ -2,12 +2,10 @@ package commands
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"slices"
 
 	"tenure/domain"
-	"tenure/domain/account"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
@@ -19,126 +17,102 @@ const tracesPage = 2000
 
 // traces are where a person is to be found.
 type traces struct {
-	id            domain.AccountID
-	email         string // its key
+	erasee
+	hash          func(domain.Email) string // as the address is
 	organizations []domain.OrganizationID
-	invitations   []domain.InvitationID // to the address, or accepted by the account
-	texts         map[string]bool       // addresses and names
-	until         eventstore.Position   // of the log, read so far
+	members       map[domain.OrganizationID]bool // those that name the account
+	invitations   []domain.InvitationID          // to the address, or accepted by the account
+	until         eventstore.Position            // of the log, read so far
 }
 
-// tracesOf finds a person after a position of the log, which it reads: what is
-// known of somebody is not all in views, and an erasure is rare.
-func (c *Commands) tracesOf(ctx context.Context, id domain.AccountID, after eventstore.Position) (*traces, error) {
-	s, _, err := c.accounts.load(ctx, string(id))
-	if err != nil {
-		return nil, err
-	}
-	t := &traces{id: id, email: s.Held().Email.Key(), texts: make(map[string]bool), until: after}
-	filter := eventstore.Filter{TypePrefixes: []string{"organization.", "invitation.", "account.registered.", "account.profile_changed."}}
-	for {
-		page, err := c.Store.ReadAll(ctx, t.until, tracesPage, filter)
+// look finds a person in what has come into the log since the last look, and
+// answers with what it has found: what is known of somebody is not all in views,
+// and an erasure is rare.
+func (c *Commands) look(ctx context.Context, t *traces) (members []domain.OrganizationID, invitations []domain.InvitationID, err error) {
+	filter := eventstore.Filter{TypePrefixes: []string{"organization.", "invitation."}}
+	news := &traces{erasee: t.erasee, hash: t.hash, until: t.until}
+	for head := false; !head; {
+		page, err := c.Store.ReadAll(ctx, news.until, tracesPage, filter)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := c.Codec.Prefetch(ctx, page.Events); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, recorded := range page.Events {
 			e, err := c.Codec.Decode(recorded)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			t.note(e.Event)
+			news.note(e.Event)
 		}
-		if t.until = page.Position; page.Head {
-			return t, nil
+		news.until, head = page.Position, page.Head
+	}
+	for _, org := range news.organizations {
+		t.in(org)
+		if news.members[org] {
+			members = append(members, org)
 		}
 	}
+	for _, inv := range news.invitations {
+		if !slices.Contains(t.invitations, inv) {
+			t.invitations = append(t.invitations, inv)
+		}
+	}
+	t.until = news.until
+	return members, news.invitations, nil
 }
 
 // note keeps what an event says about the person.
 func (t *traces) note(e domain.Event) {
 	switch x := e.(type) {
-	case account.Registered:
-		if x.AccountID == t.id {
-			t.say(string(x.Email), x.DisplayName)
-		}
-		return
-	case account.ProfileChanged:
-		if x.AccountID == t.id {
-			t.say(x.DisplayNameBefore, x.DisplayNameAfter)
-		}
-		return
 	case invitation.Issued:
-		if t.to(x.Email, x.Notify) {
-			t.invited(x.InvitationID, x.Email, x.Username, x.Notify)
-		}
+		t.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
 	case organization.InvitationOpened:
-		if t.to(x.Email, x.Notify) {
-			t.invited(x.InvitationID, x.Email, x.Username, x.Notify)
-		}
+		t.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
 	case invitation.Accepted:
-		if x.AccountID == t.id {
-			t.invited(x.InvitationID, "", "", "")
-		}
-	case organization.Activated:
-		if x.AccountID == t.id {
-			t.say(string(x.Username))
-		}
-	case organization.MemberJoined:
-		if x.AccountID == t.id {
-			t.say(string(x.Username))
+		if t.account != "" && x.AccountID == t.account {
+			t.found(x.OrganizationID, x.InvitationID)
 		}
 	}
-	if slices.Contains(accountsIn(e), t.id) {
-		if org := organizationIn(e); org != "" && !slices.Contains(t.organizations, org) {
-			t.organizations = append(t.organizations, org)
+	if t.account == "" || !slices.Contains(accountsIn(e), t.account) {
+		return
+	}
+	if org := organizationIn(e); org != "" {
+		t.in(org)
+		if t.members == nil {
+			t.members = make(map[domain.OrganizationID]bool)
 		}
+		t.members[org] = true
 	}
 }
 
-func (t *traces) to(addresses ...domain.Email) bool {
-	return slices.ContainsFunc(addresses, func(e domain.Email) bool { return e != "" && e.Key() == t.email })
+func (t *traces) invited(org domain.OrganizationID, id domain.InvitationID, addresses ...domain.Email) {
+	if slices.ContainsFunc(addresses, func(e domain.Email) bool { return e != "" && t.hash(e) == t.address }) {
+		t.found(org, id)
+	}
 }
 
-func (t *traces) invited(id domain.InvitationID, email domain.Email, username domain.Username, notify domain.Email) {
+func (t *traces) found(org domain.OrganizationID, id domain.InvitationID) {
+	t.in(org)
 	if !slices.Contains(t.invitations, id) {
 		t.invitations = append(t.invitations, id)
 	}
-	t.say(string(email), string(username), string(notify))
 }
 
-func (t *traces) say(texts ...string) {
-	for _, text := range texts {
-		if text != "" {
-			t.texts[text] = true
-		}
+func (t *traces) in(org domain.OrganizationID) {
+	if !slices.Contains(t.organizations, org) {
+		t.organizations = append(t.organizations, org)
 	}
 }
 
-// add takes over what was found later.
-func (t *traces) add(more *traces) {
-	for _, org := range more.organizations {
-		if !slices.Contains(t.organizations, org) {
-			t.organizations = append(t.organizations, org)
-		}
+// subjects are those under whose keys everything about the person is sealed.
+func (t *traces) subjects(who erasee) []string {
+	all := []string{string(who.erasure)} // the account, or what the reason of the erasure is sealed under
+	for _, inv := range t.invitations {
+		all = append(all, string(inv))
 	}
-	for _, inv := range more.invitations {
-		if !slices.Contains(t.invitations, inv) {
-			t.invitations = append(t.invitations, inv)
-		}
-	}
-	maps.Copy(t.texts, more.texts)
-	t.until = more.until
-}
-
-func (t *traces) words() []string {
-	words := make([]string, 0, len(t.texts))
-	for text := range t.texts {
-		words = append(words, text)
-	}
-	return words
+	return all
 }
 
 var organizationIDType = reflect.TypeFor[domain.OrganizationID]()
@@ -162,26 +136,23 @@ func eraseMember(id domain.AccountID, pseudonym domain.Pseudonym) func(organizat
 
 // eraseTraces erases the person wherever the log says, and looks again, from where
 // it has got to, until there is nothing new: commands that were under way when the
-// account ended may have written something since.
-func (c *Commands) eraseTraces(ctx context.Context, r Request, id domain.AccountID, done Receipt) (*traces, Receipt, error) {
-	found := &traces{id: id, texts: make(map[string]bool)}
+// account ended may have written something since. What comes after that has its
+// own event; see EraseAgain.
+func (c *Commands) eraseTraces(ctx context.Context, r Request, who erasee, done Receipt) (*traces, Receipt, error) {
+	t := &traces{erasee: who, hash: c.addressName}
 	for {
-		more, err := c.tracesOf(ctx, id, found.until)
-		if err != nil {
-			return nil, done, err
+		members, invitations, err := c.look(ctx, t)
+		if err != nil || len(members)+len(invitations) == 0 {
+			return t, done, err
 		}
-		found.add(more)
-		if len(more.organizations)+len(more.invitations) == 0 {
-			return found, done, nil
-		}
-		for _, org := range more.organizations {
-			erased, err := c.onOrganization(ctx, plain(r), org, eraseMember(id, c.pseudonym(string(id))))
+		for _, org := range members {
+			erased, err := c.onOrganization(ctx, plain(r), org, eraseMember(who.account, c.pseudonym(string(who.account))))
 			if err != nil {
 				return nil, done, err
 			}
 			done = done.later(erased.Position)
 		}
-		for _, inv := range more.invitations {
+		for _, inv := range invitations {
 			erased, err := c.eraseInvitation(ctx, r, inv)
 			if err != nil {
 				return nil, done, err
@@ -191,10 +162,12 @@ func (c *Commands) eraseTraces(ctx context.Context, r Request, id domain.Account
 	}
 }
 
-// eraseInvitation ends an invitation to a person who is erased. One that the
-// organization has opened and that has no link of that generation yet waits for
-// the process that makes it.
+// eraseInvitation ends an invitation to a person who is erased, and has everybody
+// forget whom it was for. One that the organization has opened and that has no
+// link of that generation yet waits for the process that makes it.
 func (c *Commands) eraseInvitation(ctx context.Context, r Request, id domain.InvitationID) (Receipt, error) {
+	r = plain(r)
+	r.Continues = "" // each of several invitations is settled by itself
 	s, _, err := c.invitations.load(ctx, string(id))
 	if err != nil {
 		return Receipt{}, err
@@ -209,25 +182,17 @@ func (c *Commands) eraseInvitation(ctx context.Context, r Request, id domain.Inv
 	if open, ok := o.Invitation(id); ok && s.Generation < open.Generation {
 		return Receipt{}, ErrNotYet
 	}
-	erased, err := c.invitations.execute(ctx, string(id), plain(r), func(s invitation.State) ([]domain.Event, error) {
-		return invitation.Erase(s, c.pseudonym(string(id))), nil
-	})
-	if err != nil {
+	if _, err = c.invitations.execute(ctx, string(id), r, func(s invitation.State) ([]domain.Event, error) {
+		return invitation.Erase(s), nil
+	}); err != nil {
 		return Receipt{}, err
 	}
 	settled, err := c.SettleInvitation(ctx, r, id)
-	return erased.later(settled.Position), err
-}
-
-// forgetPeople drops from memory what was folded of a person before the key was
-// destroyed.
-func (c *Commands) forgetPeople(t *traces) {
-	c.accounts.forget(c.accounts.get(string(t.id)))
-	for _, org := range t.organizations {
-		c.organizations.forget(c.organizations.get(string(org)))
-		c.trails.forget(c.trails.get(string(org)))
+	if err != nil {
+		return Receipt{}, err
 	}
-	for _, inv := range t.invitations {
-		c.invitations.forget(c.invitations.get(string(inv)))
-	}
+	erased, err := c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
+		return organization.EraseInvitation(o, id, c.pseudonym(string(id))), nil
+	})
+	return settled.and(erased), err
 }

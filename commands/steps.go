@@ -38,6 +38,8 @@ const (
 	StepAccountErased         = "erase: account ended"
 	StepErasedLeft            = "erase: organizations left"
 	StepErasedReleased        = "erase: address given back"
-	StepErasedInvitees        = "erase: keys of invitations destroyed"
+	StepErasureRequested      = "erase: invitee's erasure requested"
+	StepErasureConcluded      = "erase: keys recorded"
+	StepErasedKeys            = "erase: keys destroyed"
 	StepReservationReleased   = "reservation: released"
 )

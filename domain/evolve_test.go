@@ -13,6 +13,7 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -32,7 +33,7 @@ var events = []domain.Event{
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
-	account.Erased{}, organization.MemberErased{}, invitation.Erased{},
+	account.Erased{}, organization.MemberErased{}, organization.InvitationErased{}, erasure.Requested{}, erasure.Concluded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
 	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},

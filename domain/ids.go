@@ -20,6 +20,9 @@ type (
 	SpaceID string
 	// WebhookID names a webhook.
 	WebhookID string
+	// ErasureID names the erasure of a person; that of an account has the account's
+	// id.
+	ErasureID string
 	// MailID names one mail that has to be sent once.
 	MailID string
 )

@@ -10,6 +10,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
+	"tenure/domain/erasure"
 	"tenure/projections"
 )
 
@@ -25,6 +26,11 @@ type eraseMeBody struct {
 
 type eraseBody struct {
 	Force  bool   `json:"force,omitempty" doc:"Erase the person also where an organization loses its owner or its last administrator."`
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+}
+
+type eraseInviteeBody struct {
+	Email  string `json:"email" maxLength:"320" doc:"The address that invitations were sent to, or were for."`
 	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
@@ -46,6 +52,16 @@ func (a *API) addErasure() {
 		codes:       []domain.Code{domain.CodeErasureBlocked},
 		request:     eraseBody{Reason: "Asked for by mail."}, response: exampleReceipt(erased),
 	}, a.eraseAccount)
+	add(a, route{
+		id: "erase-invitee", method: http.MethodPost, path: "/v1/operator/invitees/erase", tag: "Operator",
+		access: Operator(apikey.ScopeOperator), status: http.StatusOK,
+		summary: "Erase somebody who was invited and has no account",
+		description: "Ends the open invitations to the address, and has lists and histories show a pseudonym for all that there were. " +
+			"The address is in the body, since paths are written into logs. It may be invited again. Where an account has the address, erase that.",
+		codes:    []domain.Code{domain.CodeAccountExists},
+		request:  eraseInviteeBody{Email: "grace@example.com", Reason: "Asked for by mail."},
+		response: exampleReceipt(erasure.Requested{ErasureID: "0190d5a1-c3da-7f54-9507-91a2bd6e8f63", Address: "qPdc1Yb0H2kSxw4Qb6m0bY5M0lV7s3g8y2wB1x9Zk0c"}),
+	}, a.eraseInvitee)
 }
 
 func (a *API) eraseMe(ctx context.Context, c *call, in *struct {
@@ -87,6 +103,21 @@ func (a *API) eraseAccount(ctx context.Context, c *call, in *struct {
 		return answer{}, err
 	}
 	return erased(do.EraseAccount(ctx, r, id, commands.Erasure{Organizations: orgs, Force: body.Force}))
+}
+
+func (a *API) eraseInvitee(ctx context.Context, c *call, in *struct {
+	NewHeaders
+	Body eraseInviteeBody
+}) (answer, error) {
+	email, err := domain.ParseEmail("email", in.Body.Email)
+	if err != nil {
+		return answer{}, err
+	}
+	do, r, err := a.request(c, in.Body.Reason)
+	if err != nil {
+		return answer{}, err
+	}
+	return erased(do.EraseInvitee(ctx, r, email))
 }
 
 // erased answers without an ETag: there is nothing left to be read.

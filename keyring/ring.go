@@ -200,22 +200,47 @@ func (r *Ring) Destroy(ctx context.Context, subjects ...string) error {
 	if err := r.store.Destroy(ctx, subjects); err != nil {
 		return err
 	}
+	r.Forget(subjects...)
+	return nil
+}
+
+// Destroyed reports of each of the subjects whether its keys were destroyed, by
+// what the store says now.
+func (r *Ring) Destroyed(ctx context.Context, subjects []string) ([]bool, error) {
+	holdings, err := r.store.Find(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	gone := make([]bool, len(subjects))
+	for i, h := range holdings {
+		gone[i] = h.Destroyed
+	}
+	return gone, nil
+}
+
+// Gone is Destroyed, and true besides for subjects that this node has forgotten:
+// their keys may be there for another moment.
+func (r *Ring) Gone(ctx context.Context, subjects []string) ([]bool, error) {
+	gone, err := r.Destroyed(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	for i, subject := range subjects {
+		e := r.remembered(subject)
+		gone[i] = gone[i] || e != nil && e.destroyed
+	}
+	return gone, nil
+}
+
+// Forget has this node use no key of the subjects any more, which are to be
+// destroyed, or were, at another one. It is no more than that: the store is not
+// changed, and a node that starts asks it.
+func (r *Ring) Forget(subjects ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, subject := range subjects {
 		r.known.Add(subject, &entry{destroyed: true})
 	}
-	return nil
-}
-
-// Destroyed reports whether the subject's keys were destroyed, by what the store
-// says now.
-func (r *Ring) Destroyed(ctx context.Context, subject string) (bool, error) {
-	found, err := r.load(ctx, []string{subject})
-	if err != nil {
-		return false, err
-	}
-	return found[0].destroyed, nil
 }
 
 // Pseudonym is what stands for a subject whose keys were destroyed: 16

@@ -165,16 +165,33 @@ func TestDestruction(t *testing.T) {
 	is.NoErr(err) // from memory, for a minute
 	n.clock.Add(60)
 	gone(two)
-	destroyed, err := two.Destroyed(ctx, "ada")
+	destroyed, err := two.Destroyed(ctx, []string{"ada", "nobody"})
 	is.NoErr(err)
-	is.True(destroyed)
-	destroyed, err = two.Destroyed(ctx, "nobody")
-	is.NoErr(err)
-	is.True(!destroyed)
+	is.Equal(destroyed, []bool{true, false})
 	_, err = one.Rotate(ctx, "ada")
 	is.True(errors.Is(err, keyring.ErrDestroyed))
 	is.NoErr(one.Destroy(ctx, "ada"))
 	is.NoErr(one.Destroy(ctx))
+}
+
+// TestForgotten is a node that hears of a destruction before the store does.
+func TestForgotten(t *testing.T) {
+	is := is.New(t)
+	n := newNodes(t)
+	one := n.ring(10)
+	key(t, one, "ada")
+	one.Forget("ada")
+	_, err := one.Find("ada", 1)
+	is.True(errors.Is(err, keyring.ErrDestroyed))
+	is.NoErr(one.Prefetch(ctx, []string{"ada"}))
+	_, err = one.Find("ada", 1)
+	is.True(errors.Is(err, keyring.ErrDestroyed)) // whatever the store has
+	destroyed, err := one.Destroyed(ctx, []string{"ada"})
+	is.NoErr(err)
+	is.Equal(destroyed, []bool{false})
+	destroyed, err = one.Gone(ctx, []string{"ada", "grace"})
+	is.NoErr(err)
+	is.Equal(destroyed, []bool{true, false})
 }
 
 // TestPseudonyms does not depend on the master key, which changes.

@@ -131,18 +131,34 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	}
 	d.reached = max(kept, eventstore.Position(w.Reached))
 	d.saved = kept
-	reader, err := x.Feed.From(relay.Query{Organization: w.Organization, Type: w.Type, Personal: w.Personal}, d.reached)
+	defer d.save(context.WithoutCancel(ctx), true)
+	for ctx.Err() == nil {
+		if err := d.follow(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// follow delivers from where it has got to, until what it has read of the feed is
+// not to be sent as it was: when a delivery has to wait, or somebody was erased,
+// the rest is read, and shown, again.
+func (d *way) follow(ctx context.Context) error {
+	reader, err := d.Feed.From(relay.Query{Organization: d.Organization, Type: d.Type, Personal: d.Personal}, d.reached)
 	if err != nil {
 		return err
 	}
-	defer d.save(context.WithoutCancel(ctx), true)
 	for {
+		forgotten := d.Feed.Forgotten()
 		batch, err := reader.Next(ctx, webhookPage)
 		if err != nil {
 			return err
 		}
 		for _, e := range batch.Events {
-			if err := d.one(ctx, e); err != nil {
+			if d.Feed.Forgotten() != forgotten {
+				return nil
+			}
+			if done, err := d.one(ctx, e); !done || err != nil {
 				return err
 			}
 			d.reached = e.Position
@@ -162,39 +178,37 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	}
 }
 
-// one delivers an event, however long it takes, or leaves it as a dead letter.
-func (d *way) one(ctx context.Context, e relay.Event) error {
+// one tries to deliver an event; done says that the next one's turn has come: it
+// has arrived, or was left as a dead letter. Where it is not due yet, one waits
+// until it is.
+func (d *way) one(ctx context.Context, e relay.Event) (done bool, err error) {
 	id := uuid.UUID(e.ID).String()
-	for {
-		if f := d.Failing; f != nil && f.EventID == id {
-			for d.Commands.Now().Before(f.NextAt) {
-				if sleep(ctx, min(f.NextAt.Sub(d.Commands.Now()), webhookLook)); ctx.Err() != nil {
-					return ctx.Err()
-				}
+	if f := d.Failing; f != nil && f.EventID == id && d.Commands.Now().Before(f.NextAt) {
+		for d.Commands.Now().Before(f.NextAt) {
+			if sleep(ctx, min(f.NextAt.Sub(d.Commands.Now()), webhookLook)); ctx.Err() != nil {
+				return false, ctx.Err()
 			}
 		}
-		err := d.Sender.Send(ctx, d.URL, sending.Message{ID: id, Body: e.JSON, Secrets: d.secrets(), At: d.Commands.Now()})
-		if err == nil {
-			d.observe("delivered")
-			if d.Failing == nil {
-				return nil
-			}
-			d.Failing = nil
-			return d.Commands.WebhookReached(ctx, d.ID, d.Version, e.Position)
-		}
-		var failure *sending.Error
-		if !errors.As(err, &failure) {
-			return err
-		}
-		if failure.Gone {
-			d.observe("failed")
-			return cmp.Or(d.Commands.WebhookGone(ctx, d.ID), errGone)
-		}
-		given, err := d.failed(ctx, id, e, failure.Cause)
-		if given || err != nil {
-			return err
-		}
+		return false, nil
 	}
+	err = d.Sender.Send(ctx, d.URL, sending.Message{ID: id, Body: e.JSON, Secrets: d.secrets(), At: d.Commands.Now()})
+	if err == nil {
+		d.observe("delivered")
+		if d.Failing == nil {
+			return true, nil
+		}
+		d.Failing = nil
+		return true, d.Commands.WebhookReached(ctx, d.ID, d.Version, e.Position)
+	}
+	var failure *sending.Error
+	if !errors.As(err, &failure) {
+		return false, err
+	}
+	if failure.Gone {
+		d.observe("failed")
+		return false, cmp.Or(d.Commands.WebhookGone(ctx, d.ID), errGone)
+	}
+	return d.failed(ctx, id, e, failure.Cause)
 }
 
 var errGone = errors.New("the receiver says that it is gone")

@@ -142,7 +142,7 @@ type invitationDoc struct {
 func invitations() View[invitationDoc] {
 	return View[invitationDoc]{
 		Name:  invitationsView,
-		Types: []string{"invitation.", "organization.invitation_opened.", "organization.invitation_spaces_changed.", "organization.policy_changed."},
+		Types: []string{"invitation.", "organization.invitation_opened.", "organization.invitation_spaces_changed.", "organization.invitation_erased.", "organization.policy_changed."},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case organization.InvitationOpened:
@@ -213,7 +213,7 @@ func foldInvitation(i *invitationDoc, in In[invitationDoc]) *invitationDoc {
 		close(invitation.StatusRevoked)
 	case invitation.Expired:
 		close(invitation.StatusExpired)
-	case invitation.Erased:
+	case organization.InvitationErased:
 		i.erase(x.Pseudonym)
 	}
 	return i
@@ -292,7 +292,7 @@ func invitationOf(e domain.Event) (domain.OrganizationID, domain.InvitationID, b
 		return x.OrganizationID, x.InvitationID, true
 	case invitation.Expired:
 		return x.OrganizationID, x.InvitationID, true
-	case invitation.Erased:
+	case organization.InvitationErased:
 		return x.OrganizationID, x.InvitationID, true
 	}
 	return "", "", false

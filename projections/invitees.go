@@ -117,7 +117,7 @@ func foldInvitee(i *inviteeDoc, in In[inviteeDoc]) *inviteeDoc {
 		i.Open, i.InvitedBy, i.ExpiresAt = true, x.InvitedBy, x.ExpiresAt.UTC()
 	case invitation.Expired:
 		i.Open = false
-	case invitation.Accepted, invitation.Declined, invitation.Revoked, invitation.Erased:
+	case invitation.Accepted, invitation.Declined, invitation.Revoked:
 		return nil
 	}
 	return i

@@ -4,27 +4,18 @@ import (
 	"context"
 	"time"
 
+	"tenure/domain/erasure"
 	"tenure/eventstore"
 	"tenure/mail"
+	"tenure/processes"
 )
 
 // copies implements commands.Copies for what this server keeps.
-type copies struct {
-	*server
-	outbox *mail.Outbox // nil with a mail server
-}
+type copies struct{ *server }
 
 // settleTimeout is how long the views may take to get to an erasure before the
 // process tries again.
 const settleTimeout = 30 * time.Second
-
-// Forget implements commands.Copies.
-func (c copies) Forget(ctx context.Context, words []string) error {
-	if c.outbox == nil {
-		return nil
-	}
-	return c.outbox.Forget(ctx, words)
-}
 
 // Settle implements commands.Copies.
 func (c copies) Settle(ctx context.Context, atLeast eventstore.Position) error {
@@ -33,11 +24,25 @@ func (c copies) Settle(ctx context.Context, atLeast eventstore.Position) error {
 	return c.projector.Wait(ctx, atLeast)
 }
 
-// Scrub implements commands.Copies. Redis keeps nothing of what was overwritten
-// but in its append-only file, if it has one, until that is rewritten.
-func (c copies) Scrub(ctx context.Context) error {
-	if s, ok := c.views.(interface{ Scrub(context.Context) error }); ok {
-		return s.Scrub(ctx)
+// Scrub implements commands.Copies.
+func (c copies) Scrub(ctx context.Context) error { return c.views.Scrub(ctx) }
+
+// forgetting has this node forget who is erased, in memory and in its outbox, nil
+// for none.
+func (x *server) forgetting(after eventstore.Position, outbox *mail.Outbox) *processes.Forgetting {
+	return &processes.Forgetting{
+		Log: x.log, Codec: x.codec, After: after, Logger: x.logger,
+		Forget: func(e erasure.Concluded) {
+			x.ring.Forget(e.Subjects...)
+			x.commands.Forget(e)
+			x.history.Forget()
+			x.feed.Forget()
+		},
+		Sweep: func(ctx context.Context) error {
+			if outbox == nil {
+				return nil
+			}
+			return outbox.Forget(ctx, x.ring.Gone)
+		},
 	}
-	return nil
 }

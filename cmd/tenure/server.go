@@ -64,11 +64,14 @@ type server struct {
 	ring     *keyring.Ring
 	codec    *codec.Codec
 	commands *commands.Commands
+	before   eventstore.Position // of the log, before anything was read into memory
 
 	projector *projections.Projector
 	processes *processes.Processes
 	ledger    *ledger.Ledger
 	feed      *relay.Feed
+	history   *history.History
+	forgetter *processes.Forgetting
 	webhooks  *processes.Webhooks
 	api       *httpapi.API
 	listener  net.Listener
@@ -128,6 +131,7 @@ func (x *server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	x.before = head
 	if err := x.openKeyring(ctx, secret); err != nil {
 		return err
 	}
@@ -149,7 +153,14 @@ func (x *server) open() (err error) {
 	if head == 0 {
 		return nil // the first event is that of the first operator's key
 	}
-	return x.bindKeyring(ctx)
+	if err := x.bindKeyring(ctx); err != nil {
+		return err
+	}
+	again, err := x.commands.KeepErased(ctx)
+	if again > 0 {
+		x.logger.Warn("the keys are older than the log: those of people who were erased since were destroyed again", "keys", again)
+	}
+	return err
 }
 
 // wire connects the consumers and the API.
@@ -176,7 +187,7 @@ func (x *server) wire() error {
 	x.processes, err = processes.New(processes.Dependencies{
 		Log: x.log, Codec: x.codec, Checkpoints: x.views, Commands: x.commands,
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
-		Deadlines:   reader, Now: now, Logger: x.logger, Copies: copies{x, outbox},
+		Deadlines:   reader, Now: now, Logger: x.logger, Copies: copies{x},
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),
@@ -202,6 +213,8 @@ func (x *server) wire() error {
 	if err != nil {
 		return err
 	}
+	x.history = history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20})
+	x.forgetter = x.forgetting(x.before, outbox)
 	sender := sending.NewSender(s.WebhooksPrivate)
 	x.onClose(func() error { sender.Close(); return nil })
 	x.webhooks = &processes.Webhooks{
@@ -217,8 +230,7 @@ func (x *server) wire() error {
 	}
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Outbox: outbox,
-		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
-		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
+		History: x.history, Tree: tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
@@ -261,6 +273,7 @@ func (x *server) run(ctx context.Context) error {
 	work.start("ledger", func() error { return x.leases.Hold(ctx, leaseLedger, x.ledger.Run) })
 	work.start("webhooks", func() error { return x.leases.Hold(ctx, leaseWebhooks, x.webhooks.Run) })
 	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
+	work.start("forgetting", func() error { return x.forgetter.Run(ctx) })
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}

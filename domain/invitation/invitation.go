@@ -29,7 +29,6 @@ type State struct {
 	Provider     string       // that who accepts has to sign in with; empty: in any way
 	Tenant       string       // of the provider; empty: any
 	Notify       domain.Email // where the mail goes; empty: to Email
-	Erased       bool         // the person whom it was for is
 }
 
 // Status is where an invitation stands.
@@ -184,8 +183,6 @@ func Evolve(s State, e domain.Event) State {
 		s.Status = StatusRevoked
 	case Expired:
 		s.Status = StatusExpired
-	case Erased:
-		s.Erased = true
 	}
 	return s
 }

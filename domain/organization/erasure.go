@@ -14,6 +14,17 @@ type MemberErased struct {
 	Pseudonym      domain.Pseudonym      `json:"pseudonym"`
 }
 
+// InvitationErased says that the person for whom an invitation was is erased, in
+// the same way.
+type InvitationErased struct {
+	OrganizationID domain.OrganizationID `json:"organization_id"`
+	InvitationID   domain.InvitationID   `json:"invitation_id"`
+	Pseudonym      domain.Pseudonym      `json:"pseudonym"`
+}
+
+// EventType implements domain.Event.
+func (InvitationErased) EventType() string { return "organization.invitation_erased.v1" }
+
 // EventType implements domain.Event.
 func (MemberErased) EventType() string { return "organization.member_erased.v1" }
 
@@ -35,8 +46,11 @@ func CheckErasure(s State, p *policy.Policy, account domain.AccountID) error {
 
 // Erase ends what an account that was erased has to do with the organization:
 // its membership, the work assigned to it, a transfer that it is a side of, its
-// request. It never fails, and does nothing twice, unless a command that was under
-// way has brought the account back.
+// request. An organization whose last member this was, suspended ones too, ends:
+// nobody is left who could do anything in it, and its name, its e-mail domain and
+// its open invitations are given back as after any deletion. It never fails, and
+// does nothing twice, unless a command that was under way has brought the account
+// back.
 func Erase(s State, account domain.AccountID, pseudonym domain.Pseudonym) []domain.Event {
 	member, _ := s.Member(account)
 	_, asks := s.Request(account)
@@ -49,11 +63,23 @@ func Erase(s State, account domain.AccountID, pseudonym domain.Pseudonym) []doma
 	if present {
 		events = append(s.releaseAll(account, member, "removed"), s.removed(account, member))
 		events = append(events, s.voidTransferOf(account)...)
+		if s.ActiveMembers()+s.suspended == 1 {
+			events = append(events, Deleted{OrganizationID: s.ID, Name: s.Name})
+		}
 	}
 	if asks {
 		events = append(events, JoinRequestClosed{OrganizationID: s.ID, AccountID: account, Outcome: "withdrawn"})
 	}
 	return append(events, MemberErased{OrganizationID: s.ID, AccountID: account, Pseudonym: pseudonym})
+}
+
+// EraseInvitation has everybody forget whom an invitation was for, once it has
+// ended. It never fails, and does nothing twice.
+func EraseInvitation(s State, id domain.InvitationID, pseudonym domain.Pseudonym) []domain.Event {
+	if _, done := get(s.erasedInvitations, id); done || !s.Exists() {
+		return nil
+	}
+	return []domain.Event{InvitationErased{OrganizationID: s.ID, InvitationID: id, Pseudonym: pseudonym}}
 }
 
 func (s State) eraseMember(e MemberErased) State {

@@ -37,6 +37,17 @@ func TestErasure(t *testing.T) {
 		domaintest.Given(t, Evolve, staffed(requested(user))...).When(erase(user)).Then(
 			removed(user, "USER"), OwnershipTransferEnded{OrganizationID: org, TransferID: request, From: owner, To: user, Outcome: "voided"}, erased(user))
 	})
+	t.Run("the last member ends the organization", func(t *testing.T) {
+		alone := staffed()[:1]
+		s := domaintest.Given(t, Evolve, alone...).When(erase(owner)).Then(removed(owner, "OWNER"), Deleted{OrganizationID: org, Name: "Acme"}, erased(owner))
+		s.When(erase(owner)).Then()
+	})
+	t.Run("an invitation", func(t *testing.T) {
+		gone := InvitationErased{OrganizationID: org, InvitationID: invited, Pseudonym: "4f1c9a2b00112233"}
+		forget := func(s State) ([]domain.Event, error) { return EraseInvitation(s, invited, "4f1c9a2b00112233"), nil }
+		domaintest.Given(t, Evolve, staffed()...).When(forget).Then(gone).When(forget).Then()
+		domaintest.Given(t, Evolve).When(forget).Then()
+	})
 	t.Run("a former member, and a stranger", func(t *testing.T) {
 		domaintest.Given(t, Evolve, staffed()...).When(erase(former)).Then(erased(former))
 		domaintest.Given(t, Evolve, staffed()...).When(erase(nobody)).Then(erased(nobody))

@@ -5,6 +5,7 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -45,11 +46,13 @@ func registry() []entry {
 
 		event[invitation.Accepted](),
 		event[invitation.Declined](),
-		event[invitation.Erased](),
 		event[invitation.Expired](),
 		event[invitation.Issued](),
 		event[invitation.Resent](),
 		event[invitation.Revoked](),
+
+		event[erasure.Concluded](),
+		event[erasure.Requested](),
 
 		event[sealing.KeyringBound](),
 
@@ -62,6 +65,7 @@ func registry() []entry {
 		event[organization.Deleted](),
 		event[organization.EmailDomainChanged](),
 		event[organization.InvitationClosed](),
+		event[organization.InvitationErased](),
 		event[organization.InvitationOpened](),
 		event[organization.InvitationSpacesChanged](),
 		event[organization.JoinRequestClosed](),

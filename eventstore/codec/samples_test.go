@@ -7,6 +7,7 @@ import (
 	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -23,6 +24,7 @@ const (
 	anOrganization = domain.OrganizationID("0192d2a1-7f5e-7c3a-9a41-000000000001")
 	anAccount      = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000002")
 	anotherAccount = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000003")
+	anErasure      = domain.ErasureID("0192d2a1-7f5e-7c3a-9a41-000000000009")
 	anInvitation   = domain.InvitationID("0192d2a1-7f5e-7c3a-9a41-000000000004")
 	aTransfer      = domain.TransferID("0192d2a1-7f5e-7c3a-9a41-000000000005")
 	aSession       = domain.SessionID("0192d2a1-7f5e-7c3a-9a41-000000000006")
@@ -78,7 +80,9 @@ func samples() []domain.Event {
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
 		account.Erased{AccountID: anAccount},
-		invitation.Erased{InvitationID: anInvitation, OrganizationID: anOrganization, Pseudonym: "4f1c9a2b00112233"},
+		erasure.Concluded{ErasureID: anErasure, Subjects: []string{string(anAccount), string(anInvitation)}, OrganizationIDs: []domain.OrganizationID{anOrganization}},
+		erasure.Requested{ErasureID: anErasure, Address: "qPdc1Yb0H2kSxw4Qb6m0bY5M0lV7s3g8y2wB1x9Zk0c"},
+		organization.InvitationErased{OrganizationID: anOrganization, InvitationID: anInvitation, Pseudonym: "4f1c9a2b00112233"},
 		organization.MemberErased{OrganizationID: anOrganization, AccountID: anotherAccount, Pseudonym: "4f1c9a2b00112233"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},

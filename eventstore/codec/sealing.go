@@ -27,7 +27,8 @@ import (
 // there was sealing, is read as it is.
 //
 // The reason of a decision may name people, so it is sealed as well: under the
-// person that the event is about (its account_id, or else its invitation_id), and
+// person that the event is about (its account_id, or else its invitation_id, or
+// else the erasure_id of one who has no account), and
 // where there is none, under the account whose words they are. The reason that an
 // operator gives for what is about nobody stays in plain.
 //

@@ -191,7 +191,7 @@ func TestErasedPeople(t *testing.T) {
 		is.NoErr(err)
 		encoded = append(encoded, eventstore.Recorded{Event: e})
 	}
-	is.NoErr(v.Destroy(context.Background(), string(anAccount), string(anotherAccount), string(anInvitation)))
+	is.NoErr(v.Destroy(context.Background(), string(anAccount), string(anotherAccount), string(anInvitation), string(anErasure)))
 	other := codec.NewSealing(openVault(t, v.path).Ring)
 	for i, sample := range all {
 		e, err := c.Decode(encoded[i])

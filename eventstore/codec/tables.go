@@ -144,7 +144,10 @@ func aboutWhom(form reflect.Type) int {
 	if i := fieldByJSON(form, "account_id"); i >= 0 {
 		return i
 	}
-	return fieldByJSON(form, "invitation_id")
+	if i := fieldByJSON(form, "invitation_id"); i >= 0 {
+		return i
+	}
+	return fieldByJSON(form, "erasure_id")
 }
 
 func subjectsIn(form reflect.Type, sealed []sealedField, about int) []string {

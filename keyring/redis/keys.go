@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"tenure/keyring"
+	"tenure/redisfiles"
 )
 
 // destroyed is the field of a hash whose keys were destroyed.
@@ -90,9 +91,7 @@ func (s *Store) Destroy(ctx context.Context, subjects []string) error {
 		return explain(ctx, err)
 	}
 	return s.eachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
-		// One that is under way, or not allowed, leaves it to the next one.
-		_ = node.BgRewriteAOF(ctx).Err()
-		return nil
+		return redisfiles.Rewrite(ctx, node, s.logger)
 	})
 }
 

@@ -17,8 +17,8 @@
 //     replica had not got, which shows as keyring.ErrMissing for people who have
 //     just come.
 //
-// A destroyed key stays in the append-only file until that is rewritten. Destroy
-// asks for that; what is left of it in between, and on the disk, is wrapped under
+// A destroyed key stays in the append-only file and the snapshot until these are
+// written anew. Destroy asks for that; what is left of it in between, and on the disk, is wrapped under
 // the master key.
 package redis
 
@@ -45,7 +45,8 @@ type Options struct {
 	Prefix string
 	// MayMake has a new store made where there is none.
 	MayMake bool
-	// Logger gets a line for each setting of Redis that puts keys at risk.
+	// Logger gets a line for each setting of Redis that puts keys at risk, and
+	// where its files cannot be written anew.
 	// Default slog.Default().
 	Logger *slog.Logger
 }
@@ -58,6 +59,7 @@ type Store struct {
 	client   goredis.UniversalClient
 	prefix   string
 	identity string
+	logger   *slog.Logger
 }
 
 var _ keyring.Store = (*Store)(nil)
@@ -68,7 +70,7 @@ func Open(ctx context.Context, client goredis.UniversalClient, o Options) (*Stor
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Store{client: client, prefix: cmp.Or(o.Prefix, "tenure-keys:")}
+	s := &Store{client: client, logger: o.Logger, prefix: cmp.Or(o.Prefix, "tenure-keys:")}
 	if err := errors.Join(s.inspect(ctx, o.Logger), s.claim(ctx, o.MayMake)); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
