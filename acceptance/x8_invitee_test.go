@@ -59,7 +59,7 @@ func TestX8_WhoHasNoAccount(t *testing.T) {
 		refused(t, c.eraseInvitee("no address"), 422, "invalid")
 		refused(t, c.admin.post("/v1/operator/invitees/erase", map[string]any{"email": x.email}), 403, "permission_denied")
 		r := c.eraseInvitee(c.owner.Email)
-		refused(t, r, 409, "account_exists")
+		refused(t, r, 422, "account_exists")
 		is.True(strings.Contains(r.problem().Detail, c.owner.AccountID))
 		is.True(decoded[receipt](t, ok(t, c.eraseInvitee(x.email, dryRun))).DryRun)
 
