@@ -1,11 +1,16 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/matryer/is"
 )
 
 func fileBytes(t *testing.T, path string) []byte {
@@ -77,4 +82,75 @@ func (c *cast) exportTraces(t *testing.T) {
 		}
 		verify(file)
 	}
+}
+
+// lateHooks is a webhook with personal data, whose receiver is down for a while.
+type lateHooks struct {
+	*hooks
+	id   string
+	down atomic.Bool
+}
+
+func (c *cast) deliverLate(t *testing.T) *lateHooks {
+	t.Helper()
+	h := &lateHooks{hooks: newHooks(t)}
+	h.down.Store(true)
+	h.fails = h.down.Load
+	made := c.deliverTo(t, map[string]any{"url": h.URL, "organization_id": c.org, "personal": true})
+	h.accept(made.Secret)
+	h.id = made.WebhookID
+	return h
+}
+
+// arrives has the receiver come back once a delivery has failed, and looks at what
+// it gets.
+func (h *lateHooks) arrives(t *testing.T, c *cast, x *erasable) {
+	t.Helper()
+	eventually(t, "a delivery has failed", func() bool { return len(c.webhook(t, h.id).Failures) > 0 })
+	h.down.Store(false)
+	eventually(t, "everything arrives", func() bool {
+		return slices.ContainsFunc(h.arrived(), func(e eventDoc) bool { return e.Type == "organization.invitation_erased.v1" })
+	})
+	got, err := json.Marshal(h.arrived())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), x.AccountID) || !strings.Contains(string(got), "@erased.invalid") {
+		t.Error("the deliveries are not about the person")
+	}
+	if trace := leftOver(append(got, ok(t, c.operator().get("/v1/webhooks/"+h.id)).body...)); trace != "" {
+		t.Error(trace)
+	}
+}
+
+// TestX8_EveryNodeForgets erases people at one of two nodes: the other one, which
+// has their names in memory, and one that is down, which has them in its outbox,
+// forget them as well.
+func TestX8_EveryNodeForgets(t *testing.T) {
+	on(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		first := b.start(t, withFlags("--node", "first"), expecting(outages...))
+		c := first.newCast(t)
+		x := c.newErasable(t)
+		second := b.prepare(t, withFlags("--node", "second"), withStores(first.stores), expecting(outages...))
+		second.key.Store(first.key.Load())
+		second.run(t)
+		is.True(c.outboxTrace(t) != "")
+		c.kill(t)
+		other := *c
+		other.server = second
+		at := x.at(second)
+		eventually(t, "the person is erased at the second node", func() bool {
+			return at.post("/v1/me/erase", map[string]any{"password": password}).done()
+		})
+		eventually(t, "the second node shows nothing", func() bool { return leftOver([]byte(other.pastOf(t, c.org, x.seen))) == "" })
+		is.True(c.outboxTrace(t) != "")
+		c.run(t)
+		eventually(t, "the outbox of the first node is swept when it starts", func() bool { return c.outboxTrace(t) == "" })
+
+		shows := func() bool { return strings.Contains(c.pastOf(t, c.org, x.seen), c.viewer.Email) }
+		is.True(shows())
+		ok(t, second.operator().post("/v1/operator/accounts/"+c.viewer.AccountID+"/erase", map[string]any{}))
+		eventually(t, "the first node forgets what it had in memory", func() bool { return !shows() })
+	}, onCluster)
 }
