@@ -24,7 +24,7 @@ import (
 
 // events is one of each kind.
 var events = []domain.Event{
-	organization.Activated{}, organization.Renamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
+	organization.Activated{}, organization.Renamed{}, organization.PersonalSpaceRenamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
 	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
 	organization.InvitationSpacesChanged{}, organization.SpaceCreated{}, organization.SpaceRenamed{}, organization.SpaceDeleted{},
 	organization.SpacesAssigned{}, organization.WorkAssigned{}, organization.WorkReleased{}, organization.SettingsChanged{}, organization.Deleted{},

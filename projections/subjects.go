@@ -15,6 +15,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.Renamed:
 		return x.OrganizationID
+	case organization.PersonalSpaceRenamed:
+		return x.OrganizationID
 	case organization.InvitationOpened:
 		return x.OrganizationID
 	case organization.InvitationClosed:
@@ -93,6 +95,8 @@ func accountsOf(e domain.Event) []domain.AccountID {
 	case organization.MemberJoined:
 		return []domain.AccountID{x.AccountID}
 	case organization.MemberRenamed:
+		return []domain.AccountID{x.AccountID}
+	case organization.PersonalSpaceRenamed:
 		return []domain.AccountID{x.AccountID}
 	case organization.RolesChanged:
 		return []domain.AccountID{x.AccountID}

@@ -41,6 +41,7 @@ var decisions = map[string]decision{
 	"organization.ownership_transfer_requested.v1": about("ownership-transfers", "transfer_id", "A transfer of the ownership waits for the owner's confirmation."),
 	"organization.ownership_transferred.v1":        about("ownership-transfers", "transfer_id", "The organization has another owner."),
 	"organization.password_reset.v1":               about("members", "account_id", "A temporary password was made for a member."),
+	"organization.personal_space_renamed.v1":       about("", "", "Somebody's own space was renamed."),
 	"organization.policy_changed.v1":               about("", "", "The organization was put under another policy, or another version; everybody's roles became what roles says."),
 	"organization.renamed.v1":                      about("", "", "The organization's name was changed."),
 	"organization.requests_summarized.v1":          about("", "", "The open requests to join were summed up in a mail to the recipients."),

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +15,7 @@ import (
 	"tenure/domain/organization"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
+	"tenure/eventstore/sqlite"
 	"tenure/keyring"
 	keysqlite "tenure/keyring/sqlite"
 )
@@ -67,6 +71,19 @@ func benchSealing(ctx context.Context, dir string) error {
 		}
 		return perEvent(began, sealedEvents/10), nil
 	}
+	log, err := sqlite.Open(filepath.Join(dir, "sealed.db"), sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	admissions := func(c *codec.Codec, person func() domain.AccountID) func() (float64, error) {
+		return func() (float64, error) { return admitting(ctx, log, c, person) }
+	}
+	known := func() domain.AccountID { return people[rand.IntN(len(people))] }
+	anybody := func() domain.AccountID { return domain.AccountID(newID()) }
+	if err := warm(admissions(sealing, known)); err != nil {
+		return err
+	}
 	m, err := measure(
 		func() (float64, error) { return encoding(plain, people) },
 		func() (float64, error) { return encoding(sealing, people) },
@@ -79,7 +96,7 @@ func benchSealing(ctx context.Context, dir string) error {
 			}
 			return decoding(ctx, codec.NewSealing(fresh), pages[sealing])
 		},
-		newPeople,
+		newPeople, admissions(plain, known), admissions(sealing, known), admissions(sealing, anybody),
 	)
 	if err != nil {
 		return err
@@ -92,8 +109,56 @@ func benchSealing(ctx context.Context, dir string) error {
 		}
 		row("%-48s %8.1f µs   × %.2f", what, m[i], m[i]/base)
 	}
+	row("%-48s %8.1f µs", "of that, sealing the three fields", m[1]-m[0])
+	row("%-48s %8.1f µs", "of that, opening them", m[3]-m[2])
+	for i, what := range []string{"plain", "sealed", "sealed, each of somebody new, whose key is made"} {
+		row("%-48s %8.0f /s   × %.2f", fmt.Sprintf("%d writers append, %s", sealingWriters, what), m[6+i], m[6+i]/m[6])
+	}
 	row("%-48s %8d bytes more", "an event in the log", len(pages[sealing][0].Data)-len(pages[plain][0].Data))
 	return nil
+}
+
+// sealingWriters is how many encode and append at the same time.
+const sealingWriters = 64
+
+// admitting lets writers encode and append events, each to a stream of its own,
+// one at a time.
+func admitting(ctx context.Context, log eventstore.Store, c *codec.Codec, person func() domain.AccountID) (float64, error) {
+	var done atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	write := func(stream string, expected eventstore.Expected) (eventstore.Expected, error) {
+		batch := c.Batch()
+		e, err := batch.Encode(eventstore.ID(uuid.Must(uuid.NewV7())), joining(person()), codec.Metadata{Actor: domain.ByProcess("bench"), OccurredAt: time.Now()})
+		if err != nil {
+			return expected, err
+		}
+		events := []eventstore.Event{e}
+		if err := batch.Settle(ctx, events); err != nil {
+			return expected, err
+		}
+		result, err := log.Append(ctx, stream, expected, events)
+		return eventstore.Exactly(result.LastRevision), err
+	}
+	began := time.Now()
+	for range sealingWriters {
+		all.Go(func() {
+			stream, expected := "organization-"+newID(), eventstore.NoStream()
+			for time.Since(began) < *window {
+				var err error
+				if expected, err = write(stream, expected); err != nil {
+					failed.Store(&err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(done.Load()) / time.Since(began).Seconds(), nil
 }
 
 func joining(id domain.AccountID) organization.MemberJoined {

@@ -64,7 +64,11 @@ func Erase(s State, account domain.AccountID, pseudonym domain.Pseudonym) []doma
 		events = append(s.releaseAll(account, member, "removed"), s.removed(account, member))
 		events = append(events, s.voidTransferOf(account)...)
 		if s.ActiveMembers()+s.suspended == 1 {
-			events = append(events, Deleted{OrganizationID: s.ID, Name: s.Name})
+			ended := Deleted{OrganizationID: s.ID, Name: s.Name}
+			if s.Personal { // whose name is the person's own
+				ended.Name = domain.OrganizationName(pseudonym.DisplayName())
+			}
+			events = append(events, ended)
 		}
 	}
 	if asks {
@@ -84,6 +88,9 @@ func EraseInvitation(s State, id domain.InvitationID, pseudonym domain.Pseudonym
 
 func (s State) eraseMember(e MemberErased) State {
 	s.erased = set(s.erased, e.AccountID, true)
+	if s.Personal {
+		s.Name = domain.OrganizationName(e.Pseudonym.DisplayName())
+	}
 	if m, known := s.Member(e.AccountID); known {
 		m.DisplayName = e.Pseudonym.DisplayName()
 		s.members = set(s.members, e.AccountID, m)

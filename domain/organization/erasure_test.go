@@ -42,6 +42,15 @@ func TestErasure(t *testing.T) {
 		s := domaintest.Given(t, Evolve, alone...).When(erase(owner)).Then(removed(owner, "OWNER"), Deleted{OrganizationID: org, Name: "Acme"}, erased(owner))
 		s.When(erase(owner)).Then()
 	})
+	t.Run("a personal space goes with its name", func(t *testing.T) {
+		is := is.New(t)
+		own := Activated{OrganizationID: org, Name: "Personal space", AccountID: owner, Roles: []domain.Role{"OWNER"}, Policy: "ownership", PolicyVersion: 1, Personal: true}
+		named := PersonalSpaceRenamed{OrganizationID: org, AccountID: owner, Before: "Personal space", After: "Zoë's own"}
+		domaintest.Given(t, Evolve, own).When(rename(by(owner), "Zoë's own")).Then(named)
+		gone := domaintest.Given(t, Evolve, own, named).When(erase(owner)).Then(
+			MemberRemoved{OrganizationID: org, AccountID: owner, Roles: []domain.Role{"OWNER"}}, Deleted{OrganizationID: org, Name: "Erased person 4f1c9a2b"}, erased(owner))
+		is.Equal(gone.State.Name, domain.OrganizationName("Erased person 4f1c9a2b"))
+	})
 	t.Run("an invitation", func(t *testing.T) {
 		gone := InvitationErased{OrganizationID: org, InvitationID: invited, Pseudonym: "4f1c9a2b00112233"}
 		forget := func(s State) ([]domain.Event, error) { return EraseInvitation(s, invited, "4f1c9a2b00112233"), nil }

@@ -52,6 +52,10 @@ func Rename(s State, p *policy.Policy, by domain.Actor, name domain.Organization
 	if s.Name == name {
 		return nil, nil
 	}
+	if s.Personal {
+		holder, _ := by.Account()
+		return []domain.Event{PersonalSpaceRenamed{OrganizationID: s.ID, AccountID: holder, Before: s.Name, After: name}}, nil
+	}
 	return []domain.Event{Renamed{OrganizationID: s.ID, Before: s.Name, After: name}}, nil
 }
 

@@ -166,6 +166,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.join(e.AccountID, Member{Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key()})
 	case Renamed:
 		s.Name = e.After
+	case PersonalSpaceRenamed:
+		s.Name = e.After
 	case EmailDomainChanged:
 		s.EmailDomain = e.After
 	case InvitationOpened:

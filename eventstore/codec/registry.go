@@ -80,6 +80,7 @@ func registry() []entry {
 		event[organization.OwnershipTransferRequested](),
 		event[organization.OwnershipTransferred](),
 		event[organization.PasswordReset](),
+		event[organization.PersonalSpaceRenamed](),
 		event[organization.PolicyChanged](),
 		event[organization.Renamed](),
 		event[organization.RequestsSummarized](),

@@ -82,6 +82,7 @@ func samples() []domain.Event {
 		account.Erased{AccountID: anAccount},
 		erasure.Concluded{ErasureID: anErasure, Subjects: []string{string(anAccount), string(anInvitation)}, OrganizationIDs: []domain.OrganizationID{anOrganization}},
 		erasure.Requested{ErasureID: anErasure, Address: "qPdc1Yb0H2kSxw4Qb6m0bY5M0lV7s3g8y2wB1x9Zk0c"},
+		organization.PersonalSpaceRenamed{OrganizationID: anOrganization, AccountID: anAccount, Before: "Personal space", After: "Zoë's own"},
 		organization.InvitationErased{OrganizationID: anOrganization, InvitationID: anInvitation, Pseudonym: "4f1c9a2b00112233"},
 		organization.MemberErased{OrganizationID: anOrganization, AccountID: anotherAccount, Pseudonym: "4f1c9a2b00112233"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
