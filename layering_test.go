@@ -26,11 +26,13 @@ var layers = []struct {
 	{"oidc", []string{"oidc", "documents"}, nil},
 	{"oidc/oidctest", []string{}, nil},
 	{"leases", []string{"leases"}, nil},
+	{"redisfiles", []string{}, nil},
 	{"eventstore", []string{"eventstore"}, nil},
-	{"eventstore/codec", []string{"eventstore", "domain"}, nil},
+	{"eventstore/codec", []string{"eventstore", "domain", "keyring"}, nil},
+	{"keyring", []string{"keyring", "redisfiles"}, nil},
 	{"commands", []string{"commands", "domain", "eventstore"}, nil},
 	{"projections", []string{"projections", "domain", "eventstore"}, nil},
-	{"projections/redis", []string{"projections", "eventstore"}, nil},
+	{"projections/redis", []string{"projections", "eventstore", "redisfiles"}, nil},
 	{"projections/redis/redistest", []string{}, nil},
 	{"history", []string{"history", "commands", "projections", "domain", "eventstore"}, nil},
 	{"processes", []string{"commands", "projections", "relay", "eventstore", "domain", "mail"}, nil},
@@ -47,7 +49,7 @@ var layers = []struct {
 // the test server of one of them serves the other.
 var adapters = []string{
 	"eventstore/sqlite", "eventstore/esdb", "eventstore/esdb/esdbtest",
-	"projections/sqlite", "projections/redis", "leases/redis",
+	"projections/sqlite", "projections/redis", "leases/redis", "keyring/sqlite", "keyring/redis",
 }
 
 func TestPackagesImportOnlyWhatTheirLayerMay(t *testing.T) {

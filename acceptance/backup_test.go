@@ -26,8 +26,8 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 	eventually(t, "there is something to lose", func() bool { return len(ledger.copy().events) >= 100 })
 
 	before := ledger.copy()
-	file := filepath.Join(t.TempDir(), "log of today.db")
-	out, code := runProgram(t, nil, "backup", "--data", s.data, "--to", file)
+	file, keys := filepath.Join(t.TempDir(), "log of today.db"), filepath.Join(t.TempDir(), "keys of today.db")
+	out, code := runProgram(t, nil, "backup", "--data", s.data, "--to", file, "--keys-to", keys)
 	if code != 0 {
 		t.Fatal(out)
 	}
@@ -44,9 +44,14 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(info.Mode().Perm(), os.FileMode(0o600))
 	is.Equal(strconv.FormatInt(info.Size(), 10), said[3])
-	beside, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*"))
-	is.NoErr(err)
-	is.Equal(beside, []string{file}) // and nothing else
+	for _, made := range []string{file, keys} {
+		info, err := os.Stat(made)
+		is.NoErr(err)
+		is.Equal(info.Mode().Perm(), os.FileMode(0o600))
+		beside, err := filepath.Glob(filepath.Join(filepath.Dir(made), "*"))
+		is.NoErr(err)
+		is.Equal(beside, []string{made}) // and nothing else
+	}
 
 	enough := len(before.events) + 100
 	eventually(t, "the server goes on", func() bool { return len(ledger.copy().events) >= enough })
@@ -54,7 +59,7 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 
 	t.Run("the restored server has all that was acknowledged before", func(t *testing.T) {
 		is := is.New(t)
-		restored := s.restore(t, file)
+		restored := s.restore(t, file, keys)
 		there := &crowd{server: restored, people: c.people, orgs: c.orgs}
 		before.check(t, there)
 		there.settled(t)
@@ -78,15 +83,41 @@ func TestBackup_WhileTheServerRuns(t *testing.T) {
 		is.True(bare.launch() != nil)
 		is.True(bare.stderr.contains("secret.key is missing"))
 	})
+
+	t.Run("without its keys the log is refused, and with others", func(t *testing.T) {
+		is := is.New(t)
+		bare := onFiles.prepare(t)
+		copyFile(t, file, filepath.Join(bare.data, "log.db"))
+		copyFile(t, filepath.Join(s.data, "secret.key"), filepath.Join(bare.data, "secret.key"))
+		is.True(bare.launch() != nil)
+		is.True(bare.stderr.contains("there are no keys"))
+		_, err := os.Stat(filepath.Join(bare.data, "keys.db"))
+		is.True(os.IsNotExist(err))
+		copyFile(t, filepath.Join(onFiles.start(t).data, "keys.db"), filepath.Join(bare.data, "keys.db"))
+		is.True(bare.launch() != nil)
+		is.True(bare.stderr.contains("the keys are not those of this log"))
+	})
+
+	t.Run("keys that belong to a log serve no new one", func(t *testing.T) {
+		is := is.New(t)
+		bare := onFiles.prepare(t)
+		copyFile(t, keys, filepath.Join(bare.data, "keys.db"))
+		copyFile(t, filepath.Join(s.data, "secret.key"), filepath.Join(bare.data, "secret.key"))
+		if err := bare.launch(); err == nil {
+			bare.waitExit(t)
+		}
+		is.True(bare.stderr.contains("the keys are not those of this log"))
+	})
 }
 
-// restore does what docs/operators.md says: the backup and the secret into an
+// restore does what docs/operators.md says: the backups and the secret into an
 // empty folder, and start.
-func (s *server) restore(t *testing.T, file string) *server {
+func (s *server) restore(t *testing.T, file, keys string) *server {
 	t.Helper()
 	restored := onFiles.prepare(t)
 	restored.key.Store(s.key.Load())
 	copyFile(t, file, filepath.Join(restored.data, "log.db"))
+	copyFile(t, keys, filepath.Join(restored.data, "keys.db"))
 	copyFile(t, filepath.Join(s.data, "secret.key"), filepath.Join(restored.data, "secret.key"))
 	restored.run(t)
 	return restored
@@ -149,7 +180,10 @@ func TestBackup_IsRefused(t *testing.T) {
 	out, code := runProgram(t, nil, "backup", "--data", s.data)
 	is := is.New(t)
 	is.True(code != 0)
-	is.True(strings.Contains(out, "--to"))
+	is.True(strings.Contains(out, "--to") && strings.Contains(out, "--keys-to"))
+	out, code = runProgram(t, nil, "backup", "--data", s.data, "--keys-to", taken)
+	is.True(code != 0)
+	is.True(strings.Contains(out, "is there already"))
 	ok(t, s.anonymous().get("/readyz"))
 }
 

@@ -28,6 +28,7 @@ type (
 	meDoc struct {
 		AccountID      string `json:"account_id"`
 		OrganizationID string `json:"organization_id"`
+		DisplayName    string `json:"display_name"`
 	}
 	bellDoc struct {
 		JoinRequests int         `json:"join_requests"`

@@ -193,6 +193,7 @@ type cast struct {
 	name                                          string
 	owner, admin, user, viewer, stranger, removed *person
 	acme                                          *oidctest.Provider // nil unless the test has one
+	pipeline                                      *client            // reads the whole feed; see feedOf
 }
 
 // newCast makes an organization with everybody in it; the removed one was a USER.

@@ -140,8 +140,20 @@ func (s *story) operators() []command {
 }
 
 func (s *story) leaving() []command {
+	// They belong to no organization: what a process does of an erasure comes when it comes.
+	nobody := unique("nobody") + "@example.com"
+	leaver, forgotten := s.signUp(s.t, "Leaver"), s.signUp(s.t, "Forgotten")
 	return []command{
 		{"sign out", func(x ...extra) response { return s.newcomer.delete("/v1/sessions/current", x...) }, nil},
+		{"erase a person", func(x ...extra) response {
+			return s.operator().post("/v1/operator/accounts/"+forgotten.AccountID+"/erase", map[string]any{"reason": "Asked for by mail."}, x...)
+		}, nil},
+		{"erase an invitee", func(x ...extra) response {
+			return s.operator().post("/v1/operator/invitees/erase", map[string]any{"email": nobody, "reason": "Asked for by mail."}, x...)
+		}, nil},
+		{"erase oneself", func(x ...extra) response {
+			return leaver.post("/v1/me/erase", map[string]any{"password": password}, x...)
+		}, nil},
 	}
 }
 

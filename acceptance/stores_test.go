@@ -22,6 +22,9 @@ type stores struct {
 	events *eventStore // nil where the log is in the data folder
 	redis  *redis      // nil where the views are in the data folder
 	prefix string      // of the keys in Redis
+
+	keys       *redis // nil where the keys of people are in the data folder
+	keysPrefix string
 }
 
 // newStores makes the stores that the servers of a test use, in its folder.
@@ -37,6 +40,8 @@ func (b backend) newStores(t *testing.T, folder string, ownRedis bool) *stores {
 		if err := os.WriteFile(x.secret, []byte(base64.StdEncoding.EncodeToString(text)), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		x.keys, x.keysPrefix = sharedRedis(t, b.views), unique("keys")+":"
+		t.Cleanup(func() { x.keys.forget(t, x.keysPrefix) })
 	}
 	if b.views == inFile {
 		return x
@@ -55,7 +60,7 @@ func (b backend) newStores(t *testing.T, folder string, ownRedis bool) *stores {
 func (x *stores) flags() []string {
 	var flags []string
 	if x.events != nil {
-		flags = append(flags, "--log", x.events.url(), "--secret-file", x.secret)
+		flags = append(flags, "--log", x.events.url(), "--secret-file", x.secret, "--keys", x.keys.url(), "--keys-prefix", x.keysPrefix)
 	}
 	if x.redis != nil {
 		flags = append(flags, "--views", x.redis.url(), "--views-prefix", x.prefix)

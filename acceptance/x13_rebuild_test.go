@@ -129,7 +129,7 @@ func TestX13_Rebuild(t *testing.T) {
 			ok(t, c.operator().post(rebuildPath("timeline", ""), nil))
 			c.kill(t)
 			c.run(t)
-			c.switchedTo(t, "timeline.v2", 1)
+			c.switchedTo(t, "timeline.v3", 1)
 			paused := c.pausedAt(t, "organizations.v2")
 			c.kill(t)
 			c.run(t)

@@ -50,10 +50,18 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 		c.Step(StepEmailReserved)
 		id := string(accountOf(holder))
 		receipt, err := c.accounts.execute(ctx, id, r, func(s account.State) ([]domain.Event, error) {
+			if s.Erased() {
+				return nil, errErased
+			}
 			return decide(s, account.Registration{
 				AccountID: domain.AccountID(id), Email: in.Email, DisplayName: in.DisplayName, Language: in.Language, PasswordHash: hash,
 			})
 		})
+		if errors.Is(err, errErased) { // and its address was not given back yet
+			if err = c.releaseHeld(ctx, r, accountOf(holder)); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return "", Receipt{}, err
 		}

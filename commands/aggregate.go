@@ -112,6 +112,16 @@ func (a *aggregates[S]) forget(g *aggregate[S]) {
 	a.account(g, -int(before.next))
 }
 
+// drop makes the aggregate start over from the log, if it is in memory.
+func (a *aggregates[S]) drop(id string) {
+	a.mu.Lock()
+	g, ok := a.cached.Peek(id)
+	a.mu.Unlock()
+	if ok {
+		a.forget(g)
+	}
+}
+
 // account keeps the cache within its bound after g has folded n more events.
 func (a *aggregates[S]) account(g *aggregate[S], n int) {
 	a.mu.Lock()
@@ -139,6 +149,9 @@ func (a *aggregates[S]) refresh(ctx context.Context, g *aggregate[S]) (*snapshot
 		s = g.current.Load()
 		if news, err = a.read(ctx, g, s.next); err != nil || len(news) == 0 {
 			return s, err
+		}
+		if err := a.Codec.Prefetch(ctx, news); err != nil {
+			return nil, err
 		}
 		next := &snapshot[S]{state: s.state, next: s.next, position: s.position}
 		for _, recorded := range news {

@@ -60,7 +60,7 @@ func (c *Commands) AuthenticateEnded(ctx context.Context, secret string) (Caller
 		return caller, refused
 	}
 	s, expected, err := c.accounts.load(ctx, t.Subject)
-	if err == nil && !s.Exists() {
+	if err == nil && !s.Exists() && !s.Erased() {
 		err = refused
 	}
 	return Caller{Actor: domain.ByAccount(s.ID), Account: s, SessionID: domain.SessionID(t.Detail), Expected: expected}, err

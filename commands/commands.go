@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,12 +26,14 @@ import (
 	"tenure/domain/apikey"
 	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -62,14 +65,22 @@ type Passwords interface {
 	Matches(ctx context.Context, password, hash string) (bool, error)
 }
 
+// Keyring destroys the keys of people who are erased.
+type Keyring interface {
+	Pseudonym(subject string) string
+	Destroyed(ctx context.Context, subjects []string) ([]bool, error)
+	Destroy(ctx context.Context, subjects ...string) error
+}
+
 // Dependencies are what Commands works with; all but Onboarding, Logger and Step
-// are needed.
+// are needed, and Keyring by who erases.
 type Dependencies struct {
 	Store           eventstore.Store
 	Codec           *codec.Codec
 	Policies        Policies
 	Keys            *token.Keys
 	Passwords       Passwords
+	Keyring         Keyring
 	Now             func() time.Time
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
@@ -101,7 +112,11 @@ type Commands struct {
 	brokers       *aggregates[broker.State]
 	trails        *aggregates[trail] // of organizations, for explanations
 	publications  *aggregates[publication.State]
+	keyrings      *aggregates[sealing.State]
+	erasures      *aggregates[erasure.State]
 	known         *knownPolicies
+
+	scrubbed atomic.Bool // since a key was destroyed
 }
 
 // New makes the commands.
@@ -127,6 +142,8 @@ func New(d Dependencies) *Commands {
 		checkpoints:   checkpoints,
 		webhooks:      newAggregates(d, "webhooks-", webhook.Evolve),
 		brokers:       newAggregates(d, "brokers-", broker.Evolve),
+		keyrings:      newAggregates(d, "keyring-", sealing.Evolve),
+		erasures:      newAggregates(d, "erasures-", erasure.Evolve),
 		trails:        newAggregates(d, "organization-", follow),
 		publications:  newAggregates(d, "policies-", publication.Evolve),
 		known:         &knownPolicies{},

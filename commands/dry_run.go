@@ -16,6 +16,7 @@ func (c *Commands) DryRun() *Commands {
 	d := c.Dependencies
 	d.Store = &draft{Store: c.Store, streams: make(map[string][]eventstore.Recorded)}
 	d.Step = func(string) {}
+	d.Codec = c.Codec.Drafting()
 	return &Commands{
 		Dependencies:  d,
 		dry:           true,
@@ -28,6 +29,8 @@ func (c *Commands) DryRun() *Commands {
 		checkpoints:   c.checkpoints.drafted(d),
 		webhooks:      c.webhooks.drafted(d),
 		brokers:       c.brokers.drafted(d),
+		keyrings:      c.keyrings.drafted(d),
+		erasures:      c.erasures.drafted(d),
 		trails:        c.trails.drafted(d),
 		publications:  c.publications.drafted(d),
 		known:         &knownPolicies{}, // a draft may hold versions that will never be

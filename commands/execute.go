@@ -128,11 +128,12 @@ func (a *aggregates[S]) run(ctx context.Context, g *aggregate[S], batch []*pendi
 		if err != nil {
 			return nil, err
 		}
-		after, events, outcomes, err := a.decideAll(g, before, batch)
+		sealing := a.Codec.Batch()
+		after, events, outcomes, err := a.decideAll(g, before, batch, sealing)
 		if err != nil {
 			return nil, err
 		}
-		position, err := a.append(ctx, g, before, after, events)
+		position, err := a.append(ctx, g, before, after, events, sealing)
 		if conflict := (*eventstore.ConflictError)(nil); errors.As(err, &conflict) {
 			continue
 		}
@@ -157,7 +158,7 @@ type encoded struct {
 
 // decideAll decides each command of a batch on the state that those before it
 // leave behind.
-func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []*pending[S]) (*snapshot[S], []encoded, []outcome, error) {
+func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []*pending[S], sealing *codec.Batch) (*snapshot[S], []encoded, []outcome, error) {
 	after := &snapshot[S]{state: before.state, next: before.next, position: before.position}
 	var events []encoded
 	size := 0 // of the events
@@ -183,7 +184,7 @@ func (a *aggregates[S]) decideAll(g *aggregate[S], before *snapshot[S], batch []
 		if !a.traceless {
 			written = p.written(decided, after.next > 0)
 		}
-		own, ownSize, err := a.encodeAll(p, written)
+		own, ownSize, err := a.encodeAll(p, written, sealing)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -235,15 +236,19 @@ func (p *pending[S]) decideSafely(s S) (events []domain.Event, err error) {
 	return p.decide(s)
 }
 
-// append writes the events of a batch and moves the cached aggregate on. It
-// answers with a position at or after all that the batch rests on.
-func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, after *snapshot[S], events []encoded) (eventstore.Position, error) {
+// append writes the events of a batch, once the keys that they are sealed with
+// are stored, and moves the cached aggregate on. It answers with a position at or
+// after all that the batch rests on.
+func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, after *snapshot[S], events []encoded, sealing *codec.Batch) (eventstore.Position, error) {
 	if len(events) == 0 {
 		return a.Store.Head(ctx)
 	}
 	batch := make([]eventstore.Event, len(events))
 	for i := range events {
 		batch[i] = events[i].event
+	}
+	if err := sealing.Settle(ctx, batch); err != nil {
+		return 0, err
 	}
 	result, err := a.Store.Append(ctx, g.stream, before.expected(), batch)
 	if err != nil {
@@ -263,9 +268,9 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 }
 
 // encodeAll encodes the events of one command and answers their size.
-func (a *aggregates[S]) encodeAll(p *pending[S], decided []domain.Event) (events []encoded, size int, err error) {
+func (a *aggregates[S]) encodeAll(p *pending[S], decided []domain.Event, sealing *codec.Batch) (events []encoded, size int, err error) {
 	for _, e := range decided {
-		x, err := a.encode(p, e)
+		x, err := a.encode(p, e, sealing)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -274,7 +279,7 @@ func (a *aggregates[S]) encodeAll(p *pending[S], decided []domain.Event) (events
 	return events, size, nil
 }
 
-func (a *aggregates[S]) encode(p *pending[S], e domain.Event) (encoded, error) {
+func (a *aggregates[S]) encode(p *pending[S], e domain.Event, sealing *codec.Batch) (encoded, error) {
 	r := p.request
 	m := codec.Metadata{
 		Actor: r.decider(), OccurredAt: a.Now().UTC(), Correlation: r.Correlation, Causation: r.Causation,
@@ -292,6 +297,6 @@ func (a *aggregates[S]) encode(p *pending[S], e domain.Event) (encoded, error) {
 	// revision that lets one of two nodes with the same command write, and the
 	// other one find what was written. With equal ids the log would take the
 	// second one's events for the first one's, sent again, and acknowledge them.
-	event, err := a.Codec.Encode(eventstore.ID(uuid.Must(uuid.NewV7())), e, m)
+	event, err := sealing.Encode(eventstore.ID(uuid.Must(uuid.NewV7())), e, m)
 	return encoded{event, m}, err
 }

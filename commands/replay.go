@@ -47,6 +47,9 @@ func (a *aggregates[S]) receipt(ctx context.Context, g *aggregate[S], known answ
 	if len(recorded) != count {
 		return Receipt{}, fmt.Errorf("commands: read %d events of %d", len(recorded), count)
 	}
+	if err := a.Codec.Prefetch(ctx, recorded); err != nil {
+		return Receipt{}, err
+	}
 	r := Receipt{Revision: eventstore.Revision(known.last), Exists: true, DryRun: a.origin != nil}
 	for _, rec := range recorded {
 		e, err := a.Codec.Decode(rec)

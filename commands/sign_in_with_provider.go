@@ -200,9 +200,17 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 		c.Step(StepIdentityReserved)
 		id := accountOf(holder)
 		receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+			if s.Erased() {
+				return nil, errErased
+			}
 			in := account.Registration{AccountID: id, Email: email, DisplayName: who.DisplayName, Language: who.Language}
 			return account.RegisterIdentified(s, in, who.Identity, by)
 		})
+		if errors.Is(err, errErased) { // and its address was not given back yet
+			if err = c.releaseHeld(ctx, r, id); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return Receipt{}, err
 		}

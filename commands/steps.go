@@ -35,5 +35,11 @@ const (
 	StepPersonalSpaceMade     = "onboard: personal space made"
 	StepDomainReserved        = "e-mail domain: reserved"
 	StepDomainChanged         = "e-mail domain: changed"
+	StepAccountErased         = "erase: account ended"
+	StepErasedLeft            = "erase: organizations left"
+	StepErasedReleased        = "erase: address given back"
+	StepErasureRequested      = "erase: invitee's erasure requested"
+	StepErasureConcluded      = "erase: keys recorded"
+	StepErasedKeys            = "erase: keys destroyed"
 	StepReservationReleased   = "reservation: released"
 )

@@ -136,6 +136,9 @@ func (c *Commands) OrganizationEvents(ctx context.Context, org domain.Organizati
 		if err != nil {
 			return nil, fmt.Errorf("commands: reading events of %s: %w", stream, err)
 		}
+		if err := c.Codec.Prefetch(ctx, recorded); err != nil {
+			return nil, err
+		}
 		for _, r := range recorded {
 			if _, is := slices.BinarySearch(wanted[:n], r.Revision); !is {
 				continue

@@ -76,6 +76,7 @@ const (
 	CodeAlreadyVerified    Code = "already_verified"     // nothing left to prove
 	CodeIdentityConflict   Code = "identity_conflict"    // the account is linked with another identity of this issuer
 	CodeTooManyAttempts    Code = "too_many_attempts"    // throttled
+	CodeErasureBlocked     Code = "erasure_blocked"      // X8: organizations cannot do without the person
 	CodeOrganizationClosed Code = "organization_deleted" // D9
 )
 

@@ -14,6 +14,7 @@ import (
 	"tenure/domain/apikey"
 	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
@@ -24,7 +25,7 @@ import (
 
 // events is one of each kind.
 var events = []domain.Event{
-	organization.Activated{}, organization.Renamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
+	organization.Activated{}, organization.Renamed{}, organization.PersonalSpaceRenamed{}, organization.InvitationOpened{}, organization.InvitationClosed{}, organization.MemberJoined{},
 	organization.MemberRenamed{}, organization.RolesChanged{}, organization.MemberRemoved{},
 	organization.InvitationSpacesChanged{}, organization.SpaceCreated{}, organization.SpaceRenamed{}, organization.SpaceDeleted{},
 	organization.SpacesAssigned{}, organization.WorkAssigned{}, organization.WorkReleased{}, organization.SettingsChanged{}, organization.Deleted{},
@@ -33,6 +34,7 @@ var events = []domain.Event{
 	invitation.Issued{}, invitation.Resent{}, invitation.Accepted{}, invitation.Declined{}, invitation.Revoked{}, invitation.Expired{},
 	account.Registered{}, account.RegistrationRepeated{}, account.VerificationRequested{}, account.EmailVerified{}, account.PasswordSet{},
 	account.PasswordResetRequested{}, account.ProfileChanged{}, account.AvatarChanged{}, account.Seen{}, account.SessionStarted{}, account.SessionEnded{},
+	account.Erased{}, organization.MemberErased{}, organization.InvitationErased{}, erasure.Requested{}, erasure.Concluded{},
 	reservation.Made{}, reservation.Confirmed{}, reservation.Released{},
 	apikey.Created{}, apikey.Revoked{}, domain.ChangedNothing{}, mailing.Claimed{}, mailing.Sent{}, mailing.Abandoned{}, checkpoint.Signed{}, checkpoint.Cosigned{},
 	webhook.Registered{}, webhook.Changed{}, webhook.SecretRotated{}, webhook.Disabled{}, webhook.Enabled{}, webhook.Replayed{}, webhook.Deleted{},

@@ -22,6 +22,9 @@ type (
 	WebhookID string
 	// BrokerName names a message broker, as the settings of the server do.
 	BrokerName string
+	// ErasureID names the erasure of a person; that of an account has the account's
+	// id.
+	ErasureID string
 	// MailID names one mail that has to be sent once.
 	MailID string
 )
@@ -33,6 +36,10 @@ type (
 // names the field of the same event that says whose data it is. Fields that
 // hold a secret's hash carry the tag `secret:"true"` besides: they are for the
 // aggregate alone and leave the log in no feed, history or export.
+//
+// Personal fields are texts. Once the person is erased they read as a pseudonym:
+// an address, a username or a name, by their type; with the tag `erased:"id"` an
+// opaque text, with `erased:"empty"`, as for every secret, nothing.
 type Event interface {
 	// EventType is the literal wire name, "<aggregate>.<past tense>.v<n>".
 	EventType() string

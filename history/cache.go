@@ -16,6 +16,7 @@ type cache struct {
 	bytes int
 	all   *simplelru.LRU[place, kept]
 	pasts map[domain.OrganizationID]map[int]bool // by the number of events
+	epoch int                                    // how often everything was forgotten
 }
 
 // place is what stands where: an organization's past with so many events, or its
@@ -54,6 +55,21 @@ func (c *cache) forget(at place, k kept) {
 	}
 }
 
+// begin is the epoch of what is looked up from now on.
+func (c *cache) begin() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
+}
+
+// forgetAll drops everything, and whatever was begun before.
+func (c *cache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	c.all.Purge()
+}
+
 func (c *cache) index(org domain.OrganizationID) (*index, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +77,9 @@ func (c *cache) index(org domain.OrganizationID) (*index, bool) {
 	return k.index, ok
 }
 
-func (c *cache) keepIndex(x *index) { c.keep(place{x.org, indexed}, kept{index: x, cost: x.cost()}) }
+func (c *cache) keepIndex(x *index) {
+	c.keep(place{x.org, indexed}, kept{index: x, cost: x.cost()}, x.epoch)
+}
 
 func (c *cache) past(org domain.OrganizationID, events int) (*Past, bool) {
 	c.mu.Lock()
@@ -70,8 +88,8 @@ func (c *cache) past(org domain.OrganizationID, events int) (*Past, bool) {
 	return k.past, ok
 }
 
-func (c *cache) keepPast(p *Past) {
-	c.keep(place{p.org, p.events}, kept{past: p, cost: p.cost})
+func (c *cache) keepPast(p *Past, epoch int) {
+	c.keep(place{p.org, p.events}, kept{past: p, cost: p.cost}, epoch)
 }
 
 // before finds the latest past that is not after so many events.
@@ -89,9 +107,12 @@ func (c *cache) before(org domain.OrganizationID, events int) (*Past, bool) {
 }
 
 // keep keeps what is no more than half of everything.
-func (c *cache) keep(at place, k kept) {
+func (c *cache) keep(at place, k kept, epoch int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
 	c.all.Remove(at)
 	if k.cost > c.limit/2 {
 		return

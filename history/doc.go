@@ -34,4 +34,7 @@
 // one. Who asks for the same at the same time waits for the same fold; few folds
 // run at once, and when many wait for them further ones fail with ErrBusy. A
 // process that is killed loses nothing but what it would have to fold again.
+//
+// The past of a position never changes but for names: who was erased since goes by
+// the pseudonym, so everything is folded again after an erasure.
 package history

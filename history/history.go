@@ -71,6 +71,10 @@ func (h *History) At(ctx context.Context, org domain.OrganizationID, m Moment) (
 	return h.past(ctx, x, n)
 }
 
+// Forget drops what is kept, and what is being folded: somebody's name is in it
+// who was erased. Who asks next sees the pseudonym, at every moment of the past.
+func (h *History) Forget() { h.cache.forgetAll() }
+
 // locate finds the events that a moment has.
 func (h *History) locate(ctx context.Context, org domain.OrganizationID, m Moment) (*index, int, error) {
 	asked := time.Now()
@@ -87,7 +91,7 @@ func (h *History) locate(ctx context.Context, org domain.OrganizationID, m Momen
 	if ok {
 		n, known = x.count(m, asked)
 	} else {
-		x = &index{org: org}
+		x = &index{org: org, epoch: h.cache.begin()}
 	}
 	if !known {
 		var err error
@@ -117,7 +121,7 @@ func (h *History) past(ctx context.Context, x *index, n int) (*Past, error) {
 	if p, ok := h.cache.past(x.org, n); ok {
 		return p, nil
 	}
-	flight := h.flights.DoChan(fmt.Sprintf("%s %d", x.org, n), func() (any, error) {
+	flight := h.flights.DoChan(fmt.Sprintf("%s %d %d", x.org, n, x.epoch), func() (any, error) {
 		if h.waiting.Add(1) > int64(h.options.Waiting+h.options.Folds) {
 			h.waiting.Add(-1)
 			return nil, ErrBusy
@@ -131,7 +135,7 @@ func (h *History) past(ctx context.Context, x *index, n int) (*Past, error) {
 		defer h.folds.Release(1)
 		p, err := h.fold(ctx, x, n)
 		if err == nil {
-			h.cache.keepPast(p)
+			h.cache.keepPast(p, x.epoch)
 		}
 		return p, err
 	})

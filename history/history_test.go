@@ -293,3 +293,22 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	w.is.Equal(served, 50)
 }
+
+// What is kept, or being folded, when somebody is erased is not shown any more.
+func TestForgetting(t *testing.T) {
+	w := newWorld(t, history.Options{})
+	org := w.tellAll(5, 1, 200)[0]
+	events := w.logged()[org]
+	at := func() *history.Past {
+		p, err := w.history.At(t.Context(), org, history.Moment{Position: events[100].Position})
+		w.is.NoErr(err)
+		return p
+	}
+	first := at()
+	w.is.True(at() == first)
+	w.history.Forget()
+	second := at()
+	w.is.True(second != first)
+	w.is.Equal(w.lines(second, org), w.lines(first, org))
+	w.is.True(at() == second)
+}

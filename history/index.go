@@ -22,6 +22,7 @@ import (
 // is never changed; a later one shares what an earlier one has.
 type index struct {
 	org     domain.OrganizationID
+	epoch   int     // of the cache
 	entries []entry // in the order of the log
 	streams []stream
 	head    eventstore.Position // of the log: every event up to there is in entries
@@ -90,7 +91,7 @@ func (h *History) extend(ctx context.Context, x *index) (*index, error) {
 		return nil, err
 	}
 	defer h.reads.Release(1)
-	next := &index{org: x.org, entries: x.entries, streams: slices.Clone(x.streams), clock: h.commands.Now(), began: time.Now()}
+	next := &index{org: x.org, epoch: x.epoch, entries: x.entries, streams: slices.Clone(x.streams), clock: h.commands.Now(), began: time.Now()}
 	head, err := h.commands.Store.Head(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("history: the end of the log: %w", err)
@@ -159,6 +160,9 @@ func (h *History) news(ctx context.Context, x *index, number int) ([]stamped, er
 	var found []stamped
 	for {
 		recorded, err := h.readStream(ctx, s.name, s.next, readPage)
+		if err == nil {
+			err = h.commands.Codec.Prefetch(ctx, recorded)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -233,6 +237,9 @@ func (h *History) read(ctx context.Context, x *index, entries []entry) ([]decode
 			name := x.streams[number].name
 			for from := p.from; from <= p.to; {
 				recorded, err := h.readStream(inner, name, from, min(readPage, int(p.to-from)+1))
+				if err == nil {
+					err = h.commands.Codec.Prefetch(inner, recorded)
+				}
 				if err != nil {
 					return err
 				}

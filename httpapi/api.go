@@ -81,6 +81,7 @@ func (a *API) addRoutes() {
 	a.addSessions()
 	a.addOIDC()
 	a.addMe()
+	a.addErasure()
 	a.addOrganizations()
 	a.addLimits()
 	a.addMembers()

@@ -101,6 +101,7 @@ func meanings() map[domain.Code]meaning {
 		domain.CodeOwnRolesFixed:       {http.StatusConflict, "You cannot change your own roles"},
 		domain.CodeMemberRemoved:       {http.StatusConflict, "Member removed"},
 		domain.CodeOwnerProtected:      {http.StatusConflict, "The owner is protected"},
+		domain.CodeErasureBlocked:      {http.StatusConflict, "Organizations need this person"},
 		domain.CodeLastAdmin:           {http.StatusConflict, "Last administrator"},
 		domain.CodeSelfRemoval:         {http.StatusConflict, "You cannot remove yourself"},
 		domain.CodeInvitationAccepted:  {http.StatusConflict, "Invitation accepted"},

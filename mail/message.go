@@ -18,6 +18,9 @@ type Message struct {
 	// Language is a BCP 47 tag such as "fr-CA". What is not spoken here, or is
 	// no tag at all, becomes English.
 	Language string
+	// About are the ids of the people whom the mail is to or about, accounts and
+	// invitations: the outbox forgets it with any of them.
+	About []string
 	// Content is what the mail says: VerifyEmail, AlreadyRegistered,
 	// ResetPassword, Invitation, OwnershipTransfer, RequestsDigest or
 	// WebhookStopped.
@@ -34,6 +37,7 @@ type Rendered struct {
 	To        string
 	ToName    string
 	Language  string // "en" or "fr"
+	About     []string
 	Subject   string
 	Text      string
 	HTML      string

@@ -69,6 +69,9 @@ func (o *Outbox) Send(ctx context.Context, mail Rendered) error {
 	if err != nil {
 		return err
 	}
+	if len(mail.About) > 0 {
+		msg.SetGenHeader(aboutHeader, strings.Join(mail.About, ", "))
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := ctx.Err(); err != nil {

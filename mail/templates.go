@@ -102,7 +102,7 @@ func (t *Templates) Render(m Message) (Rendered, error) {
 	}
 	return Rendered{
 		ID: m.ID, MessageID: m.ID + "@" + domainOf(t.from.Address), From: t.from.String(), To: m.To, ToName: name,
-		Language: l.name, Subject: subject, Text: text, HTML: page, Date: m.At.UTC(),
+		Language: l.name, Subject: subject, Text: text, HTML: page, Date: m.At.UTC(), About: m.About,
 	}, nil
 }
 

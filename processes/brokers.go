@@ -97,10 +97,12 @@ type outlet struct {
 	savedAt    time.Time
 	recorded   time.Time // in the log
 	failing    bool      // the log says so
+	forgotten  int64     // of the feed, before it was read
 }
 
-// errSteered says that an operator has changed something.
-var errSteered = errors.New("an operator has changed the broker")
+// errSteered says that an operator has changed something, or that what is to be
+// published has to be read again.
+var errSteered = errors.New("the broker was changed, or somebody was erased")
 
 // run publishes until ctx ends, an operator changes something, which is no
 // error, or something of ours fails.
@@ -153,6 +155,7 @@ func (o *outlet) publish(ctx context.Context) error {
 			sleep(ctx, brokerLook)
 			continue
 		}
+		o.forgotten = o.Feed.Forgotten()
 		batch, err := reader.Next(ctx, brokerPage)
 		if err != nil {
 			return err
@@ -198,6 +201,9 @@ func (o *outlet) send(ctx context.Context, events []relay.Event) error {
 	}
 	var since time.Time // of an outage
 	for pause := firstPause; len(events) > 0; pause = min(2*pause, longestPause) {
+		if o.Feed.Forgotten() != o.forgotten {
+			return errSteered // what was read may name somebody who was erased since
+		}
 		left, err := o.attempt(ctx, events)
 		if ctx.Err() != nil {
 			return ctx.Err()

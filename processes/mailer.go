@@ -146,7 +146,8 @@ func (m *Mailer) composeInvitation(ctx context.Context, d projections.Deadline) 
 	if address == "" { // the link is passed on by hand
 		return nil, nil
 	}
-	return &mail.Message{To: string(address), Language: inv.Language, Content: mail.Invitation{
+	about := []string{string(inv.ID), string(inv.InvitedBy)}
+	return &mail.Message{To: string(address), Language: inv.Language, About: about, Content: mail.Invitation{
 		Organization: string(link.Organization.Name),
 		Inviter:      person(link.Inviter),
 		Roles:        names(inv.Roles),
@@ -169,7 +170,7 @@ func (m *Mailer) composeTransfer(ctx context.Context, d projections.Deadline) (*
 		NextRole:     string(rules.PreviousOwnerBecomes),
 		Link:         m.link("/confirm-transfer", link.Token),
 		Expires:      link.Organization.Transfer.ExpiresAt,
-	}), nil
+	}, string(link.Target.ID)), nil
 }
 
 // composeDigest lists the requests that are open now: those that were decided
@@ -181,10 +182,13 @@ func (m *Mailer) composeDigest(ctx context.Context, d projections.Deadline) (*ma
 	}
 	org := digest.Organization
 	content := mail.RequestsDigest{Organization: string(org.Name), Open: org.Requests(), Link: m.PublicURL + "/join-requests#organization=" + string(org.ID)}
-	for _, r := range org.OldestRequests(mail.MaxRequestsShown) {
+	var about []string
+	for _, id := range org.OldestRequests(mail.MaxRequestsShown) {
+		r, _ := org.Request(id)
+		about = append(about, string(id))
 		content.Oldest = append(content.Oldest, mail.Request{Person: mail.Person{Name: r.DisplayName, Email: string(r.Email)}, Since: r.Since})
 	}
-	return to(digest.Recipient, content), nil
+	return to(digest.Recipient, content, about...), nil
 }
 
 // composeWebhook tells that deliveries have stopped, as long as they have.
@@ -207,8 +211,9 @@ func (m *Mailer) composeWebhook(ctx context.Context, d projections.Deadline) (*m
 // link puts the token where neither a server's log nor a Referer header shows it.
 func (m *Mailer) link(path, token string) string { return m.PublicURL + path + "#token=" + token }
 
-func to(a account.State, content mail.Content) *mail.Message {
-	return &mail.Message{To: string(a.Email), ToName: a.DisplayName, Language: a.Language, Content: content}
+// to is a mail to an account that names other people as well.
+func to(a account.State, content mail.Content, others ...string) *mail.Message {
+	return &mail.Message{To: string(a.Email), ToName: a.DisplayName, Language: a.Language, Content: content, About: append(others, string(a.ID))}
 }
 
 func person(a account.State) mail.Person {

@@ -30,6 +30,7 @@ type Dependencies struct {
 	Memberships Memberships
 	Deadlines   Deadlines
 	Mailer      *Mailer
+	Copies      commands.Copies  // nil: there are none
 	Now         func() time.Time // of the deadlines
 	Logger      *slog.Logger
 }
@@ -81,8 +82,8 @@ func (p *Processes) newRouter() (*message.Router, error) {
 		return nil, err
 	}
 	router.AddMiddleware(middleware.Recoverer)
-	for _, r := range reactions(p.Commands, p.Memberships) {
-		s := &subscriber{log: p.Log, checkpoints: p.Checkpoints, reaction: r, health: p.health, logger: p.Logger}
+	for _, r := range reactions(p.Commands, p.Memberships, p.Copies) {
+		s := &subscriber{log: p.Log, checkpoints: p.Checkpoints, reaction: r, prefetch: p.Codec.Prefetch, health: p.health, logger: p.Logger}
 		router.AddConsumerHandler(r.name, r.name, s, p.handle(r))
 	}
 	return router, nil

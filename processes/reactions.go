@@ -8,6 +8,7 @@ import (
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/account"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
 	"tenure/eventstore"
@@ -33,8 +34,30 @@ type reaction struct {
 const requestGrace = 2 * time.Second
 
 // reactions is the table of all of them.
-func reactions(c *commands.Commands, memberships Memberships) []reaction {
+func reactions(c *commands.Commands, memberships Memberships, copies commands.Copies) []reaction {
 	return []reaction{
+		{
+			// Who is erased leaves no trace; who comes back by a command that was under
+			// way, or at a node that did not know yet, is erased again (X8).
+			name: "erasure", types: []string{
+				"account.erased.", "erasure.requested.", "organization.activated.", "organization.member_joined.", "organization.join_requested.",
+			},
+			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
+				switch x := e.Event.(type) {
+				case account.Erased:
+					return c.FinishErasure(ctx, r, x.AccountID, e.Position, copies)
+				case erasure.Requested:
+					return c.FinishInviteeErasure(ctx, r, x, e.Position, copies)
+				case organization.Activated:
+					return c.EraseAgain(ctx, r, x.AccountID, x.OrganizationID, "", copies)
+				case organization.MemberJoined:
+					return c.EraseAgain(ctx, r, x.AccountID, x.OrganizationID, x.InvitationID, copies)
+				case organization.JoinRequested:
+					return c.EraseAgain(ctx, r, x.AccountID, x.OrganizationID, "", copies)
+				}
+				return nil
+			},
+		},
 		{
 			// An invitation that the organization has opened gets its link.
 			name: "issuing", types: []string{"organization.invitation_opened."}, grace: requestGrace,

@@ -35,6 +35,7 @@ type subscriber struct {
 	log         eventstore.Store
 	checkpoints Checkpoints
 	reaction    reaction
+	prefetch    func(context.Context, []eventstore.Recorded) error // what decoding a page will need
 	health      *Health
 	logger      *slog.Logger
 }
@@ -85,6 +86,9 @@ func (s *subscriber) follow(ctx context.Context, out chan<- *message.Message) er
 	for {
 		page, err := k.next(ctx, sub)
 		if err != nil {
+			return err
+		}
+		if err := s.prefetch(ctx, page.Events); err != nil {
 			return err
 		}
 		for _, e := range page.Events {

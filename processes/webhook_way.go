@@ -30,6 +30,7 @@ type way struct {
 	delivered  bool      // something was, since the checkpoint
 	attempts   []projections.Delivery
 	readAt     time.Time // the events in hand
+	forgotten  int64     // of the feed, before that
 }
 
 // heldFor is how long events stay in hand: what was erased meanwhile is not sent
@@ -54,7 +55,7 @@ var (
 	errGone    = errors.New("the receiver says that it is gone")
 	errHeld    = errors.New("the organization's policy lets nobody have webhooks")
 	errChanged = errors.New("the webhook, or what it may have, was changed")
-	errOld     = errors.New("the events were read too long ago")
+	errOld     = errors.New("the events were read too long ago, or before somebody was erased")
 )
 
 // one delivers an event, however long it takes, or leaves it as a dead letter.
@@ -70,7 +71,7 @@ func (d *way) one(ctx context.Context, e relay.Event) error {
 				}
 			}
 		}
-		if time.Since(d.readAt) > heldFor {
+		if time.Since(d.readAt) > heldFor || d.Feed.Forgotten() != d.forgotten {
 			return errOld
 		}
 		tried, failure, err := d.send(ctx, e, attempt)

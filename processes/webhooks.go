@@ -143,7 +143,7 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 		return err
 	}
 	for {
-		d.readAt = time.Now()
+		d.readAt, d.forgotten = time.Now(), d.Feed.Forgotten()
 		batch, err := reader.Next(ctx, webhookPage)
 		if err != nil {
 			return err

@@ -235,7 +235,7 @@ func (f *fixture) rebuilt() projections.Storage {
 func (f *fixture) dump(views projections.Storage) []string {
 	f.t.Helper()
 	var all []string
-	for _, view := range []string{"members.v2", "organizations.v2", "timeline.v2"} {
+	for _, view := range []string{"members.v2", "organizations.v2", "timeline.v3"} {
 		var after projections.Place
 		for {
 			rows, _, err := views.Range(context.Background(), view, projections.RangeQuery{Partition: string(org), After: after, Limit: 100})

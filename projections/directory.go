@@ -96,12 +96,16 @@ type directoryEntry struct {
 func directory() View[directoryEntry] {
 	return View[directoryEntry]{
 		Name:  directoryView,
-		Types: []string{"organization.activated.", "organization.renamed."},
+		Types: []string{"organization.activated.", "organization.renamed.", "organization.personal_space_renamed.", "organization.member_erased."},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case organization.Activated:
 				return []Key{{directoryPartition, string(x.OrganizationID)}}
 			case organization.Renamed:
+				return []Key{{directoryPartition, string(x.OrganizationID)}}
+			case organization.PersonalSpaceRenamed:
+				return []Key{{directoryPartition, string(x.OrganizationID)}}
+			case organization.MemberErased:
 				return []Key{{directoryPartition, string(x.OrganizationID)}}
 			}
 			return nil
@@ -113,6 +117,14 @@ func directory() View[directoryEntry] {
 			case organization.Renamed:
 				if e != nil {
 					e.Name = x.After
+				}
+			case organization.PersonalSpaceRenamed:
+				if e != nil {
+					e.Name = x.After
+				}
+			case organization.MemberErased:
+				if e != nil && e.Personal {
+					e.Name = domain.OrganizationName(x.Pseudonym.DisplayName())
 				}
 			}
 			return e

@@ -138,7 +138,7 @@ func (f *follower) decodeAll(ctx context.Context, subscription eventstore.Subscr
 		if page, err := subscription.Next(ctx, f.options.BatchEvents); err != nil {
 			s.err = failed(ClassLog, err)
 		} else {
-			f.decodePage(page, s)
+			f.decodePage(ctx, page, s)
 		}
 		last := s.err != nil
 		select {
@@ -156,8 +156,12 @@ func (f *follower) decodeAll(ctx context.Context, subscription eventstore.Subscr
 }
 
 // decodePage decodes up to the first event that it cannot.
-func (f *follower) decodePage(page eventstore.Page, s *stretch) {
+func (f *follower) decodePage(ctx context.Context, page eventstore.Page, s *stretch) {
 	began := time.Now()
+	if err := f.options.Prefetch(ctx, page.Events); err != nil {
+		s.err = failed(ClassDecode, err)
+		return
+	}
 	s.events = make([]Event, 0, len(page.Events))
 	for i := range page.Events {
 		r := &page.Events[i]

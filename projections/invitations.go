@@ -142,7 +142,7 @@ type invitationDoc struct {
 func invitations() View[invitationDoc] {
 	return View[invitationDoc]{
 		Name:  invitationsView,
-		Types: []string{"invitation.", "organization.invitation_opened.", "organization.invitation_spaces_changed.", "organization.policy_changed."},
+		Types: []string{"invitation.", "organization.invitation_opened.", "organization.invitation_spaces_changed.", "organization.invitation_erased.", "organization.policy_changed."},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case organization.InvitationOpened:
@@ -213,8 +213,22 @@ func foldInvitation(i *invitationDoc, in In[invitationDoc]) *invitationDoc {
 		close(invitation.StatusRevoked)
 	case invitation.Expired:
 		close(invitation.StatusExpired)
+	case organization.InvitationErased:
+		i.erase(x.Pseudonym)
 	}
 	return i
+}
+
+// erase leaves what says nothing about whom the invitation was for.
+func (i *Invitation) erase(p domain.Pseudonym) {
+	for _, address := range []*domain.Email{&i.Email, &i.Notify} {
+		if *address != "" {
+			*address = p.Email()
+		}
+	}
+	if i.Username != "" {
+		i.Username = p.Username()
+	}
 }
 
 // foldOpened changes what the organization says of an invitation. Of one that has
@@ -277,6 +291,8 @@ func invitationOf(e domain.Event) (domain.OrganizationID, domain.InvitationID, b
 	case invitation.Revoked:
 		return x.OrganizationID, x.InvitationID, true
 	case invitation.Expired:
+		return x.OrganizationID, x.InvitationID, true
+	case organization.InvitationErased:
 		return x.OrganizationID, x.InvitationID, true
 	}
 	return "", "", false

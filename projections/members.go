@@ -251,6 +251,14 @@ func (m *Member) entries() []Entry {
 	return entries
 }
 
+// erase leaves of a former member what says nothing about the person.
+func (m *Member) erase(p domain.Pseudonym) {
+	m.Email, m.DisplayName = p.Email(), p.DisplayName()
+	if m.Username != "" {
+		m.Username = p.Username()
+	}
+}
+
 func (m *Member) words() []string {
 	return findableWords(m.Email, m.DisplayName, string(m.Username))
 }

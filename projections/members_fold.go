@@ -56,6 +56,8 @@ func members() View[memberDoc] {
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.JoinRequestClosed:
 				return []Key{memberKey(x.OrganizationID, x.AccountID)}
+			case organization.MemberErased:
+				return []Key{memberKey(x.OrganizationID, x.AccountID)}
 			case organization.OwnershipTransferred:
 				return []Key{memberKey(x.OrganizationID, x.From), memberKey(x.OrganizationID, x.To)}
 			}
@@ -135,6 +137,8 @@ func foldMember(m *Member, key Key, e Event) *Member {
 		m.Status, m.SuspendedAt = organization.Suspended, &at
 	case organization.MemberReactivated:
 		m.Status, m.SuspendedAt = organization.Active, nil
+	case organization.MemberErased:
+		m.erase(x.Pseudonym)
 	case organization.OwnershipTransferred:
 		if m.AccountID == x.From {
 			m.Roles = roles(x.FromAfter)

@@ -59,6 +59,35 @@ func TestAnOrganizationShowsItsEmailDomainAsLongAsItHoldsIt(t *testing.T) {
 	f.is.Equal(shown(), "")
 }
 
+func TestAPersonalSpaceForgetsItsNameWithItsHolder(t *testing.T) {
+	f := newFixture(t)
+	space := activated().(organization.Activated)
+	space.Personal = true
+	shown := func() (names []string) {
+		r := f.reader()
+		page, err := r.Directory(t.Context(), projections.DirectoryQuery{Personal: true})
+		f.is.NoErr(err)
+		items, err := page.Items()
+		f.is.NoErr(err)
+		var in struct{ Name string }
+		f.is.NoErr(json.Unmarshal(items[0], &in))
+		text, err := r.Organization(t.Context(), org)
+		f.is.NoErr(err)
+		var o projections.Organization
+		f.is.NoErr(json.Unmarshal(text, &o))
+		return []string{in.Name, string(o.Name)}
+	}
+	f.append(space, organization.PersonalSpaceRenamed{OrganizationID: org, AccountID: space.AccountID, Before: "Acme", After: "Zoë's own"})
+	f.is.Equal(shown(), []string{"Zoë's own", "Zoë's own"})
+	f.append(organization.MemberErased{OrganizationID: org, AccountID: space.AccountID, Pseudonym: "4f1c9a2b00112233"})
+	f.is.Equal(shown(), []string{"Erased person 4f1c9a2b", "Erased person 4f1c9a2b"})
+	page, err := f.reader().Directory(t.Context(), projections.DirectoryQuery{Personal: true, Q: "zoë"})
+	f.is.NoErr(err)
+	items, err := page.Items()
+	f.is.NoErr(err)
+	f.is.Equal(len(items), 0)
+}
+
 func TestPersonalSpacesAreAListOfTheirOwn(t *testing.T) {
 	for _, personal := range []bool{false, true} {
 		f := newFixture(t)

@@ -90,6 +90,10 @@ func touchOrganization(e Event) []Key {
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Renamed:
 		return []Key{organizationKey(x.OrganizationID)}
+	case organization.PersonalSpaceRenamed:
+		return []Key{organizationKey(x.OrganizationID)}
+	case organization.MemberErased:
+		return []Key{organizationKey(x.OrganizationID)}
 	case organization.EmailDomainChanged:
 		return []Key{organizationKey(x.OrganizationID)}
 	case organization.Deleted:
@@ -130,6 +134,12 @@ func foldOrganization(doc *organizationDoc, in In[organizationDoc]) *organizatio
 	switch x := in.Event.Event.(type) {
 	case organization.Renamed:
 		o.Name = x.After
+	case organization.PersonalSpaceRenamed:
+		o.Name = x.After
+	case organization.MemberErased:
+		if o.Personal {
+			o.Name = domain.OrganizationName(x.Pseudonym.DisplayName())
+		}
 	case organization.EmailDomainChanged:
 		o.EmailDomain = x.After
 	case organization.PolicyChanged:

@@ -50,7 +50,7 @@ func (r *Reader) withProfiles(ctx context.Context, documents [][]byte) ([][]byte
 func profiles() View[Profile] {
 	return View[Profile]{
 		Name:  profilesView,
-		Types: []string{"account.session_started.", "account.seen.", "account.avatar_changed."},
+		Types: []string{"account.session_started.", "account.seen.", "account.avatar_changed.", "account.erased."},
 		Touches: func(e Event) []Key {
 			switch x := e.Event.(type) {
 			case account.SessionStarted:
@@ -59,10 +59,15 @@ func profiles() View[Profile] {
 				return []Key{profileKey(x.AccountID)}
 			case account.AvatarChanged:
 				return []Key{profileKey(x.AccountID)}
+			case account.Erased:
+				return []Key{profileKey(x.AccountID)}
 			}
 			return nil
 		},
 		Fold: func(p *Profile, in In[Profile]) *Profile {
+			if _, erased := in.Event.Event.(account.Erased); erased {
+				return nil
+			}
 			if p == nil {
 				p = &Profile{}
 			}

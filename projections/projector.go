@@ -33,6 +33,9 @@ type Options struct {
 	// RetireAfter is how long after a rebuild the generation before is kept, for
 	// nodes that have not noticed. Default 30 seconds.
 	RetireAfter time.Duration
+	// Prefetch is called before the events of a page are decoded one by one, for
+	// what that needs of elsewhere. Default nothing.
+	Prefetch func(context.Context, []eventstore.Recorded) error
 	// Observe is called after each applied batch, by one goroutine.
 	Observe func(Applied)
 	// Logger gets a line when the projector halts and when it goes on.
@@ -107,6 +110,9 @@ func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.
 	o.BatchEvents = cmp.Or(o.BatchEvents, 8000)
 	o.RetryAfter = cmp.Or(o.RetryAfter, 5*time.Second)
 	o.RetireAfter = cmp.Or(o.RetireAfter, 30*time.Second)
+	if o.Prefetch == nil {
+		o.Prefetch = func(context.Context, []eventstore.Recorded) error { return nil }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -121,7 +127,9 @@ func NewProjector(log eventstore.Store, decode func(eventstore.Recorded) (codec.
 // Reader makes a reader of the views that keeps up to cacheBytes of pages in
 // memory, and follows each view from generation to generation.
 func (p *Projector) Reader(cacheBytes int) *Reader {
-	return newReader(p.storage, p.generations, cacheBytes)
+	r := newReader(p.storage, p.generations, cacheBytes)
+	r.decode, r.prefetch = p.decode, p.options.Prefetch
+	return r
 }
 
 // Run applies the log until ctx ends, and answers with the context's error. It

@@ -5,6 +5,7 @@ import (
 
 	"tenure/domain"
 	"tenure/eventstore"
+	"tenure/eventstore/codec"
 )
 
 // Reader answers queries from the views. It is safe for use by several
@@ -13,12 +14,15 @@ import (
 // A list of one partition is answered from memory while the partition does not
 // change; the answer is the same as from the storage.
 type Reader struct {
-	storage served
-	pages   *pageCache
+	storage  served
+	pages    *pageCache
+	decode   func(eventstore.Recorded) (codec.Envelope, error)
+	prefetch func(context.Context, []eventstore.Recorded) error
 }
 
 func newReader(storage Storage, g *generations, cacheBytes int) *Reader {
-	return &Reader{storage: served{storage, g}, pages: newPageCache(cacheBytes)}
+	c := codec.New()
+	return &Reader{storage: served{storage, g}, pages: newPageCache(cacheBytes), decode: c.Decode, prefetch: c.Prefetch}
 }
 
 // NewReader makes a reader of views of the first generation, that keeps up to

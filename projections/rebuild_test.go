@@ -128,22 +128,22 @@ func TestARebuildIsPausedResumedAndCancelled(t *testing.T) {
 
 	f.is.NoErr(p.StartRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.PauseRebuild(t.Context(), "timeline"))
-	f.is.Equal(f.rebuild(p, "timeline.v2").Phase, projections.PhasePaused)
+	f.is.Equal(f.rebuild(p, "timeline.v3").Phase, projections.PhasePaused)
 	f.append(joined(301, "Late"))
 	f.is.NoErr(p.Wait(patience(t), f.head))
-	f.is.Equal(f.rebuild(p, "timeline.v2").Phase, projections.PhasePaused)
+	f.is.Equal(f.rebuild(p, "timeline.v3").Phase, projections.PhasePaused)
 	f.is.NoErr(p.CancelRebuild(t.Context(), "timeline"))
-	f.until(p, "timeline.v2", projections.PhaseNone)
-	f.is.Equal(f.rebuild(p, "timeline.v2").Generation, 0)
-	rows, _, err := f.views.Range(t.Context(), "timeline.v2@1", projections.RangeQuery{Partition: string(org), Limit: 1})
+	f.until(p, "timeline.v3", projections.PhaseNone)
+	f.is.Equal(f.rebuild(p, "timeline.v3").Generation, 0)
+	rows, _, err := f.views.Range(t.Context(), "timeline.v3@1", projections.RangeQuery{Partition: string(org), Limit: 1})
 	f.is.NoErr(err)
 	f.is.Equal(len(rows), 0)
 
 	f.is.NoErr(p.StartRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.PauseRebuild(t.Context(), "timeline"))
 	f.is.NoErr(p.ResumeRebuild(t.Context(), "timeline"))
-	f.until(p, "timeline.v2", projections.PhaseNone)
-	f.is.Equal(f.rebuild(p, "timeline.v2").Generation, 2) // numbers are not used again
+	f.until(p, "timeline.v3", projections.PhaseNone)
+	f.is.Equal(f.rebuild(p, "timeline.v3").Generation, 2) // numbers are not used again
 	f.is.True(errors.Is(p.CancelRebuild(t.Context(), "timeline"), projections.ErrNotRebuilding))
 }
 

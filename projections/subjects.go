@@ -16,6 +16,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.Renamed:
 		return x.OrganizationID
+	case organization.PersonalSpaceRenamed:
+		return x.OrganizationID
 	case organization.InvitationOpened:
 		return x.OrganizationID
 	case organization.InvitationClosed:
@@ -33,6 +35,8 @@ func organizationOf(e domain.Event) domain.OrganizationID {
 	case organization.MemberReactivated:
 		return x.OrganizationID
 	case organization.PasswordReset:
+		return x.OrganizationID
+	case organization.MemberErased:
 		return x.OrganizationID
 	case organization.JoinRequested:
 		return x.OrganizationID
@@ -120,6 +124,8 @@ func accountsOf(e domain.Event) []domain.AccountID {
 		return []domain.AccountID{x.AccountID}
 	case organization.MemberRenamed:
 		return []domain.AccountID{x.AccountID}
+	case organization.PersonalSpaceRenamed:
+		return []domain.AccountID{x.AccountID}
 	case organization.RolesChanged:
 		return []domain.AccountID{x.AccountID}
 	case organization.MemberRemoved:
@@ -129,6 +135,8 @@ func accountsOf(e domain.Event) []domain.AccountID {
 	case organization.MemberReactivated:
 		return []domain.AccountID{x.AccountID}
 	case organization.PasswordReset:
+		return []domain.AccountID{x.AccountID}
+	case organization.MemberErased:
 		return []domain.AccountID{x.AccountID}
 	case organization.JoinRequested:
 		return []domain.AccountID{x.AccountID}

@@ -41,7 +41,7 @@ type TimelineQuery struct {
 	NeverMoved   bool // see MembersQuery
 }
 
-const timelineView = "timeline.v2"
+const timelineView = "timeline.v3"
 
 // clockSkew is by how much the clocks of two nodes may differ. An event whose
 // clock was further away can be missing from a page with Since or Until.
@@ -50,7 +50,7 @@ const clockSkew = 5 * time.Minute
 // Timeline returns a page. It fails with CodeInvalid. A page with a type can be
 // short and still have a cursor.
 func (r *Reader) Timeline(ctx context.Context, q TimelineQuery) (Page, error) {
-	return r.cached(ctx, timelineView, string(q.Organization), q, func(storage Storage) (Page, error) {
+	page, err := r.cached(ctx, timelineView, string(q.Organization), q, func(storage Storage) (Page, error) {
 		s, err := q.scan()
 		if err != nil {
 			return Page{}, err
@@ -67,6 +67,10 @@ func (r *Reader) Timeline(ctx context.Context, q TimelineQuery) (Page, error) {
 		}
 		return s.page(ctx, storage)
 	})
+	if err != nil {
+		return Page{}, err
+	}
+	return r.opened(ctx, page)
 }
 
 // InTimeline reports whether the event at a position is in the organization's
@@ -191,6 +195,8 @@ func (q TimelineQuery) place(p eventstore.Position) Place {
 type timelineDoc struct {
 	event    Event
 	data     []byte
+	reason   string
+	sealed   bool // data or reason are
 	accounts []domain.AccountID
 }
 
@@ -207,7 +213,7 @@ func timeline() View[timelineDoc] {
 			return nil
 		},
 		Fold: func(_ *timelineDoc, in In[timelineDoc]) *timelineDoc {
-			return &timelineDoc{event: in.Event, data: publicData(public, in.Event), accounts: accountsOf(in.Event.Event)}
+			return newTimelineDoc(public, in.Event)
 		},
 		Entries: func(key Key, d *timelineDoc) []Entry {
 			entries := make([]Entry, 0, 2*len(d.accounts)+1)
@@ -234,10 +240,13 @@ func (d *timelineDoc) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `","actor":{"kind":`...), string(m.Actor.Kind))
 	b = appendOptional(b, "id", m.Actor.ID)
 	b = append(b, '}')
-	b = appendOptional(b, "reason", m.Reason)
+	b = appendOptional(b, "reason", d.reason)
 	b = appendOptional(b, "correlation", m.Correlation)
 	b = appendOptional(b, "caused_by", m.Causation)
 	b = append(append(b, `,"data":`...), d.data...)
+	if d.sealed {
+		b = d.appendRecorded(b)
+	}
 	return append(b, '}')
 }
 

@@ -52,7 +52,7 @@ func (q TimelineQuery) moved(ctx context.Context, storage Storage) ([]Row, error
 			return nil, err
 		}
 		for _, row := range found {
-			var e TimelineEntry
+			var e sealedEntry
 			var changed organization.PolicyChanged
 			if err := json.Unmarshal(row.Body, &e); err != nil {
 				return nil, err

@@ -26,10 +26,12 @@ var decisions = map[string]decision{
 	"organization.deleted.v1":                      about("", "", "The organization has ended."),
 	"organization.email_domain_changed.v1":         about("", "", "The e-mail domain that people ask to join by was changed; empty is none."),
 	"organization.invitation_closed.v1":            about("invitations", "invitation_id", "An invitation was declined, was revoked, has expired, or had nobody left to admit."),
+	"organization.invitation_erased.v1":            about("invitations", "invitation_id", "The person for whom an invitation was is erased: forget who it was. The invitation has ended before."),
 	"organization.invitation_opened.v1":            about("invitations", "invitation_id", "Somebody was invited; with a generation above 1, again with a fresh link."),
 	"organization.invitation_spaces_changed.v1":    about("invitations", "invitation_id", "The spaces that the invitee will enter were changed."),
 	"organization.join_request_closed.v1":          about("join-requests", "account_id", "A request to join was rejected or withdrawn."),
 	"organization.join_requested.v1":               about("join-requests", "account_id", "An account has asked to join."),
+	"organization.member_erased.v1":                about("members", "account_id", "A person is erased: forget who it was. A membership has ended before."),
 	"organization.member_joined.v1":                about("members", "account_id", "An account became a member."),
 	"organization.member_reactivated.v1":           about("members", "account_id", "A suspended member was let in again."),
 	"organization.member_removed.v1":               about("members", "account_id", "A membership has ended; roles and spaces are those it had."),
@@ -39,6 +41,7 @@ var decisions = map[string]decision{
 	"organization.ownership_transfer_requested.v1": about("ownership-transfers", "transfer_id", "A transfer of the ownership waits for the owner's confirmation."),
 	"organization.ownership_transferred.v1":        about("ownership-transfers", "transfer_id", "The organization has another owner."),
 	"organization.password_reset.v1":               about("members", "account_id", "A temporary password was made for a member."),
+	"organization.personal_space_renamed.v1":       about("", "", "Somebody's own space was renamed."),
 	"organization.policy_changed.v1":               about("", "", "The organization was put under another policy, or another version; everybody's roles became what roles says."),
 	"organization.renamed.v1":                      about("", "", "The organization's name was changed."),
 	"organization.requests_summarized.v1":          about("", "", "The open requests to join were summed up in a mail to the recipients."),
@@ -67,6 +70,7 @@ var decisions = map[string]decision{
 
 	"account.avatar_changed.v1":           internal("an account is nobody's but its owner's"),
 	"account.email_verified.v1":           internal("an account is nobody's but its owner's"),
+	"account.erased.v1":                   internal("organization.member_erased tells of it, where the person was"),
 	"account.identity_linked.v1":          internal("how somebody signs in"),
 	"account.identity_unlinked.v1":        internal("how somebody signs in"),
 	"account.organization_selected.v1":    internal("an account is nobody's but its owner's"),
@@ -83,6 +87,11 @@ var decisions = map[string]decision{
 
 	"api_key.created.v1": internal("operators' keys"),
 	"api_key.revoked.v1": internal("operators' keys"),
+
+	"erasure.concluded.v1": internal("what the nodes tell each other"),
+	"erasure.requested.v1": internal("organization.invitation_erased tells of it"),
+
+	"keyring.bound.v1": internal("where keys are"),
 
 	"mail.abandoned.v1": internal("how a mail leaves"),
 	"mail.claimed.v1":   internal("how a mail leaves"),

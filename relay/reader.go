@@ -110,6 +110,9 @@ func (r *Reader) fromTail(limit int) (_ Batch, ok bool, err error) {
 // fromLog reads the whole log.
 func (r *Reader) fromLog(ctx context.Context, limit int) (Batch, error) {
 	page, err := r.feed.config.Log.ReadAll(ctx, r.after, limit, r.filter)
+	if err == nil {
+		err = r.feed.config.Codec.Prefetch(ctx, page.Events)
+	}
 	if err != nil {
 		return Batch{}, err
 	}
@@ -133,6 +136,9 @@ func (r *Reader) fromStream(ctx context.Context, limit int) (Batch, error) {
 		return Batch{}, err
 	}
 	events, err := r.read(ctx, r.next, limit)
+	if err == nil {
+		err = r.feed.config.Codec.Prefetch(ctx, events)
+	}
 	if err != nil {
 		return Batch{}, err
 	}

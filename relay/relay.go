@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"tenure/domain"
@@ -48,6 +49,8 @@ type Feed struct {
 	cursors cursors
 	render  *renderer
 	tail    *tail
+
+	forgotten atomic.Int64
 }
 
 // New makes a feed.
@@ -139,6 +142,16 @@ func (f *Feed) CheckType(prefix string) error {
 	_, err := f.render.filter(prefix)
 	return err
 }
+
+// Forget drops how events were shown: somebody was erased. From then on they show
+// the pseudonym, also those that are delivered again.
+func (f *Feed) Forget() {
+	f.forgotten.Add(1)
+	f.tail.again()
+}
+
+// Forgotten is how often Forget was called. Who holds events for long compares.
+func (f *Feed) Forgotten() int64 { return f.forgotten.Load() }
 
 const (
 	tailPage     = 500

@@ -104,6 +104,15 @@ func (t *tail) read(after eventstore.Position, limit int, wanted func(*entry) bo
 	return found, position, true
 }
 
+// again has every entry shown anew.
+func (t *tail) again() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, e := range t.entries {
+		t.entries[i] = &entry{Recorded: e.Recorded}
+	}
+}
+
 // reached is how far the tail goes, zero before it has begun.
 func (t *tail) reached() eventstore.Position {
 	t.mu.Lock()

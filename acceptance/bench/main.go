@@ -3,7 +3,7 @@
 // gives without Tenure, measured in turn with it.
 //
 //	go run ./acceptance/bench                 everything, some minutes
-//	go run ./acceptance/bench -only log,http  some sections: log, http, size, rebuild, redis, lag, views, checks, asof, ledger, feed
+//	go run ./acceptance/bench -only log,http  some sections: log, http, size, rebuild, redis, lag, views, checks, asof, ledger, feed, sealing
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	only     = flag.String("only", "log,http,size,rebuild,redis,lag,views,checks,asof,ledger,feed", "sections to run")
+	only     = flag.String("only", "log,http,size,rebuild,redis,lag,views,checks,asof,ledger,feed,sealing", "sections to run")
 	rounds   = flag.Int("rounds", 5, "rounds of which the median is printed")
 	window   = flag.Duration("window", time.Second, "how long one round of a load lasts")
 	warmUp   = flag.Duration("warm-up", 10*time.Second, "how long writes run before they are measured")
@@ -55,7 +55,7 @@ func run() error {
 	sections := []struct {
 		name string
 		run  func(context.Context, string) error
-	}{{"log", benchLog}, {"http", benchHTTP}, {"size", benchSize}, {"rebuild", benchRebuild}, {"redis", benchRedis}, {"lag", benchLag}, {"views", benchViews}, {"checks", benchChecks}, {"asof", benchAsOf}, {"ledger", benchLedger}, {"feed", benchFeed}}
+	}{{"log", benchLog}, {"http", benchHTTP}, {"size", benchSize}, {"rebuild", benchRebuild}, {"redis", benchRedis}, {"lag", benchLag}, {"views", benchViews}, {"checks", benchChecks}, {"asof", benchAsOf}, {"ledger", benchLedger}, {"feed", benchFeed}, {"sealing", benchSealing}}
 	for _, s := range sections {
 		if !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue

@@ -92,7 +92,7 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		fmt.Fprintf(out.Stdout, "%d events came after it and are not in the file; the next checkpoint has them.\n", done.Unsigned)
 	}
 	if c.Org == "" {
-		fmt.Fprintln(out.Stdout, "The file holds everything that the log does, hashes of passwords too: keep it as carefully.")
+		fmt.Fprintln(out.Stdout, "The file holds everything that the log does, what is personal sealed as it is there: with the keys it can be read, so keep it apart from them.")
 	}
 	if !done.Fits {
 		return errors.New("the log is not what was signed: see tenure audit verify --data")

@@ -4,7 +4,8 @@
 //	tenure serve     starts the server
 //	tenure config    prints the settings in force and where each comes from
 //	tenure health    asks a server whether it serves well
-//	tenure backup    copies the SQLite log while the server runs
+//	tenure backup    copies the SQLite log, and the keys, while the server runs
+//	tenure keys      looks after the keys that personal data is sealed under
 //	tenure views     lists, rebuilds the views of a running deployment
 //	tenure policy    checks, shows, compares and publishes policies, moves organizations
 //	tenure audit     exports the log or an organization and verifies both, prints reports
@@ -32,7 +33,8 @@ type program struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server. Stop it with SIGTERM or Ctrl-C."`
 	Config  configCommand  `cmd:"" help:"Print the settings in force; secrets are masked."`
 	Health  healthCommand  `cmd:"" help:"Ask a server whether it serves well; exit with 1 if not."`
-	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log to a file, also while the server runs."`
+	Backup  backupCommand  `cmd:"" help:"Copy the SQLite log and the keys to files, also while the server runs."`
+	Keys    keysCommand    `cmd:"" help:"Look after the keys that personal data is sealed under."`
 	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
 	Policy  policyCommand  `cmd:"" help:"Check, show, compare and publish policies; move organizations."`
 	Audit   auditCommand   `cmd:"" help:"Export the log, or an organization's history, so that others can verify it; verify it; print reports."`

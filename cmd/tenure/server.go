@@ -22,6 +22,7 @@ import (
 	"tenure/history"
 	"tenure/httpapi"
 	"tenure/httpapi/throttle"
+	"tenure/keyring"
 	"tenure/leases"
 	"tenure/ledger"
 	"tenure/mail"
@@ -61,12 +62,18 @@ type server struct {
 	leases   leases.Keeper
 	limiter  throttle.Limiter // nil for one in memory
 	metrics  *metrics
+	keys     keyring.Store
+	ring     *keyring.Ring
+	codec    *codec.Codec
 	commands *commands.Commands
+	before   eventstore.Position // of the log, before anything was read into memory
 
 	projector *projections.Projector
 	processes *processes.Processes
 	ledger    *ledger.Ledger
 	feed      *relay.Feed
+	history   *history.History
+	forgetter *processes.Forgetting
 	webhooks  *processes.Webhooks
 	brokers   *processes.Brokers
 	api       *httpapi.API
@@ -128,6 +135,10 @@ func (x *server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	x.before = head
+	if err := x.openKeyring(ctx, secret); err != nil {
+		return err
+	}
 	keys, err := token.NewKeys(secret)
 	if err != nil {
 		return err
@@ -137,22 +148,31 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: codec.New(), Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords,
+		Store: x.log, Codec: x.codec, Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {
 		return fmt.Errorf("setting secret-file: %s: %w", s.secretFile(), err)
 	}
-	return nil
+	if head == 0 {
+		return nil // the first event is that of the first operator's key
+	}
+	if err := x.bindKeyring(ctx); err != nil {
+		return err
+	}
+	again, err := x.commands.KeepErased(ctx)
+	if again > 0 {
+		x.logger.Warn("the keys are older than the log: those of people who were erased since were destroyed again", "keys", again)
+	}
+	return err
 }
 
 // wire connects the consumers and the API.
 func (x *server) wire() error {
 	s := x.settings
 	spans := &projectionSpans{}
-	decoder := codec.New()
-	x.projector = projections.NewProjector(x.log, spans.decoding(decoder.Decode), x.views, projections.Views(), projections.Options{
-		Logger: x.logger, Shared: s.Views != embedded,
+	x.projector = projections.NewProjector(x.log, spans.decoding(x.codec.Decode), x.views, projections.Views(), projections.Options{
+		Logger: x.logger, Shared: s.Views != embedded, Prefetch: x.codec.Prefetch,
 		Observe: func(a projections.Applied) {
 			spans.applied(a.Position)
 			x.metrics.onApplied(a)
@@ -169,9 +189,9 @@ func (x *server) wire() error {
 		return fmt.Errorf("setting mail-templates or mail-from: %w", err)
 	}
 	x.processes, err = processes.New(processes.Dependencies{
-		Log: x.log, Codec: decoder, Checkpoints: x.views, Commands: x.commands,
+		Log: x.log, Codec: x.codec, Checkpoints: x.views, Commands: x.commands,
 		Memberships: processes.ViewMemberships{Reader: reader, Projector: x.projector},
-		Deadlines:   reader, Now: now, Logger: x.logger,
+		Deadlines:   reader, Now: now, Logger: x.logger, Copies: copies{x},
 		Mailer: &processes.Mailer{
 			// One process at a time has the log, so the next one goes on with its mails.
 			Node:     s.instance(),
@@ -192,11 +212,13 @@ func (x *server) wire() error {
 	})
 	x.metrics.watch(x.projector, x.processes.Health(), x.ledger)
 	x.feed, err = relay.New(relay.Config{
-		Log: x.log, Codec: decoder, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
+		Log: x.log, Codec: x.codec, PublicURL: publicURL, Deployment: x.commands.Keys.ID("feed cursors"), Logger: x.logger,
 	})
 	if err != nil {
 		return err
 	}
+	x.history = history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20})
+	x.forgetter = x.forgetting(x.before, outbox)
 	sender, organizations := sending.NewSender(s.WebhooksPrivate), sending.NewSender(s.OrganizationWebhooksPrivate)
 	x.onClose(func() error { sender.Close(); organizations.Close(); return nil })
 	deliveries := projections.NewDeliveryLog(x.views, now)
@@ -216,8 +238,7 @@ func (x *server) wire() error {
 	}
 	x.api, err = httpapi.New(httpapi.Config{
 		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Brokers: x.listBrokers, Deliveries: deliveries, Outbox: outbox,
-		History: history.New(x.commands, history.Options{CacheBytes: s.HistoryCache << 20}),
-		Tree:    tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
+		History: x.history, Tree: tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),
 		PublicURL: publicURL, ViewWait: s.ReadWait, Throttle: &limits, TrustedProxies: proxies, AllowedOrigins: s.CORSOrigins,
@@ -265,6 +286,7 @@ func (x *server) run(ctx context.Context) error {
 		})
 	}
 	work.start("feed", func() error { return x.feed.Run(ctx) }) // every node has readers of its own
+	work.start("forgetting", func() error { return x.forgetter.Run(ctx) })
 	if x.settings.Views != embedded {
 		work.start("views", func() error { return x.projector.Watch(ctx) })
 	}
@@ -276,6 +298,9 @@ func (x *server) run(ctx context.Context) error {
 			fmt.Println("Mails wait at " + x.settings.publicURL(x.listener.Addr()) + "/outbox (user operator, password the key) until a mail server is set.")
 		}
 	})
+	if err == nil {
+		err = x.bindKeyring(ctx)
+	}
 	if err == nil {
 		x.logger.Info("serving", "address", x.listener.Addr().String(), "version", buildVersion(), "node", x.settings.Node)
 		work.start("http", func() error { return x.api.Serve(x.listener) })

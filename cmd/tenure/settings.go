@@ -32,9 +32,10 @@ type settings struct {
 	Log         string `help:"Where events are kept: sqlite, which is log.db in the data folder, or an EventStoreDB such as esdb://host:2113." default:"sqlite" secret:"url"`
 	Views       string `help:"Where lists are kept: sqlite, which is views.db in the data folder, or a Redis such as redis://host:6379/0. Several nodes need one." default:"sqlite" secret:"url"`
 	ViewsPrefix string `help:"What all keys in Redis begin with, when several deployments share one." default:"tenure:"`
-	SecretFile  string `help:"File with the secret of the deployment, the same for all nodes. Default: secret.key in the data folder, made with a new log." type:"path"`
-	Node        string `help:"Name of this node in leases and logs. Default: host name and process id."`
-	PublicURL   string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
+	keySettings
+	SecretFile string `help:"File with the secret of the deployment, the same for all nodes. Default: secret.key in the data folder, made with a new log." type:"path"`
+	Node       string `help:"Name of this node in leases and logs. Default: host name and process id."`
+	PublicURL  string `help:"Where people reach the server; links in mails begin with it. Default: http:// and the listen address." name:"public-url"`
 
 	SessionLifetime    time.Duration `help:"How long a sign-in lasts." default:"12h"`
 	PasswordMemory     uint32        `help:"Memory that hashing one password takes, in KiB (argon2id m)." default:"19456"`
@@ -109,6 +110,9 @@ func (s *settings) check() error {
 	}
 	if s.Log != embedded && s.SecretFile == "" {
 		return bad("secret-file", "", "the log may be shared by several nodes: make a secret with tenure secret, and give each of them the same file")
+	}
+	if err := s.checkKeys(s.Log); err != nil {
+		return err
 	}
 	if s.MaxLag == 0 {
 		s.MaxLag = 20_000

@@ -22,6 +22,8 @@ type views interface {
 	projections.Storage
 	// Newest is the highest position that any view or consumer has got to.
 	Newest(ctx context.Context) (eventstore.Position, error)
+	// Scrub leaves no trace of what documents held before.
+	Scrub(ctx context.Context) error
 }
 
 // openLog opens the log. The lock of one in the data folder keeps a second

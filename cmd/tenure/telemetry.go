@@ -145,6 +145,9 @@ type metrics struct {
 	applies   prometheus.Histogram
 	leases    *prometheus.GaugeVec
 	webhooks  *prometheus.CounterVec
+
+	keysStored, keysLoaded prometheus.Counter
+	keyCommits             prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -166,6 +169,13 @@ func newMetrics() *metrics {
 	for _, outcome := range []string{"delivered", "failed", "given_up"} {
 		m.webhooks.WithLabelValues(outcome) // shown from the beginning
 	}
+	m.keysStored = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tenure_keys_stored_total", Help: "Keys of people that were made."})
+	m.keysLoaded = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tenure_keys_loaded_total", Help: "People whose keys were looked up, not being in memory."})
+	m.keyCommits = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "tenure_key_commit_seconds", Help: "Time of one commit of new keys.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)})
+	m.registry.MustRegister(m.keysStored, m.keysLoaded, m.keyCommits)
 	m.registry.MustRegister(m.committed, m.commits, m.projected, m.applies, m.leases, m.webhooks, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -177,6 +187,13 @@ func (m *metrics) onCommit(events int, took time.Duration) {
 	m.committed.Add(float64(events))
 	m.commits.Observe(took.Seconds())
 }
+
+func (m *metrics) onKeysStored(n int, took time.Duration) {
+	m.keysStored.Add(float64(n))
+	m.keyCommits.Observe(took.Seconds())
+}
+
+func (m *metrics) onKeysLoaded(n int, _ time.Duration) { m.keysLoaded.Add(float64(n)) }
 
 func (m *metrics) onApplied(a projections.Applied) {
 	m.projected.Add(float64(a.Events))

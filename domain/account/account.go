@@ -53,6 +53,7 @@ type State struct {
 	sessions     []Session  // oldest first
 	identities   []Identity // in the order of linking
 	seen         time.Time  // by Seen
+	erased       bool
 }
 
 // Session is one signed-in session.
@@ -68,8 +69,8 @@ type link struct {
 	open       bool
 }
 
-// Exists reports whether the account was registered.
-func (s State) Exists() bool { return s.ID != "" }
+// Exists reports whether the account was registered, and not erased since.
+func (s State) Exists() bool { return s.ID != "" && !s.erased }
 
 // Session finds a session that has not ended at that time.
 func (s State) Session(id domain.SessionID, at time.Time) (Session, bool) {
@@ -248,7 +249,12 @@ func See(s State, sessionLifetime time.Duration, at time.Time) []domain.Event {
 
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
+	if s.erased {
+		return s
+	}
 	switch e := e.(type) {
+	case Erased:
+		return s.erase()
 	case Registered:
 		s.ID, s.Email, s.DisplayName, s.Language = e.AccountID, e.Email, e.DisplayName, e.Language
 	case VerificationRequested:

@@ -130,6 +130,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("RegisterIdentified", domain.CodeIdentityConflict, "too many", with(known, many...), identified(registration(), ByProvider))
 
 	r.Refused("ChangePassword", domain.CodeNotFound, "no account", nil, changePassword(""))
+	r.Refused("Erase", domain.CodeNotFound, "no account", nil, Erase)
 
 	r.Refused("StartSession", domain.CodeEmailUnverified, "not proven", fresh, start("s", noon))
 	r.Refused("StartSession", domain.CodeEmailUnverified, "no account", nil, start("s", noon))

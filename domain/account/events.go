@@ -43,7 +43,7 @@ type (
 		AccountID domain.AccountID `json:"account_id"`
 		Provider  string           `json:"provider"`
 		Issuer    string           `json:"issuer"`
-		Subject   string           `json:"subject" personal:"account_id"`
+		Subject   string           `json:"subject" personal:"account_id" erased:"id"`
 	}
 
 	// IdentityUnlinked takes that back.
@@ -51,7 +51,7 @@ type (
 		AccountID domain.AccountID `json:"account_id"`
 		Provider  string           `json:"provider"`
 		Issuer    string           `json:"issuer"`
-		Subject   string           `json:"subject" personal:"account_id"`
+		Subject   string           `json:"subject" personal:"account_id" erased:"id"`
 	}
 
 	// PasswordSet replaces the password; an empty hash leaves none. All sessions
@@ -92,8 +92,8 @@ type (
 	// AvatarChanged changes the picture that others see; empty is none.
 	AvatarChanged struct {
 		AccountID domain.AccountID `json:"account_id"`
-		Before    string           `json:"before" personal:"account_id"`
-		After     string           `json:"after" personal:"account_id"`
+		Before    string           `json:"before" personal:"account_id" erased:"empty"`
+		After     string           `json:"after" personal:"account_id" erased:"empty"`
 	}
 
 	// OrganizationSelected says in which organization the person works from now

@@ -25,10 +25,15 @@ func (i Identity) same(other Identity) bool {
 }
 
 // Identities are those that may sign in, in the order of linking.
-func (s State) Identities() []Identity { return slices.Clone(s.identities) }
+func (s State) Identities() []Identity {
+	if s.erased {
+		return nil
+	}
+	return slices.Clone(s.identities)
+}
 
 // Linked reports whether the identity may sign in.
-func (s State) Linked(i Identity) bool { return slices.ContainsFunc(s.identities, i.same) }
+func (s State) Linked(i Identity) bool { return !s.erased && slices.ContainsFunc(s.identities, i.same) }
 
 // RegisterIdentified links an identity with the account that has the address:
 // a new one, or one that is there. The caller has seen that by proves the

@@ -66,13 +66,14 @@ func (s State) Holders(p *policy.Policy, permission domain.Permission) []domain.
 	return ids[:min(len(ids), maxRecipients)]
 }
 
-// OldestRequests lists up to limit open requests to join, the oldest first.
-func (s State) OldestRequests(limit int) []Request {
-	open := make([]Request, 0, s.Requests())
-	for _, id := range slices.Sorted(slices.Values(s.OpenRequests(s.Requests()))) {
+// OldestRequests lists who has asked to join up to limit open requests, the oldest
+// first.
+func (s State) OldestRequests(limit int) []domain.AccountID {
+	open := slices.Sorted(slices.Values(s.OpenRequests(s.Requests())))
+	since := func(id domain.AccountID) time.Time {
 		r, _ := s.Request(id)
-		open = append(open, r)
+		return r.Since
 	}
-	slices.SortStableFunc(open, func(a, b Request) int { return a.Since.Compare(b.Since) })
+	slices.SortStableFunc(open, func(a, b domain.AccountID) int { return since(a).Compare(since(b)) })
 	return open[:min(len(open), limit)]
 }

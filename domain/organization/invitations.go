@@ -133,7 +133,7 @@ func Admit(s State, j Joiner) []domain.Event {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
 	open, ok := s.Invitation(j.InvitationID)
-	if !ok || s.Deleted {
+	if _, erased := get(s.erased, j.AccountID); !ok || s.Deleted || erased {
 		return CloseInvitation(s, j.InvitationID, "accepted")
 	}
 	joined := MemberJoined{

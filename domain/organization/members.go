@@ -52,6 +52,10 @@ func Rename(s State, p *policy.Policy, by domain.Actor, name domain.Organization
 	if s.Name == name {
 		return nil, nil
 	}
+	if s.Personal {
+		holder, _ := by.Account()
+		return []domain.Event{PersonalSpaceRenamed{OrganizationID: s.ID, AccountID: holder, Before: s.Name, After: name}}, nil
+	}
 	return []domain.Event{Renamed{OrganizationID: s.ID, Before: s.Name, After: name}}, nil
 }
 
@@ -150,11 +154,15 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 	}
 	// The work goes first: it is the member's until then.
 	events := s.releaseAll(account, member, "removed")
+	return append(append(events, s.removed(account, member)), s.voidTransferOf(account)...), nil
+}
+
+func (s State) removed(account domain.AccountID, member Member) MemberRemoved {
 	removed := MemberRemoved{OrganizationID: s.ID, AccountID: account, Roles: member.Roles}
 	if spaces := s.SpacesOf(member); len(spaces) > 0 {
 		removed.Spaces = spaces
 	}
-	return append(append(events, removed), s.voidTransferOf(account)...), nil
+	return removed
 }
 
 // RenameMember follows the account's display name; it never fails.

@@ -140,6 +140,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	refuseSeats(r)
 	refuseEmailDomains(r)
 	refusedMoves(r)
+	refusedErasures(r)
 	r.Complete()
 }
 

@@ -48,8 +48,11 @@ type State struct {
 	requests      *immutable.Map[domain.AccountID, Request]
 	rejected      *immutable.Map[domain.AccountID, bool] // whose request was
 	autoActivates bool
-	digestAt      time.Time // when the open requests are summed up next; zero when that is not scheduled
-	digested      time.Time // the scheduled instant of the last time
+	digestAt      time.Time                              // when the open requests are summed up next; zero when that is not scheduled
+	digested      time.Time                              // the scheduled instant of the last time
+	erased        *immutable.Map[domain.AccountID, bool] // whose person was
+
+	erasedInvitations *immutable.Map[domain.InvitationID, bool] // whose invitee was
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
@@ -163,6 +166,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.join(e.AccountID, Member{Roles: e.Roles, DisplayName: e.DisplayName, email: e.Email.Key(), username: e.Username.Key()})
 	case Renamed:
 		s.Name = e.After
+	case PersonalSpaceRenamed:
+		s.Name = e.After
 	case EmailDomainChanged:
 		s.EmailDomain = e.After
 	case InvitationOpened:
@@ -227,6 +232,10 @@ func Evolve(s State, e domain.Event) State {
 		return s.changeSettings(e)
 	case PolicyChanged:
 		return s.changePolicy(e)
+	case MemberErased:
+		return s.eraseMember(e)
+	case InvitationErased:
+		s.erasedInvitations = set(s.erasedInvitations, e.InvitationID, true)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

@@ -49,3 +49,32 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSealedEncode is BenchmarkEncode with three fields to seal, under a key
+// that is in memory.
+func BenchmarkSealedEncode(b *testing.B) {
+	c := codec.NewSealing(newVault(b).Ring)
+	e, m := typical()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Encode(eventstore.ID{1}, e, m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSealedDecode(b *testing.B) {
+	c := codec.NewSealing(newVault(b).Ring)
+	e, m := typical()
+	encoded, err := c.Encode(eventstore.ID{1}, e, m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := eventstore.Recorded{Event: encoded, Stream: "organization-1", Position: 1}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Decode(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

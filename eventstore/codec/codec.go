@@ -6,6 +6,9 @@
 // golden file of the old form stays as it is. An event that is not in the
 // registry is an error for whoever reads it, never skipped.
 //
+// What is personal in an event is sealed under the key of the person that it
+// belongs to, and opened again; see sealing.go.
+//
 // A field that the event's struct does not know is left out: an older program
 // that reads beside a newer one during a rollout keeps going, since a field may
 // be added to a form only where readers can do without it. Anything else is a
@@ -13,15 +16,18 @@
 package codec
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
 	"tenure/domain"
 	"tenure/eventstore"
+	"tenure/keyring"
 )
 
 // Metadata is what the log holds about an event besides its data. The JSON
@@ -62,9 +68,12 @@ var (
 type Codec struct {
 	events  map[string]entry  // by wire name, current forms
 	upcasts map[string]upcast // by wire name, older forms
+	keys    *keyring.Ring     // nil: it opens nothing
+	seals   bool
 }
 
-// New is the codec for every event of Tenure.
+// New is the codec for every event of Tenure for who has no keys, as tools and
+// tests: it seals nothing, and fails with ErrSealed for what is sealed.
 func New() *Codec {
 	c, err := build(registry(), upcasts())
 	if err != nil {
@@ -73,33 +82,31 @@ func New() *Codec {
 	return c
 }
 
-// Encode makes an event for the log. It fails with ErrUnknownEvent.
+// Encode makes an event for the log, whose keys are stored when it answers. It
+// fails with ErrUnknownEvent. Who appends several events at once takes a Batch.
 func (c *Codec) Encode(id eventstore.ID, e domain.Event, m Metadata) (eventstore.Event, error) {
-	name := e.EventType()
-	if _, ok := c.events[name]; !ok {
-		return eventstore.Event{}, fmt.Errorf("%w: %s", ErrUnknownEvent, name)
-	}
-	data, err := json.Marshal(e)
+	b := c.Batch()
+	encoded, err := b.Encode(id, e, m)
 	if err != nil {
-		return eventstore.Event{}, fmt.Errorf("codec: encode %s: %w", name, err)
+		return eventstore.Event{}, err
 	}
-	m.OccurredAt = m.OccurredAt.UTC()
-	metadata, err := json.Marshal(m)
-	if err != nil {
-		return eventstore.Event{}, fmt.Errorf("codec: encode the metadata of %s: %w", name, err)
-	}
-	return eventstore.Event{ID: id, Type: name, Data: data, Metadata: metadata}, nil
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	events := []eventstore.Event{encoded}
+	err = b.Settle(ctx, events)
+	return events[0], err
 }
 
 // Decode makes a domain event, in its current form, of an event of the log. It
-// fails with ErrUnknownEvent and ErrMalformed; the error names the event's
-// place in the log, and nothing of its contents.
+// fails with ErrUnknownEvent, ErrMalformed, ErrSealed, and with
+// eventstore.ErrUnavailable while the keys cannot be reached; the error names the
+// event's place in the log, and nothing of its contents.
 func (c *Codec) Decode(r eventstore.Recorded) (Envelope, error) {
-	e, data, err := c.current(r.Type, r.Data)
+	e, data, err := c.current(r.ID, r.Type, r.Data)
 	if err != nil {
 		return Envelope{}, at(r, err)
 	}
-	decoded, err := e.decode(data)
+	decoded, err := e.decode(data, func(v reflect.Value) error { return e.openAll(c, r.ID, v) })
 	if err != nil {
 		return Envelope{}, at(r, malformed("data", err))
 	}
@@ -109,6 +116,9 @@ func (c *Codec) Decode(r eventstore.Recorded) (Envelope, error) {
 	if err := decodeMetadata(r.Metadata, &envelope.Metadata); err != nil {
 		return Envelope{}, at(r, malformed("metadata", err))
 	}
+	if err := e.openReason(c, r.ID, r.Type, decoded, &envelope.Metadata); err != nil {
+		return Envelope{}, at(r, err)
+	}
 	return envelope, nil
 }
 
@@ -116,7 +126,13 @@ func (c *Codec) Decode(r eventstore.Recorded) (Envelope, error) {
 func (c *Codec) WireNames() []string { return slices.Sorted(maps.Keys(c.events)) }
 
 // current follows the upcasts from a wire name to the form that is current.
-func (c *Codec) current(name string, data json.RawMessage) (entry, json.RawMessage, error) {
+func (c *Codec) current(id eventstore.ID, name string, data json.RawMessage) (entry, json.RawMessage, error) {
+	if older, ok := c.upcasts[name]; ok {
+		var err error
+		if data, err = c.openRaw(id, name, older.personal, data); err != nil {
+			return entry{}, nil, err
+		}
+	}
 	for {
 		if e, ok := c.events[name]; ok {
 			return e, data, nil
@@ -138,11 +154,13 @@ func at(r eventstore.Recorded, err error) error {
 }
 
 // malformed keeps of an error what says nothing about the contents: the errors
-// of encoding/json and time quote them.
+// of encoding/json and time quote them, those of sealing do not.
 func malformed(what string, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
+	case errors.Is(err, ErrSealed), errors.Is(err, eventstore.ErrUnavailable):
+		return err
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%w: %s, byte %d", ErrMalformed, what, syntax.Offset)
 	case errors.As(err, &kind):

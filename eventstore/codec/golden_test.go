@@ -178,6 +178,7 @@ func TestTagsTest(t *testing.T) {
 		{codec.Registered[noSubject](), 1},
 		{codec.Registered[untagged](), 5},
 		{codec.Registered[secretAlone](), 1},
+		{codec.Registered[unsealable](), 3},
 	} {
 		built, err := codec.Build([]codec.Entry{c.form}, nil)
 		is.NoErr(err)
@@ -204,6 +205,12 @@ func problems(form reflect.Type, personal []codec.Field) (found []string) {
 	}
 	for field := range form.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if tagged[name] && field.Type.Kind() != reflect.String {
+			found = append(found, name+" is personal and no text: it cannot be sealed")
+		}
+		if erased, ok := field.Tag.Lookup("erased"); ok && (!tagged[name] || erased != "id" && erased != "empty") {
+			found = append(found, name+" has a tag erased that means nothing")
+		}
 		if !tagged[name] && (isPersonal(field.Type, name) || field.Tag.Get("secret") != "") {
 			found = append(found, name+" lacks the tag personal")
 		}
@@ -235,9 +242,15 @@ type (
 	secretAlone struct {
 		Key string `json:"key" secret:"true"`
 	}
+	unsealable struct {
+		Who   string   `json:"who" erased:"id"`
+		Names []string `json:"names" personal:"who"`
+		Name  string   `json:"name" personal:"who" erased:"somehow"`
+	}
 )
 
 func (good) EventType() string        { return "test.good.v1" }
 func (noSubject) EventType() string   { return "test.no_subject.v1" }
 func (untagged) EventType() string    { return "test.untagged.v1" }
 func (secretAlone) EventType() string { return "test.secret_alone.v1" }
+func (unsealable) EventType() string  { return "test.unsealable.v1" }

@@ -6,11 +6,13 @@ import (
 	"tenure/domain/apikey"
 	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/domain/webhook"
 )
 
@@ -20,6 +22,7 @@ func registry() []entry {
 	return []entry{
 		event[account.AvatarChanged](),
 		event[account.EmailVerified](),
+		event[account.Erased](),
 		event[account.IdentityLinked](),
 		event[account.IdentityUnlinked](),
 		event[account.OrganizationSelected](),
@@ -55,6 +58,11 @@ func registry() []entry {
 		event[invitation.Resent](),
 		event[invitation.Revoked](),
 
+		event[erasure.Concluded](),
+		event[erasure.Requested](),
+
+		event[sealing.KeyringBound](),
+
 		event[mailing.Abandoned](),
 		event[mailing.Claimed](),
 		event[mailing.Sent](),
@@ -64,10 +72,12 @@ func registry() []entry {
 		event[organization.Deleted](),
 		event[organization.EmailDomainChanged](),
 		event[organization.InvitationClosed](),
+		event[organization.InvitationErased](),
 		event[organization.InvitationOpened](),
 		event[organization.InvitationSpacesChanged](),
 		event[organization.JoinRequestClosed](),
 		event[organization.JoinRequested](),
+		event[organization.MemberErased](),
 		event[organization.MemberJoined](),
 		event[organization.MemberReactivated](),
 		event[organization.MemberRemoved](),
@@ -77,6 +87,7 @@ func registry() []entry {
 		event[organization.OwnershipTransferRequested](),
 		event[organization.OwnershipTransferred](),
 		event[organization.PasswordReset](),
+		event[organization.PersonalSpaceRenamed](),
 		event[organization.PolicyChanged](),
 		event[organization.Renamed](),
 		event[organization.RequestsSummarized](),

@@ -8,11 +8,13 @@ import (
 	"tenure/domain/apikey"
 	"tenure/domain/broker"
 	"tenure/domain/checkpoint"
+	"tenure/domain/erasure"
 	"tenure/domain/invitation"
 	"tenure/domain/mailing"
 	"tenure/domain/organization"
 	"tenure/domain/publication"
 	"tenure/domain/reservation"
+	"tenure/domain/sealing"
 	"tenure/domain/webhook"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -23,6 +25,7 @@ const (
 	anOrganization = domain.OrganizationID("0192d2a1-7f5e-7c3a-9a41-000000000001")
 	anAccount      = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000002")
 	anotherAccount = domain.AccountID("0192d2a1-7f5e-7c3a-9a41-000000000003")
+	anErasure      = domain.ErasureID("0192d2a1-7f5e-7c3a-9a41-000000000009")
 	anInvitation   = domain.InvitationID("0192d2a1-7f5e-7c3a-9a41-000000000004")
 	aTransfer      = domain.TransferID("0192d2a1-7f5e-7c3a-9a41-000000000005")
 	aSession       = domain.SessionID("0192d2a1-7f5e-7c3a-9a41-000000000006")
@@ -85,6 +88,12 @@ func samples() []domain.Event {
 	later, owner, admin := aTime(), []domain.Role{"OWNER"}, []domain.Role{"ADMIN", "BILLING"}
 	return []domain.Event{
 		account.EmailVerified{AccountID: anAccount, By: "verification"},
+		account.Erased{AccountID: anAccount},
+		erasure.Concluded{ErasureID: anErasure, Subjects: []string{string(anAccount), string(anInvitation)}, OrganizationIDs: []domain.OrganizationID{anOrganization}},
+		erasure.Requested{ErasureID: anErasure, Address: "qPdc1Yb0H2kSxw4Qb6m0bY5M0lV7s3g8y2wB1x9Zk0c"},
+		organization.PersonalSpaceRenamed{OrganizationID: anOrganization, AccountID: anAccount, Before: "Personal space", After: "Zoë's own"},
+		organization.InvitationErased{OrganizationID: anOrganization, InvitationID: anInvitation, Pseudonym: "4f1c9a2b00112233"},
+		organization.MemberErased{OrganizationID: anOrganization, AccountID: anotherAccount, Pseudonym: "4f1c9a2b00112233"},
 		account.IdentityLinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.IdentityUnlinked{AccountID: anAccount, Provider: "google", Issuer: "https://accounts.google.com", Subject: "110169484474386276334"},
 		account.OrganizationSelected{AccountID: anAccount, Before: anOrganization, After: anOrganization},
@@ -117,6 +126,8 @@ func samples() []domain.Event {
 		},
 		invitation.Resent{InvitationID: anInvitation, OrganizationID: anOrganization, Generation: 2, InvitedBy: anAccount, ExpiresAt: later},
 		invitation.Revoked{InvitationID: anInvitation, OrganizationID: anOrganization, Cause: "revoked"},
+
+		sealing.KeyringBound{KeyringID: "VMRQMAHHJCWBHYKN4XDP"},
 
 		mailing.Abandoned{MailID: aMail, Template: "invitation", Cause: "rejected"},
 		mailing.Claimed{MailID: aMail, Template: "invitation", By: "node-1", Until: later},

@@ -48,33 +48,134 @@ func (c *Codec) Public(e domain.Event) (json.RawMessage, error) {
 // entry is one row of the registry.
 type entry struct {
 	name     string
-	decode   func(data []byte) (domain.Event, error)
+	decode   func(data []byte, open func(reflect.Value) error) (domain.Event, error)
 	personal []Field
 	form     reflect.Type
+	sealed   []sealedField
+	about    int      // index of the field that says whom the event is about, or -1
+	subjects []string // how the members of the JSON begin that name subjects
 }
 
-// upcast turns the raw JSON of an older form into that of the next one.
+// upcast turns the raw JSON of an older form into that of the next one. Personal
+// lists what the older form had of personal fields, which are opened before.
 type upcast struct {
 	from, to string
+	personal []OlderField
 	change   func(json.RawMessage) (json.RawMessage, error)
+}
+
+// OlderField is a personal field of a form that there is no struct of any more.
+type OlderField struct {
+	Name, Subject string // in JSON
+	Erased        string // form of its pseudonym: name, email, username, id or empty
+}
+
+var forms = map[string]form{"name": formName, "email": formEmail, "username": formUsername, "id": formID, "empty": formEmpty}
+
+func (f OlderField) form() form { return forms[f.Erased] }
+
+func (u upcast) subjects() []string {
+	var begins []string
+	for _, f := range u.personal {
+		begins = append(begins, member(f.Subject))
+	}
+	return begins
 }
 
 // event is the row of one type of events, which has to be a plain struct.
 func event[E domain.Event]() entry {
 	var zero E
 	form := reflect.TypeFor[E]()
+	personal := personalFields(form)
+	sealed, about := sealedFields(form, personal), aboutWhom(form)
 	return entry{
 		name:     zero.EventType(),
 		form:     form,
-		personal: personalFields(form),
-		decode: func(data []byte) (domain.Event, error) {
+		personal: personal,
+		sealed:   sealed,
+		about:    about,
+		subjects: subjectsIn(form, sealed, about),
+		decode: func(data []byte, open func(reflect.Value) error) (domain.Event, error) {
 			var e E
 			if err := unmarshal(data, &e); err != nil {
 				return nil, err
 			}
+			if len(sealed) > 0 {
+				if err := open(reflect.ValueOf(&e).Elem()); err != nil {
+					return nil, err
+				}
+			}
 			return e, nil
 		},
 	}
+}
+
+// sealedFields finds the personal fields and their subjects in a struct. One that
+// is no text, or has no subject, is left to the test of the tags.
+func sealedFields(form reflect.Type, personal []Field) []sealedField {
+	var fields []sealedField
+	for _, p := range personal {
+		field, subject := fieldByJSON(form, p.Name), fieldByJSON(form, p.Subject)
+		if field < 0 || subject < 0 || form.Field(field).Type.Kind() != reflect.String || form.Field(subject).Type.Kind() != reflect.String {
+			continue
+		}
+		fields = append(fields, sealedField{name: p.Name, index: field, subject: subject, form: formOf(form.Field(field))})
+	}
+	return fields
+}
+
+// formOf is the form of a field's pseudonym: by its type, or its tag "erased".
+func formOf(field reflect.StructField) form {
+	if tag, ok := field.Tag.Lookup("erased"); ok {
+		return forms[tag]
+	}
+	switch {
+	case field.Type == reflect.TypeFor[domain.Email]():
+		return formEmail
+	case field.Type == reflect.TypeFor[domain.Username]():
+		return formUsername
+	case field.Tag.Get("secret") == "true":
+		return formEmpty // no password matches an empty hash
+	}
+	return formName
+}
+
+func aboutWhom(form reflect.Type) int {
+	if i := fieldByJSON(form, "account_id"); i >= 0 {
+		return i
+	}
+	if i := fieldByJSON(form, "invitation_id"); i >= 0 {
+		return i
+	}
+	return fieldByJSON(form, "erasure_id")
+}
+
+func subjectsIn(form reflect.Type, sealed []sealedField, about int) []string {
+	var begins []string
+	add := func(index int) {
+		if begin := member(jsonName(form.Field(index))); !slices.Contains(begins, begin) {
+			begins = append(begins, begin)
+		}
+	}
+	for _, f := range sealed {
+		add(f.subject)
+	}
+	if about >= 0 {
+		add(about)
+	}
+	return begins
+}
+
+// member is how a text begins that is a member of an object.
+func member(name string) string { return `"` + name + `":"` }
+
+func fieldByJSON(form reflect.Type, name string) int {
+	for i := range form.NumField() {
+		if jsonName(form.Field(i)) == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // personalFields reads the tags of a struct, once.

@@ -12,6 +12,12 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
+// Connect makes the client that a URL asks for, as Open does, for what is kept in
+// another Redis than the views. It fails with ErrURL and ErrUnavailable.
+func Connect(ctx context.Context, url string) (goredis.UniversalClient, error) {
+	return connect(ctx, url)
+}
+
 // connect makes the client that the URL asks for.
 func connect(ctx context.Context, text string) (goredis.UniversalClient, error) {
 	u, err := url.Parse(text)

@@ -156,6 +156,38 @@ func (s *Storage) Newest(ctx context.Context) (eventstore.Position, error) {
 	return eventstore.Position(newest), err
 }
 
+// Scrub leaves no trace in the files of what documents held before. What is
+// deleted is overwritten, but when pages are split or joined copies of rows stay
+// where nothing looks: so the file is written anew, and the log of changed pages
+// taken into it and cut to nothing. Meanwhile nothing else is written. It fails
+// while a reader is in the way, and can be tried again.
+func (s *Storage) Scrub(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-s.closed:
+		return ErrClosed
+	default:
+	}
+	s.writer.conn.SetInterrupt(ctx.Done())
+	err := sqlitex.ExecuteTransient(s.writer.conn, "VACUUM", nil)
+	s.writer.conn.SetInterrupt(nil)
+	if err != nil {
+		return errors.Join(ctx.Err(), explain(err))
+	}
+	var busy int64
+	if err := single(s.writer.conn, "PRAGMA wal_checkpoint(TRUNCATE)", &busy); err != nil {
+		return explain(err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("%w: the file is being read", projections.ErrUnavailable)
+	}
+	return nil
+}
+
 // Close waits for what is under way and closes the file.
 func (s *Storage) Close() error {
 	var err error
@@ -249,6 +281,9 @@ func connect(path string, cacheBytes int, flags sqlite.OpenFlags) (*sqlite.Conn,
 		fmt.Sprintf("PRAGMA cache_size = -%d", cacheBytes/1024),
 		fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", walBytes/pageBytes),
 		"PRAGMA temp_store = MEMORY",
+		// What is deleted or replaced is overwritten: documents hold names of people
+		// who may be erased; see Scrub.
+		"PRAGMA secure_delete = ON",
 	} {
 		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())

@@ -1,0 +1,286 @@
+package codec
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"tenure/domain"
+	"tenure/eventstore"
+	"tenure/keyring"
+)
+
+// # Sealing
+//
+// A personal field that is not empty stands in the log as a JSON string
+//
+//	tnr_sealed1.<generation>.<base64url of nonce and ciphertext>
+//
+// AES-256-GCM under the key of the subject that the field's tag names, bound to
+// the event's id, its wire name, the field's name and the subject: a sealed value
+// that is moved elsewhere does not open. What the log holds in plain, from before
+// there was sealing, is read as it is.
+//
+// The reason of a decision may name people, so it is sealed as well: under the
+// person that the event is about (its account_id, or else its invitation_id, or
+// else the erasure_id of one who has no account), and
+// where there is none, under the account whose words they are. The reason that an
+// operator gives for what is about nobody stays in plain.
+//
+// A value whose subject was erased reads as a pseudonym in the right form, always
+// the same, so that folds and views need to know nothing of it; see
+// sealedField.pseudonym. One whose key is missing and was not destroyed is an
+// error: the keys do not belong to this log.
+
+// ErrSealed says that a sealed value cannot be opened: the codec has no keys, its
+// key is missing, or the value is not what was sealed there.
+var ErrSealed = errors.New("codec: a sealed value does not open")
+
+// sealedPrefix says what a sealed value is, and in which version of the form.
+const sealedPrefix = "tnr_sealed1."
+
+// reasonField is what a sealed reason is bound to; no field has this name.
+const reasonField = "metadata.reason"
+
+// NewSealing is the codec for every event of Tenure, with the keys to seal and
+// open what is personal in them.
+func NewSealing(keys *keyring.Ring) *Codec {
+	c := New()
+	c.keys, c.seals = keys, true
+	return c
+}
+
+// Drafting is the codec for events that are not to be kept, as those of a dry
+// run: it opens what c opens and seals nothing, so that no key is made for them.
+func (c *Codec) Drafting() *Codec {
+	d := *c
+	d.seals = false
+	return &d
+}
+
+// sealedField is a personal field with what sealing needs to know.
+type sealedField struct {
+	name    string // in JSON
+	index   int    // in the struct
+	subject int    // index of the field that says whose it is
+	form    form
+}
+
+// form is the form of a field's pseudonym.
+type form int
+
+const (
+	formName     form = iota // a person's name
+	formEmail                // an address that no mail reaches
+	formUsername             // a username
+	formID                   // an opaque text
+	formEmpty                // nothing
+)
+
+// person is a subject with the newest key, or the mark that there is none.
+type person struct {
+	key       *keyring.Key
+	destroyed bool
+}
+
+// whose is the subject of a field.
+func (f sealedField) whose(v reflect.Value) string { return v.Field(f.subject).String() }
+
+// pseudonym stands for the value of an erased subject.
+func (f sealedField) pseudonym(keys *keyring.Ring, subject string) string {
+	p := domain.Pseudonym(keys.Pseudonym(subject))
+	switch f.form {
+	case formEmail:
+		return string(p.Email())
+	case formUsername:
+		return string(p.Username())
+	case formID:
+		return p.Text()
+	case formEmpty:
+		return ""
+	}
+	return p.DisplayName()
+}
+
+// ErasedReason stands for the reason of a decision about an erased person.
+const ErasedReason = "[erased]"
+
+// subjectOfReason is the person under whom the reason of an event is sealed; empty where
+// there is none.
+func (e *entry) subjectOfReason(v reflect.Value, by domain.Actor) string {
+	if e.about >= 0 {
+		if subject := v.Field(e.about).String(); subject != "" {
+			return subject
+		}
+	}
+	if id, ok := by.Account(); ok {
+		return string(id)
+	}
+	return ""
+}
+
+// sealAll gives the fields of an event, and its reason, the form that the log
+// holds. Find answers with the newest key of a subject.
+func (e *entry) sealAll(keys *keyring.Ring, id eventstore.ID, v reflect.Value, m *Metadata, find func(subject string) (person, error)) error {
+	for _, f := range e.sealed {
+		text := v.Field(f.index)
+		if text.Len() == 0 {
+			continue
+		}
+		subject := f.whose(v)
+		if subject == "" {
+			return fmt.Errorf("codec: %s does not say whose %s it holds", e.name, f.name)
+		}
+		p, err := find(subject)
+		if err != nil {
+			return err
+		}
+		if p.destroyed {
+			text.SetString(f.pseudonym(keys, subject))
+			continue
+		}
+		text.SetString(seal(p.key, text.String(), bound(id, e.name, f.name, subject)))
+	}
+	if m.Reason == "" {
+		return nil
+	}
+	subject := e.subjectOfReason(v, m.Actor)
+	if subject == "" {
+		return nil
+	}
+	switch p, err := find(subject); {
+	case err != nil:
+		return err
+	case p.destroyed:
+		m.Reason = ErasedReason
+	default:
+		m.Reason = seal(p.key, m.Reason, bound(id, e.name, reasonField, subject))
+	}
+	return nil
+}
+
+// openAll takes back what sealAll did, in a struct of the form e.
+func (e *entry) openAll(c *Codec, id eventstore.ID, v reflect.Value) error {
+	for _, f := range e.sealed {
+		field := v.Field(f.index)
+		text := field.String()
+		if !strings.HasPrefix(text, sealedPrefix) {
+			continue
+		}
+		subject := f.whose(v)
+		plain, err := c.open(text, subject, bound(id, e.name, f.name, subject))
+		if errors.Is(err, keyring.ErrDestroyed) {
+			plain, err = f.pseudonym(c.keys, subject), nil
+		}
+		if err != nil {
+			return err
+		}
+		field.SetString(plain)
+	}
+	return nil
+}
+
+// openReason opens the reason of an event that was recorded under name.
+func (e *entry) openReason(c *Codec, id eventstore.ID, name string, event domain.Event, m *Metadata) error {
+	if !strings.HasPrefix(m.Reason, sealedPrefix) {
+		return nil
+	}
+	subject := e.subjectOfReason(reflect.ValueOf(event), m.Actor)
+	plain, err := c.open(m.Reason, subject, bound(id, name, reasonField, subject))
+	if errors.Is(err, keyring.ErrDestroyed) {
+		plain, err = ErasedReason, nil
+	}
+	m.Reason = plain
+	return err
+}
+
+// openRaw opens an event in an older form, before it is upcast.
+func (c *Codec) openRaw(id eventstore.ID, name string, personal []OlderField, data json.RawMessage) (json.RawMessage, error) {
+	if len(personal) == 0 || !strings.Contains(string(data), sealedPrefix) {
+		return data, nil
+	}
+	var object map[string]json.RawMessage
+	if err := unmarshal(data, &object); err != nil {
+		return nil, malformed("data", err)
+	}
+	for _, older := range personal {
+		var text, subject string
+		if json.Unmarshal(object[older.Name], &text) != nil || !strings.HasPrefix(text, sealedPrefix) {
+			continue
+		}
+		if err := json.Unmarshal(object[older.Subject], &subject); err != nil {
+			return nil, malformed("data", err)
+		}
+		plain, err := c.open(text, subject, bound(id, name, older.Name, subject))
+		if errors.Is(err, keyring.ErrDestroyed) {
+			plain, err = sealedField{form: older.form()}.pseudonym(c.keys, subject), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if object[older.Name], err = json.Marshal(plain); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(object)
+}
+
+func (c *Codec) open(text, subject string, bound []byte) (string, error) {
+	if c.keys == nil {
+		return "", fmt.Errorf("%w: this program reads without keys", ErrSealed)
+	}
+	generation, encoded, ok := strings.Cut(text[len(sealedPrefix):], ".")
+	n, err := strconv.ParseUint(generation, 16, 16)
+	if !ok || err != nil {
+		return "", fmt.Errorf("%w: it has another form", ErrSealed)
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return "", fmt.Errorf("%w: it has another form", ErrSealed)
+	}
+	key, err := c.keys.Find(subject, int(n))
+	if err != nil {
+		return "", unavailable(err)
+	}
+	plain, err := key.Open(sealed, bound)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrSealed, err)
+	}
+	return string(plain), nil
+}
+
+// unavailable says of keys that cannot be reached that the log cannot: it is of
+// no use without them.
+func unavailable(err error) error {
+	switch {
+	case errors.Is(err, keyring.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
+	case errors.Is(err, keyring.ErrDestroyed), errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrSealed, err)
+}
+
+// seal makes a sealed value. Its length depends on nothing but that of the text.
+func seal(key *keyring.Key, text string, bound []byte) string {
+	sealed := key.Seal(make([]byte, 0, len(text)+keyring.Overhead), []byte(text), bound)
+	b := make([]byte, 0, len(sealedPrefix)+5+base64.RawURLEncoding.EncodedLen(len(sealed)))
+	b = append(b, sealedPrefix...)
+	for shift := 12; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[key.Generation>>shift&0xf])
+	}
+	return string(base64.RawURLEncoding.AppendEncode(append(b, '.'), sealed))
+}
+
+// bound is what a sealed value belongs to.
+func bound(id eventstore.ID, name, field, subject string) []byte {
+	b := make([]byte, 0, len(id)+len(name)+len(field)+len(subject)+2)
+	b = append(append(b, id[:]...), name...)
+	b = append(append(b, 0), field...)
+	return append(append(b, 0), subject...)
+}
