@@ -159,7 +159,7 @@ func (s *story) tell(n int) {
 		Username: "founder", DisplayName: "Founder", Roles: []domain.Role{"OWNER"},
 	})
 	s.enter(founder, "Founder", []domain.Role{"OWNER"}, nil)
-	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll}
+	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll, s.move}
 	for s.events() < n {
 		acts[s.rng.IntN(len(acts))]()
 	}
@@ -324,6 +324,22 @@ func (s *story) renameAll() {
 	after := domain.OrganizationName(fmt.Sprint("Organization ", s.number, " ", s.rng.IntN(20)))
 	s.organization(organization.Renamed{OrganizationID: s.id, Before: s.name, After: after})
 	s.name = after
+}
+
+// move puts another mapping of roles in force, now and then.
+func (s *story) move() {
+	if s.rng.IntN(5) > 0 {
+		return
+	}
+	version := organization.PolicyVersion{Policy: "ownership", Version: 1}
+	e := organization.PolicyChanged{OrganizationID: s.id, Before: version, After: version, Roles: map[domain.Role][]domain.Role{"ADMIN": s.anyRoles(), "USER": s.anyRoles()}}
+	s.organization(e)
+	for _, id := range s.members {
+		s.roles[id] = moved(s.roles[id], e.Roles)
+	}
+	for i := range s.invitations {
+		s.invitations[i].Roles = moved(s.invitations[i].Roles, e.Roles)
+	}
 }
 
 // tellAll writes the histories of many organizations at the same time, so that
