@@ -64,6 +64,7 @@ type story struct {
 	assigned    map[domain.AccountID][]domain.SpaceID
 	invitations []organization.InvitationOpened
 	issued      []domain.InvitationID
+	offered     map[domain.InvitationID][]domain.SpaceID
 	spaces      []domain.SpaceID
 	spaceNames  map[domain.SpaceID]string
 	name        domain.OrganizationName
@@ -73,7 +74,7 @@ func newStory(w *world, seed uint64, number int) *story {
 	s := &story{
 		world: w, rng: rand.New(rand.NewPCG(seed, uint64(number))), number: number, next: make(map[string]uint64),
 		roles: make(map[domain.AccountID][]domain.Role), names: make(map[domain.AccountID]string), suspended: make(map[domain.AccountID]bool),
-		assigned: make(map[domain.AccountID][]domain.SpaceID), spaceNames: make(map[domain.SpaceID]string),
+		assigned: make(map[domain.AccountID][]domain.SpaceID), spaceNames: make(map[domain.SpaceID]string), offered: make(map[domain.InvitationID][]domain.SpaceID),
 	}
 	s.id = domain.OrganizationID(s.uuid())
 	s.at = w.now.AddDate(-1, 0, 0).Add(time.Duration(s.rng.Int64N(int64(2000 * time.Hour))))
@@ -226,11 +227,13 @@ func (s *story) resend() {
 // offer changes the spaces of an open invitation.
 func (s *story) offer() {
 	_, o, ok := pick(s, s.invitations)
-	if !ok {
+	before := s.offered[o.InvitationID]
+	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
+	if !ok || slices.Equal(before, after) {
 		return
 	}
-	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
-	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, After: after})
+	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, Before: before, After: after})
+	s.offered[o.InvitationID] = after
 }
 
 // repeat asks an invitation for what it is already.
