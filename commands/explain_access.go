@@ -70,8 +70,9 @@ type trail struct {
 
 // offer is how an open invitation came to be what it is.
 type offer struct {
-	opened  eventstore.Revision // the last time
-	changed eventstore.Revision // gave it these roles and spaces
+	opened eventstore.Revision // the last time
+	roles  eventstore.Revision // gave it these roles
+	spaces eventstore.Revision // gave it these spaces
 }
 
 // origin is how a member came to be what it is.
@@ -109,12 +110,17 @@ func follow(t trail, e domain.Event) trail {
 	var invited *eventstore.Revision
 	switch e := e.(type) {
 	case organization.InvitationOpened:
-		o, _ := t.opened.Get(string(e.InvitationID))
-		t.opened = t.opened.Set(string(e.InvitationID), offer{opened: this, changed: o.changed})
+		o, again := t.opened.Get(string(e.InvitationID))
+		if !again {
+			o = offer{roles: this, spaces: this}
+		}
+		o.opened = this
+		t.opened = t.opened.Set(string(e.InvitationID), o)
 		t = t.followRoles(before, e.InvitationID, this)
 	case organization.InvitationSpacesChanged:
 		if o, ok := t.opened.Get(string(e.InvitationID)); ok {
-			t.opened = t.opened.Set(string(e.InvitationID), offer{opened: o.opened, changed: this})
+			o.spaces = this
+			t.opened = t.opened.Set(string(e.InvitationID), o)
 		}
 	case organization.PolicyChanged:
 		for itr := t.opened.Iterator(); !itr.Done(); {
@@ -169,11 +175,11 @@ func follow(t trail, e domain.Event) trail {
 
 // followRoles notes an event that has given an open invitation other roles.
 func (t trail) followRoles(before organization.State, id domain.InvitationID, this eventstore.Revision) trail {
-	was, known := before.Invitation(id)
-	is, open := t.Invitation(id)
-	if open && (!known || !slices.Equal(was.Roles, is.Roles)) {
-		o, _ := t.opened.Get(string(id))
-		t.opened = t.opened.Set(string(id), offer{opened: o.opened, changed: this})
+	was, _ := before.Invitation(id)
+	is, _ := t.Invitation(id)
+	if o, open := t.opened.Get(string(id)); open && !slices.Equal(was.Roles, is.Roles) {
+		o.roles = this
+		t.opened = t.opened.Set(string(id), o)
 	}
 	return t
 }

@@ -61,13 +61,13 @@ func (t Trail) Ruled() eventstore.Revision { return t.policy }
 // Ended is the event that deleted the organization.
 func (t Trail) Ended() eventstore.Revision { return t.deleted }
 
-// Invitation is the event that gave an open invitation its roles and spaces.
-func (t Trail) Invitation(id domain.InvitationID) (eventstore.Revision, bool) {
+// Invitation are the events that gave an open invitation its roles and its spaces.
+func (t Trail) Invitation(id domain.InvitationID) (roles, spaces eventstore.Revision, ok bool) {
 	if t.opened == nil {
-		return 0, false
+		return 0, 0, false
 	}
 	o, ok := t.opened.Get(string(id))
-	return o.changed, ok
+	return o.roles, o.spaces, ok
 }
 
 // Space is the last event of a space, also of one that is deleted.

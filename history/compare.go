@@ -201,25 +201,26 @@ func (d *differ) invitations() error {
 
 // offer compares what an invitation is to, on both sides.
 func (d *differ) offer(was, is projections.Invitation) error {
-	before, after := &Value{}, &Value{}
+	roles, spaces, known := d.after.Trail.Invitation(is.InvitationID)
+	var before, after Value
+	var by []eventstore.Revision
 	if !slices.Equal(was.Roles, is.Roles) {
-		before.Roles, after.Roles = was.Roles, is.Roles
+		before.Roles, after.Roles, by = was.Roles, is.Roles, append(by, roles)
 	}
 	if !slices.Equal(was.Spaces, is.Spaces) {
-		before.Spaces, after.Spaces = was.Spaces, is.Spaces
+		before.Spaces, after.Spaces, by = was.Spaces, is.Spaces, append(by, spaces)
 	}
-	if before.empty() && after.empty() {
+	switch {
+	case len(by) == 0:
 		return nil
-	}
-	by, ok := d.after.Trail.Invitation(is.InvitationID)
-	if !ok {
+	case !known:
 		return fmt.Errorf("history: no trail leads to an open invitation of %s at position %d", d.after.org, d.after.Position)
 	}
-	d.decided(by, Change{Kind: InvitationChanged, Invitation: is.InvitationID, Name: cmp.Or(string(is.Email), string(is.Username)), Before: before, After: after})
+	d.decided(slices.Max(by), Change{
+		Kind: InvitationChanged, Invitation: is.InvitationID, Name: cmp.Or(string(is.Email), string(is.Username)), Before: &before, After: &after,
+	})
 	return nil
 }
-
-func (v *Value) empty() bool { return len(v.Roles) == 0 && len(v.Spaces) == 0 }
 
 func invitationID(i projections.Invitation) domain.InvitationID { return i.InvitationID }
 

@@ -95,6 +95,17 @@ func naively(events []codec.Envelope) *naive {
 			n.members[x.AccountID].status = "active"
 		case organization.MemberRemoved:
 			n.members[x.AccountID].status = "removed"
+		case organization.PolicyChanged:
+			for _, m := range n.members {
+				if m.present() {
+					m.roles = moved(m.roles, x.Roles)
+				}
+			}
+			for _, i := range n.invited {
+				if i.status == "" || i.status == "pending" || i.status == "expired" {
+					i.roles = moved(i.roles, x.Roles)
+				}
+			}
 		case organization.SpacesAssigned:
 			n.members[x.AccountID].spaces = x.After
 		case organization.SpaceCreated:
@@ -125,6 +136,22 @@ func naively(events []codec.Envelope) *naive {
 		}
 	}
 	return n
+}
+
+// moved is what a change of policy makes of roles.
+func moved(roles []domain.Role, into map[domain.Role][]domain.Role) (all []domain.Role) {
+	for _, role := range roles {
+		become, known := into[role]
+		if !known {
+			become = []domain.Role{role}
+		}
+		for _, r := range become {
+			if !slices.Contains(all, r) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
 }
 
 func (m *naiveMember) present() bool { return m != nil && m.status != "removed" }

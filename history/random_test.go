@@ -64,6 +64,7 @@ type story struct {
 	assigned    map[domain.AccountID][]domain.SpaceID
 	invitations []organization.InvitationOpened
 	issued      []domain.InvitationID
+	offered     map[domain.InvitationID][]domain.SpaceID
 	spaces      []domain.SpaceID
 	spaceNames  map[domain.SpaceID]string
 	name        domain.OrganizationName
@@ -73,7 +74,7 @@ func newStory(w *world, seed uint64, number int) *story {
 	s := &story{
 		world: w, rng: rand.New(rand.NewPCG(seed, uint64(number))), number: number, next: make(map[string]uint64),
 		roles: make(map[domain.AccountID][]domain.Role), names: make(map[domain.AccountID]string), suspended: make(map[domain.AccountID]bool),
-		assigned: make(map[domain.AccountID][]domain.SpaceID), spaceNames: make(map[domain.SpaceID]string),
+		assigned: make(map[domain.AccountID][]domain.SpaceID), spaceNames: make(map[domain.SpaceID]string), offered: make(map[domain.InvitationID][]domain.SpaceID),
 	}
 	s.id = domain.OrganizationID(s.uuid())
 	s.at = w.now.AddDate(-1, 0, 0).Add(time.Duration(s.rng.Int64N(int64(2000 * time.Hour))))
@@ -159,7 +160,7 @@ func (s *story) tell(n int) {
 		Username: "founder", DisplayName: "Founder", Roles: []domain.Role{"OWNER"},
 	})
 	s.enter(founder, "Founder", []domain.Role{"OWNER"}, nil)
-	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll}
+	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll, s.move}
 	for s.events() < n {
 		acts[s.rng.IntN(len(acts))]()
 	}
@@ -226,11 +227,13 @@ func (s *story) resend() {
 // offer changes the spaces of an open invitation.
 func (s *story) offer() {
 	_, o, ok := pick(s, s.invitations)
-	if !ok {
+	before := s.offered[o.InvitationID]
+	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
+	if !ok || slices.Equal(before, after) {
 		return
 	}
-	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
-	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, After: after})
+	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, Before: before, After: after})
+	s.offered[o.InvitationID] = after
 }
 
 // repeat asks an invitation for what it is already.
@@ -324,6 +327,22 @@ func (s *story) renameAll() {
 	after := domain.OrganizationName(fmt.Sprint("Organization ", s.number, " ", s.rng.IntN(20)))
 	s.organization(organization.Renamed{OrganizationID: s.id, Before: s.name, After: after})
 	s.name = after
+}
+
+// move puts another mapping of roles in force, now and then.
+func (s *story) move() {
+	if s.rng.IntN(5) > 0 {
+		return
+	}
+	version := organization.PolicyVersion{Policy: "ownership", Version: 1}
+	e := organization.PolicyChanged{OrganizationID: s.id, Before: version, After: version, Roles: map[domain.Role][]domain.Role{"ADMIN": s.anyRoles(), "USER": s.anyRoles()}}
+	s.organization(e)
+	for _, id := range s.members {
+		s.roles[id] = moved(s.roles[id], e.Roles)
+	}
+	for i := range s.invitations {
+		s.invitations[i].Roles = moved(s.invitations[i].Roles, e.Roles)
+	}
 }
 
 // tellAll writes the histories of many organizations at the same time, so that
