@@ -25,8 +25,8 @@ type caller struct {
 type scene struct {
 	*stack
 	org, invitation, key, hook string
-	owner, target        person
-	callers              []caller
+	owner, target              person
+	callers                    []caller
 }
 
 func newScene(s *stack) *scene {

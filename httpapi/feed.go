@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/apikey"
 	"tenure/relay"
 )
@@ -324,6 +325,9 @@ func (f *follower) next(ctx context.Context) (relay.Batch, error) {
 func (f *follower) recheck(ctx context.Context) error {
 	caller, err := f.api.config.Commands.Authenticate(ctx, f.secret)
 	if err != nil || caller.Actor.Kind == domain.ActorAPIKey {
+		return err
+	}
+	if err := account.CheckEnters(caller.Account, f.organization); err != nil {
 		return err
 	}
 	_, err = f.api.config.Commands.Authorize(ctx, caller.Actor, f.organization, domain.ReadHistory)
