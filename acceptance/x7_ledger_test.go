@@ -161,6 +161,12 @@ func TestX7_Verifiable(t *testing.T) {
 			proved(t, c.owner.client, proofOf(e[len(e)-1]), key)
 			older := ok(t, c.anonymous().get(fmt.Sprintf("/v1/ledger/checkpoint?size=%d", before.size)))
 			is.Equal(string(older.body), before.text)
+			events, _ := c.follower(t, "events.read").feed(t, "&organization="+c.org) // by what a receiver of events has
+			byCursor := proved(t, c.owner.client, orgPath(c.org, "history", "proof")+"?cursor="+events[0].Cursor, key)
+			is.Equal(byCursor.Index, proved(t, c.owner.client, proofOf(e[0]), key).Index)
+			refused(t, c.owner.get(orgPath(c.org, "history", "proof")), 422, "invalid")
+			refused(t, c.owner.get(proofOf(e[0])+"&cursor="+events[0].Cursor), 422, "invalid")
+
 			old := decoded[inclusionDoc](t, c.owner.get(proofOf(e[0])+fmt.Sprintf("&size=%d", before.size)))
 			is.NoErr(proof.VerifyInclusion(rfc6962.DefaultHasher, old.Index, before.size, old.LeafHash, old.Hashes, before.root))
 			refused(t, c.owner.get(proofOf(e[len(e)-1])+fmt.Sprintf("&size=%d", before.size)), 503, "view_behind")

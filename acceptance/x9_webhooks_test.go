@@ -325,50 +325,56 @@ func TestTheWebhookOfThePageForPipelinesWorks(t *testing.T) {
 		is := is.New(t)
 		page, err := os.ReadFile("../docs/pipelines.md")
 		is.NoErr(err)
-		block := regexp.MustCompile("(?s)```sh hook\n(.*?)```").FindStringSubmatch(string(page))
-		is.Equal(len(block), 2)
+		blocks := regexp.MustCompile("(?s)```sh (?:hook|own)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		is.Equal(len(blocks), 2)
 		s := b.start(t, withFlags("--webhooks-private"))
 		h := newHooks(t)
-		shell := exec.Command("bash", "-euo", "pipefail", "-c", block[1])
+		ada := s.signUp(t, "Ada")
+		org := decoded[receipt](t, ada.activate(unique("Engines"))).OrganizationID
+		shell := exec.Command("bash", "-euo", "pipefail", "-c", blocks[0][1]+blocks[1][1])
 		shell.Dir = t.TempDir()
-		shell.Env = append(os.Environ(), "T="+*s.url.Load(), "OPERATOR_KEY="+*s.key.Load(), "URL="+h.URL)
+		shell.Env = append(os.Environ(), "T="+*s.url.Load(), "OPERATOR_KEY="+*s.key.Load(), "URL="+h.URL, "SESSION="+ada.token, "ORG="+org)
 		shell.Stderr = os.Stderr
 		out, err := shell.Output()
 		is.NoErr(err)
-		shows(t, string(out), `"secret":"whsec_`, `"enabled":true`)
+		shows(t, string(out), `"secret":"whsec_`, `"enabled":true`, `"items":[]`)
+		is.Equal(strings.Count(string(out), `"secret":"whsec_`), 2)
+		is.Equal(strings.Count(string(out), `"code":`), 0) // nothing was refused
 	})
 }
 
-// webhooks are the commands about webhooks. Nothing of the type happens, so
-// nothing is delivered.
+// webhooks are the commands about webhooks, of the operators and of an
+// organization. Nothing of the type happens, so nothing is delivered.
 func (s *story) webhooks() []command {
+	return append(s.webhooksOf("webhook", s.operator, "/v1/webhooks"), s.webhooksOf("webhook of an organization", func() client { return s.owner.client }, orgPath(s.org, "webhooks"))...)
+}
+
+func (s *story) webhooksOf(what string, by func() client, path string) []command {
 	var id, cursor string
 	register := func(x ...extra) response {
 		if cursor == "" {
 			events, _ := s.operator().feed(s.t, "&organization="+s.org)
 			cursor = events[0].Cursor
 		}
-		return s.operator().post("/v1/webhooks", map[string]any{"url": "https://hooks.example.com/a", "type": "organization.auto_activation", "cursor": cursor}, x...)
+		return by().post(path, map[string]any{"url": "https://hooks.example.com/a", "type": "organization.auto_activation", "cursor": cursor}, x...)
 	}
-	at := func(more string) string { return "/v1/webhooks/" + id + more }
+	at := func(more string) string { return path + "/" + id + more }
 	return []command{
-		{"register webhook", register, func(r response) {
+		{"register " + what, register, func(r response) {
 			made := decoded[receipt](s.t, r)
 			id = made.WebhookID
 			s.issued.add(made.Secret)
 		}},
-		{"change webhook", func(x ...extra) response {
-			return s.operator().patch(at(""), map[string]any{"url": "https://hooks.example.com/b", "enabled": false}, x...)
+		{"change " + what, func(x ...extra) response {
+			return by().patch(at(""), map[string]any{"url": "https://hooks.example.com/b", "enabled": false}, x...)
 		}, nil},
-		{"rotate secret of webhook", func(x ...extra) response {
-			return s.operator().post(at("/rotate-secret"), map[string]any{"overlap_hours": 24}, x...)
+		{"rotate secret of " + what, func(x ...extra) response {
+			return by().post(at("/rotate-secret"), map[string]any{"overlap_hours": 24}, x...)
 		}, func(r response) { s.issued.add(decoded[receipt](s.t, r).Secret) }},
-		{"retry webhook", func(x ...extra) response {
-			return s.operator().post(at("/retry"), map[string]any{}, x...)
+		{"retry " + what, func(x ...extra) response { return by().post(at("/retry"), map[string]any{}, x...) }, nil},
+		{"replay " + what, func(x ...extra) response {
+			return by().post(at("/replay"), map[string]any{"cursor": cursor}, x...)
 		}, nil},
-		{"replay webhook", func(x ...extra) response {
-			return s.operator().post(at("/replay"), map[string]any{"cursor": cursor}, x...)
-		}, nil},
-		{"delete webhook", func(x ...extra) response { return s.operator().delete(at(""), x...) }, nil},
+		{"delete " + what, func(x ...extra) response { return by().delete(at(""), x...) }, nil},
 	}
 }

@@ -34,5 +34,10 @@ func (c *Commands) Limits(ctx context.Context, org domain.OrganizationID) (Limit
 	if err != nil {
 		return Limits{}, err
 	}
-	return Limits{Seats: s.Seats(p), Taken: s.SeatsTaken(), OpenInvitations: s.OpenInvitations()}, nil
+	return LimitsOf(s, p), nil
+}
+
+// LimitsOf are those of an organization in a state, under a policy.
+func LimitsOf(s organization.State, p *policy.Policy) Limits {
+	return Limits{Seats: s.Seats(p), Taken: s.SeatsTaken(), OpenInvitations: s.OpenInvitations()}
 }

@@ -70,6 +70,18 @@ func TestReadsShowThePast(t *testing.T) {
 	p.is.Equal(p.get(p.path() + "?as_of=" + p.joined).object["members"], 2.0)
 	p.is.Equal(p.get(p.path() + "?as_of=" + p.founded).object["members"], 1.0)
 	p.is.Equal(len(names(p.get(p.path("spaces")+"?as_of="+p.founded))), 0)
+	limits := func(asOf string) (taken, open any) {
+		a := p.get(p.path("limits") + "?as_of=" + asOf).object
+		return a["taken"], a["open_invitations"]
+	}
+	taken, open := limits(p.founded)
+	p.is.Equal([]any{taken, open}, []any{1.0, 0.0})
+	taken, open = limits(p.invited)
+	p.is.Equal([]any{taken, open}, []any{2.0, 1.0})
+	set := p.want(200, "PUT", p.path("settings"), p.owner.token, map[string]any{"settings": map[string]string{"city": "Bern"}}).header.Get("Tenure-Position")
+	p.want(200, "PUT", p.path("settings"), p.owner.token, map[string]any{"settings": map[string]string{"city": "Basel"}})
+	p.is.Equal(p.get(p.path("settings") + "?as_of=" + set).object["settings"], map[string]any{"city": "Bern"})
+	p.is.Equal(p.get(p.path("settings") + "?as_of=" + p.last).object["settings"], map[string]any{})
 	p.refused(404, "not_found", "GET", p.path("members", p.admin.id)+"?as_of="+p.founded, p.owner.token, nil)
 
 	instant := url.QueryEscape(time.Now().Add(90 * time.Minute).Format(time.RFC3339Nano))
@@ -97,7 +109,7 @@ func TestPagesOfThePastAreOfOnePosition(t *testing.T) {
 
 func TestMomentsThatCannotBeShown(t *testing.T) {
 	p := newPast(t)
-	for _, path := range []string{p.path(), p.path("members"), p.path("members", p.owner.id), p.path("invitations"), p.path("spaces"), p.path("history", "review")} {
+	for _, path := range []string{p.path(), p.path("members"), p.path("members", p.owner.id), p.path("invitations"), p.path("spaces"), p.path("settings"), p.path("limits"), p.path("history", "review")} {
 		p.refused(400, "ahead_of_log", "GET", path+"?as_of=99999999", p.owner.token, nil)
 		p.refused(400, "ahead_of_log", "GET", path+"?as_of=9999-01-01T00:00:00Z", p.owner.token, nil)
 		early := p.refused(404, "not_founded", "GET", path+"?as_of=2001-01-01T00:00:00Z", p.owner.token, nil)

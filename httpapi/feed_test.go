@@ -247,8 +247,8 @@ func TestFeedIsHeardOfInABusyLog(t *testing.T) {
 // A stream goes on for nobody who may not read it any more.
 func TestFeedEndsWithTheAccess(t *testing.T) {
 	c := newScene(newStack(t, func(c *httpapi.Config) { c.Streams.Heartbeat = 20 * time.Millisecond }))
-	viewer := c.callers[6]
-	c.is.Equal(viewer.name, "viewer")
+	admin, viewer := c.callers[4], c.callers[6]
+	c.is.Equal(admin.name+" "+viewer.name, "admin viewer")
 	key, id := c.stack.key("events.read")
 	for _, end := range []struct {
 		path, token string
@@ -259,6 +259,11 @@ func TestFeedEndsWithTheAccess(t *testing.T) {
 			c.want(200, "DELETE", "/v1/organizations/"+c.org+"/members/"+me, c.owner.token, nil)
 		}},
 		{"/v1/events", key, func() { c.want(200, "DELETE", "/v1/operator/api-keys/"+id, c.operator, nil) }},
+		{"/v1/events?organization=" + c.org, admin.token, func() {
+			me := c.want(200, "GET", "/v1/me", admin.token, nil).str("account_id")
+			c.want(200, "PUT", "/v1/organizations/"+c.org+"/members/"+me+"/roles", c.owner.token, map[string]any{"roles": []string{"USER"}})
+		}},
+		{"/v1/events?organization=" + c.org, c.owner.token, func() { c.want(204, "DELETE", "/v1/sessions/current", c.owner.token, nil) }},
 	} {
 		stream := &sse{lines: bufio.NewReader(c.open(end.path, end.token, "text/event-stream").Body)}
 		_, _, err := stream.next(false)

@@ -15,6 +15,7 @@ import (
 	"tenure/eventstore"
 	"tenure/ledger"
 	"tenure/projections"
+	"tenure/relay"
 )
 
 type ledgerKeyBody struct {
@@ -56,7 +57,8 @@ type cosignaturesBody struct {
 // InclusionInput is what both proofs that an event is in the tree can be asked for.
 type InclusionInput struct {
 	ViewHeaders
-	Position uint64 `query:"position" required:"true" minimum:"1" doc:"The event's, from a history or a receipt." example:"1042"`
+	Position uint64 `query:"position" minimum:"1" doc:"The event's, from a history or a receipt." example:"1042"`
+	Cursor   string `query:"cursor" maxLength:"100" doc:"Instead of position: the cursor attribute of an event of the feed." example:"AAAAAAAAAAEAAAAA"`
 	Size     uint64 `query:"size" doc:"Of the checkpoint; the newest if it is left out." example:"2000"`
 }
 
@@ -76,7 +78,7 @@ func (a *API) addLedger() {
 			Type: "organization.renamed.v1", Data: []byte("{}"), Metadata: []byte("{}"),
 		},
 	}
-	missing := []domain.Code{domain.CodeInvalid, domain.CodeNotFound}
+	missing := []domain.Code{domain.CodeInvalid, domain.CodeNotFound, codeCursorAhead}
 	add(a, route{
 		id: "ledger-key", method: http.MethodGet, path: "/v1/ledger/key", tag: "Ledger", access: Public(), status: http.StatusOK,
 		summary: "The key that checkpoints are signed with", description: "Keep it: it is what exports are verified with.",
@@ -172,26 +174,45 @@ func (a *API) proveConsistency(ctx context.Context, _ *call, in *struct {
 }
 
 func (a *API) proveInclusion(ctx context.Context, _ *call, in *InclusionInput) (answer, error) {
-	return a.inclusion(ctx, in)
+	position, err := a.eventAt(ctx, in)
+	if err != nil {
+		return answer{}, err
+	}
+	return a.inclusion(ctx, in, position)
+}
+
+// eventAt is the position of the event that a proof is asked for.
+func (a *API) eventAt(ctx context.Context, in *InclusionInput) (eventstore.Position, error) {
+	if (in.Position == 0) == (in.Cursor == "") || in.Cursor == relay.FromHead {
+		return 0, domain.Invalid("position", "Give the position of an event, or the cursor attribute of one of the feed.")
+	}
+	if in.Cursor != "" {
+		return a.config.Feed.Position(ctx, in.Cursor)
+	}
+	return eventstore.Position(in.Position), nil
 }
 
 func (a *API) proveHistory(ctx context.Context, c *call, in *struct {
 	OrgPath
 	InclusionInput
 }) (answer, error) {
-	shown, err := a.config.Reader.InTimeline(ctx, c.organization(), eventstore.Position(in.Position))
+	position, err := a.eventAt(ctx, &in.InclusionInput)
+	if err != nil {
+		return answer{}, err
+	}
+	shown, err := a.config.Reader.InTimeline(ctx, c.organization(), position)
 	if err == nil && !shown {
 		err = domain.Refuse(domain.CodeNotFound, "No such event", "Take a position from the organization's history.")
 	}
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, &in.InclusionInput)
+	return a.inclusion(ctx, &in.InclusionInput, position)
 }
 
-func (a *API) inclusion(ctx context.Context, in *InclusionInput) (answer, error) {
+func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position) (answer, error) {
 	tree := a.config.Tree
-	index, err := tree.Index(ctx, eventstore.Position(in.Position))
+	index, err := tree.Index(ctx, position)
 	if err != nil {
 		return answer{}, err
 	}
@@ -210,7 +231,7 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	e, err := a.leafEvent(ctx, index, eventstore.Position(in.Position))
+	e, err := a.leafEvent(ctx, index, position)
 	return answer{body: inclusionBody{
 		Index: index, Size: signed.Size, LeafHash: leaf.String(), Hashes: texts(hashes), Checkpoint: signed.Cosigned(), Event: e,
 	}}, err

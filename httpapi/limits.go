@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/apikey"
 	"tenure/domain/organization"
@@ -38,9 +39,16 @@ func (a *API) addLimits() {
 
 func (a *API) getLimits(ctx context.Context, c *call, _ *struct {
 	OrgPath
+	AsOfInput
 	ViewHeaders
 }) (answer, error) {
-	limits, err := a.config.Commands.Limits(ctx, c.organization())
+	var limits commands.Limits
+	var err error
+	if c.past != nil {
+		limits = commands.LimitsOf(c.past.Trail.State(), c.past.Rules)
+	} else {
+		limits, err = a.config.Commands.Limits(ctx, c.organization())
+	}
 	body := limitsBody{Taken: limits.Taken, OpenInvitations: limits.OpenInvitations}
 	if limits.Seats > 0 {
 		body.Seats = &limits.Seats

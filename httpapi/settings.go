@@ -48,17 +48,19 @@ func (a *API) addSettings() {
 
 func (a *API) getSettings(section organization.Section) func(context.Context, *call, *struct {
 	OrgPath
+	AsOfInput
 	ViewHeaders
 }) (answer, error) {
 	return func(ctx context.Context, c *call, _ *struct {
 		OrgPath
+		AsOfInput
 		ViewHeaders
 	}) (answer, error) {
 		tag, err := a.currentETag(ctx, c.membership.Expected)
 		if err != nil {
 			return answer{}, err
 		}
-		document, err := a.config.Reader.Settings(ctx, c.organization(), section)
+		document, err := a.reader(c).Settings(ctx, c.organization(), section)
 		if err != nil || document != nil {
 			return answer{raw: document, etag: tag}, err
 		}

@@ -38,7 +38,7 @@ func (f *Feed) AsyncAPI(version string) ([]byte, error) {
 		"asyncapi": "3.0.0",
 		"info": object{
 			"title": "Tenure events", "version": version,
-			"description": "What happens in organizations, as CloudEvents 1.0: pages, NDJSON and server-sent events at GET /v1/events, with one cursor.",
+			"description": "What happens in organizations, as CloudEvents 1.0: pages, NDJSON and server-sent events at GET /v1/events, with one cursor; and webhooks, whose deliveries have one event each as the body.",
 		},
 		"defaultContentType": "application/json",
 		"servers":            object{"tenure": object{"host": public.Host, "pathname": strings.TrimSuffix("/"+strings.Trim(public.Path, "/"), "/") + "/", "protocol": public.Scheme, "security": []any{object{"$ref": "#/components/securitySchemes/bearer"}}}},
