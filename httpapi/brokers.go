@@ -24,7 +24,7 @@ type Broker struct {
 
 // BrokerPath is the input of routes below a broker.
 type BrokerPath struct {
-	Broker string `path:"broker" maxLength:"40" doc:"The broker's name." example:"nats"`
+	Broker string `path:"broker" doc:"The broker's name." example:"nats"`
 }
 
 type brokerDocument struct {

@@ -20,7 +20,7 @@ import (
 )
 
 // known is what the log knows of a broker.
-func (p *published) known(name string) state.Broker {
+func (p *outward) known(name string) state.Broker {
 	p.t.Helper()
 	s, err := p.commands.Brokers(p.ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (p *published) known(name string) state.Broker {
 func TestABrokerThatIsAwayHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	well, away := brokertest.NATS(t, "tenure"), brokertest.NATS(t, "tenure")
 	away.Stop()
 	p.grow(100, 5)
@@ -66,7 +66,7 @@ func TestABrokerThatIsAwayHoldsUpNothing(t *testing.T) {
 func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	var limit int32 = 4000
 	b := brokertest.NATS(t, "tenure", func(o *server.Options) { o.MaxPayload = limit })
 	p.grow(10, 2)
@@ -92,7 +92,7 @@ func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
 func TestOperatorsPauseAndReplay(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p, b := newPublished(t), brokertest.Redis(t, "tenure")
+	p, b := newOutward(t), brokertest.Redis(t, "tenure")
 	p.grow(20, 2)
 	n := p.publish(b.Target() + "?max-length=1000")
 	p.arrived(n, "redis")
@@ -147,7 +147,7 @@ func ids(all []brokertest.Received) (sorted []string) {
 func TestPersonalDataLeavesByDecisionAlone(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p, b, open := newPublished(t), brokertest.NATS(t, "tenure"), brokertest.NATS(t, "open")
+	p, b, open := newOutward(t), brokertest.NATS(t, "tenure"), brokertest.NATS(t, "open")
 	p.grow(3, 3)
 	plain, personal := p.publish(b.Target()), p.publish(open.Target()+"?name=open&personal=true")
 	p.arrived(plain, "nats")
@@ -166,7 +166,7 @@ func TestPersonalDataLeavesByDecisionAlone(t *testing.T) {
 func TestABrokerThatRefuses(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	b := brokertest.NATS(t, "tenure", func(o *server.Options) { o.Username, o.Password = "tenure", "right password" })
 	p.grow(3, 3)
 	as := func(user string) string { return strings.Replace(b.Target(), "://", "://"+user+"@", 1) }
