@@ -61,6 +61,19 @@ func TestABrokerThatIsAwayHoldsUpNothing(t *testing.T) {
 	p.check(away.Received())
 }
 
+// growLarge appends an event of another organization that has so many bytes.
+func (p *outward) growLarge(bytes int) {
+	p.t.Helper()
+	large := organization.Renamed{OrganizationID: domain.OrganizationID(uuid.NewString()), Before: "A name", After: domain.OrganizationName(strings.Repeat("x", bytes))}
+	encoded, err := p.codec.Encode(eventstore.ID(uuid.New()), large, codec.Metadata{Actor: domain.ByProcess("test"), OccurredAt: p.now()})
+	if err == nil {
+		_, err = p.log.Append(p.ctx, "organization-"+string(large.OrganizationID), eventstore.NoStream(), []eventstore.Event{encoded})
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // An event that a broker does not take is not skipped: what follows it of its
 // organization waits, until the broker takes it.
 func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
@@ -70,11 +83,7 @@ func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
 	var limit int32 = 4000
 	b := brokertest.NATS(t, "tenure", func(o *server.Options) { o.MaxPayload = limit })
 	p.grow(10, 2)
-	large := organization.Renamed{OrganizationID: domain.OrganizationID(uuid.NewString()), Before: "A name", After: domain.OrganizationName(strings.Repeat("x", 5000))}
-	encoded, err := codec.New().Encode(eventstore.ID(uuid.New()), large, codec.Metadata{Actor: domain.ByProcess("test"), OccurredAt: p.now()})
-	is.NoErr(err)
-	_, err = p.log.Append(p.ctx, "organization-"+string(large.OrganizationID), eventstore.NoStream(), []eventstore.Event{encoded})
-	is.NoErr(err)
+	p.growLarge(5000)
 	n := p.publish(b.Target())
 	p.eventually("it is too large", func() bool {
 		f := p.known("nats").Failing

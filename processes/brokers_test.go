@@ -267,15 +267,16 @@ func TestEveryBrokerGetsEveryEvent(t *testing.T) {
 			p.arrived(n, kind)
 			p.check(b.Received())
 			if r, ok := b.(*brokertest.RabbitMQServer); ok {
-				p.waitsForAQueue(n, r)
+				p.meetsRabbitMQ(n, r)
 			}
 		})
 	}
 }
 
-// waitsForAQueue shows that a message is not taken for delivered because a broker
-// has confirmed it: it also confirms what no queue takes.
-func (p *outward) waitsForAQueue(n *node, r *brokertest.RabbitMQServer) {
+// meetsRabbitMQ shows that a message is not taken for delivered because a broker
+// has confirmed it: it also confirms what no queue takes;
+// and that it is known why the broker closes a channel.
+func (p *outward) meetsRabbitMQ(n *node, r *brokertest.RabbitMQServer) {
 	p.t.Helper()
 	r.Unbind()
 	p.grow(10, 50)
@@ -283,6 +284,8 @@ func (p *outward) waitsForAQueue(n *node, r *brokertest.RabbitMQServer) {
 	r.Bind()
 	p.arrived(n, "amqp")
 	p.check(r.Received())
+	p.growLarge(brokertest.MaxMessage)
+	p.eventually("it is too large", func() bool { return n.causeOf("amqp") == broker.CauseTooLarge })
 }
 
 // causeOf is why a node publishes nothing, empty while it does.
