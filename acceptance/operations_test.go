@@ -36,6 +36,8 @@ func TestOperations_WrongSettingsAreNamed(t *testing.T) {
 		{"password-iterations", "--password-iterations", "0"},
 		{"read-wait", "--read-wait", "0s"},
 		{"cached-events", "--cached-events", "1"},
+		{"publish", "--publish", "nats://localhost:4222"},
+		{"publish", "--publish", "nats://a/tenure nats://b/tenure"},
 		{"ledger-interval", "--ledger-interval", "1ms"},
 		{"ledger-witness", "--ledger-witness", "witness.example+00000000+AAAA"},
 		{"trace-sample", "--trace-sample", "2"},

@@ -24,7 +24,7 @@ type Broker struct {
 
 // BrokerPath is the input of routes below a broker.
 type BrokerPath struct {
-	Broker string `path:"broker" maxLength:"40" doc:"The broker's name." example:"nats"`
+	Broker string `path:"broker" doc:"The broker's name." example:"nats"`
 }
 
 type brokerDocument struct {
@@ -66,16 +66,16 @@ func (a *API) addBrokers() {
 	}, a.listBrokers)
 	add(a, route{
 		id: "broker", method: http.MethodGet, path: one, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "A message broker", description: "And how the publishing goes.", response: shown,
+		words: []string{"broker"}, summary: "A message broker", description: "And how the publishing goes.", response: shown,
 	}, a.showBroker)
 	add(a, route{
 		id: "change-broker", method: http.MethodPatch, path: one, tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Pause a message broker", description: "Stops the publishing, or goes on with it where it was.",
+		words: []string{"broker"}, summary: "Pause a message broker", description: "Stops the publishing, or goes on with it where it was.",
 		request: brokerPatch{Paused: true, Reason: "It is moved."}, response: exampleReceipt(broker.Paused{Broker: "nats"}),
 	}, a.changeBroker)
 	add(a, route{
 		id: "replay-broker", method: http.MethodPost, path: one + "/replay", tag: "Events", access: operator, status: http.StatusOK,
-		summary: "Publish again", description: "Everything after a cursor, with the same ids. Also to leave out what is before it.", codes: []domain.Code{codeCursorAhead},
+		words: []string{"broker"}, summary: "Publish again", description: "Everything after a cursor, with the same ids. Also to leave out what is before it.", codes: []domain.Code{codeCursorAhead},
 		request: brokerReplay{Cursor: exampleFeedCursor}, response: exampleReceipt(broker.Replayed{Broker: "nats", After: 1042}),
 	}, a.replayBroker)
 }

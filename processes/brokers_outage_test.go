@@ -20,7 +20,7 @@ import (
 )
 
 // known is what the log knows of a broker.
-func (p *published) known(name string) state.Broker {
+func (p *outward) known(name string) state.Broker {
 	p.t.Helper()
 	s, err := p.commands.Brokers(p.ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (p *published) known(name string) state.Broker {
 func TestABrokerThatIsAwayHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	well, away := brokertest.NATS(t, "tenure"), brokertest.NATS(t, "tenure")
 	away.Stop()
 	p.grow(100, 5)
@@ -61,20 +61,29 @@ func TestABrokerThatIsAwayHoldsUpNothing(t *testing.T) {
 	p.check(away.Received())
 }
 
+// growLarge appends an event of another organization that has so many bytes.
+func (p *outward) growLarge(bytes int) {
+	p.t.Helper()
+	large := organization.Renamed{OrganizationID: domain.OrganizationID(uuid.NewString()), Before: "A name", After: domain.OrganizationName(strings.Repeat("x", bytes))}
+	encoded, err := p.codec.Encode(eventstore.ID(uuid.New()), large, codec.Metadata{Actor: domain.ByProcess("test"), OccurredAt: p.now()})
+	if err == nil {
+		_, err = p.log.Append(p.ctx, "organization-"+string(large.OrganizationID), eventstore.NoStream(), []eventstore.Event{encoded})
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // An event that a broker does not take is not skipped: what follows it of its
 // organization waits, until the broker takes it.
 func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	var limit int32 = 4000
 	b := brokertest.NATS(t, "tenure", func(o *server.Options) { o.MaxPayload = limit })
 	p.grow(10, 2)
-	large := organization.Renamed{OrganizationID: domain.OrganizationID(uuid.NewString()), Before: "A name", After: domain.OrganizationName(strings.Repeat("x", 5000))}
-	encoded, err := codec.New().Encode(eventstore.ID(uuid.New()), large, codec.Metadata{Actor: domain.ByProcess("test"), OccurredAt: p.now()})
-	is.NoErr(err)
-	_, err = p.log.Append(p.ctx, "organization-"+string(large.OrganizationID), eventstore.NoStream(), []eventstore.Event{encoded})
-	is.NoErr(err)
+	p.growLarge(5000)
 	n := p.publish(b.Target())
 	p.eventually("it is too large", func() bool {
 		f := p.known("nats").Failing
@@ -92,7 +101,7 @@ func TestAnEventThatIsTooLargeIsWaitedFor(t *testing.T) {
 func TestOperatorsPauseAndReplay(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p, b := newPublished(t), brokertest.Redis(t, "tenure")
+	p, b := newOutward(t), brokertest.Redis(t, "tenure")
 	p.grow(20, 2)
 	n := p.publish(b.Target() + "?max-length=1000")
 	p.arrived(n, "redis")
@@ -147,7 +156,7 @@ func ids(all []brokertest.Received) (sorted []string) {
 func TestPersonalDataLeavesByDecisionAlone(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p, b, open := newPublished(t), brokertest.NATS(t, "tenure"), brokertest.NATS(t, "open")
+	p, b, open := newOutward(t), brokertest.NATS(t, "tenure"), brokertest.NATS(t, "open")
 	p.grow(3, 3)
 	plain, personal := p.publish(b.Target()), p.publish(open.Target()+"?name=open&personal=true")
 	p.arrived(plain, "nats")
@@ -166,7 +175,7 @@ func TestPersonalDataLeavesByDecisionAlone(t *testing.T) {
 func TestABrokerThatRefuses(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	p := newPublished(t)
+	p := newOutward(t)
 	b := brokertest.NATS(t, "tenure", func(o *server.Options) { o.Username, o.Password = "tenure", "right password" })
 	p.grow(3, 3)
 	as := func(user string) string { return strings.Replace(b.Target(), "://", "://"+user+"@", 1) }

@@ -31,8 +31,8 @@ import (
 
 var flow = flag.Int("flow", 2000, "events that flow while brokers are cut off and publishers killed")
 
-// published is a stack with brokers that its events are published to.
-type published struct {
+// outward is a stack with brokers that its events are published to.
+type outward struct {
 	*stack
 	codec       *codec.Codec
 	feed        *relay.Feed
@@ -40,9 +40,9 @@ type published struct {
 	last        map[int]eventstore.Expected // of the streams of organizations
 }
 
-func newPublished(t *testing.T) *published {
+func newOutward(t *testing.T) *outward {
 	t.Helper()
-	p := &published{stack: newStack(t), codec: codec.New(), last: make(map[int]eventstore.Expected)}
+	p := &outward{stack: newStack(t), codec: codec.New(), last: make(map[int]eventstore.Expected)}
 	views, err := viewsqlite.Open(filepath.Join(t.TempDir(), "views.db"), viewsqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func newPublished(t *testing.T) *published {
 }
 
 // grow appends events to the streams of organizations, some to each in turn.
-func (p *published) grow(events, organizations int) {
+func (p *outward) grow(events, organizations int) {
 	p.t.Helper()
 	together := min((events+organizations-1)/organizations, 10)
 	for n := 0; events > 0; n = (n + 1) % organizations {
@@ -72,7 +72,7 @@ func (p *published) grow(events, organizations int) {
 	}
 }
 
-func (p *published) growOne(n, events int) {
+func (p *outward) growOne(n, events int) {
 	p.t.Helper()
 	id := domain.OrganizationID(uuid.NewSHA1(uuid.Nil, []byte(fmt.Sprint(n))).String())
 	before, grown := p.last[n]
@@ -117,7 +117,7 @@ func (f forgetful) SaveCheckpoint(ctx context.Context, name string, p eventstore
 }
 
 // publish runs a node that publishes to a target.
-func (p *published) publish(target string) *node {
+func (p *outward) publish(target string) *node {
 	p.t.Helper()
 	parsed, err := broker.Parse(target)
 	if err != nil {
@@ -147,22 +147,28 @@ func (n *node) kill() {
 }
 
 // arrived waits until a node has published all there is.
-func (p *published) arrived(n *node, name string) {
+func (p *outward) arrived(n *node, name string) {
 	p.t.Helper()
 	head, err := p.log.Head(p.ctx)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for until := time.Now().Add(3 * time.Minute); n.Health().Statuses()[name].Position < head; time.Sleep(20 * time.Millisecond) {
+	p.published(n, name, func(s processes.Status) bool { return s.Position >= head })
+}
+
+// published waits until a node has published enough.
+func (p *outward) published(n *node, name string, enough func(processes.Status) bool) {
+	p.t.Helper()
+	for until := time.Now().Add(5 * time.Minute); !enough(n.Health().Statuses()[name]); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
-			p.t.Fatalf("%s is at %+v of %d", name, n.Health().Statuses()[name], head)
+			p.t.Fatalf("%s is at %+v", name, n.Health().Statuses()[name])
 		}
 	}
 }
 
 // check compares what has arrived with the feed: every event, each organization's
 // in its order once repetitions are dropped. It answers with the number of those.
-func (p *published) check(all []brokertest.Received) (repeated int) {
+func (p *outward) check(all []brokertest.Received) (repeated int) {
 	p.t.Helper()
 	want := make(map[string]relay.Event)
 	reader, err := p.feed.From(relay.Query{}, 0)
@@ -212,7 +218,7 @@ func TestEveryBrokerGetsEveryEvent(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
-			p, b := newPublished(t), start(t, "tenure")
+			p, b := newOutward(t), start(t, "tenure")
 			dice := rand.New(rand.NewPCG(1, 2))
 			p.grow(*flow/4, 50)
 			began := time.Now()
@@ -257,21 +263,20 @@ func TestEveryBrokerGetsEveryEvent(t *testing.T) {
 			_, err := p.commands.ReplayBroker(p.ctx, public(), domain.BrokerName(kind), 0)
 			is.NoErr(err)
 			p.grow(1, 50)
-			p.eventually("all was published again", func() bool {
-				return n.Health().Statuses()[kind].Done >= before-repeated
-			})
+			p.published(n, kind, func(s processes.Status) bool { return s.Done >= before-repeated })
 			p.arrived(n, kind)
 			p.check(b.Received())
 			if r, ok := b.(*brokertest.RabbitMQServer); ok {
-				p.waitsForAQueue(n, r)
+				p.meetsRabbitMQ(n, r)
 			}
 		})
 	}
 }
 
-// waitsForAQueue shows that a message is not taken for delivered because a broker
-// has confirmed it: it also confirms what no queue takes.
-func (p *published) waitsForAQueue(n *node, r *brokertest.RabbitMQServer) {
+// meetsRabbitMQ shows that a message is not taken for delivered because a broker
+// has confirmed it: it also confirms what no queue takes;
+// and that it is known why the broker closes a channel.
+func (p *outward) meetsRabbitMQ(n *node, r *brokertest.RabbitMQServer) {
 	p.t.Helper()
 	r.Unbind()
 	p.grow(10, 50)
@@ -279,6 +284,8 @@ func (p *published) waitsForAQueue(n *node, r *brokertest.RabbitMQServer) {
 	r.Bind()
 	p.arrived(n, "amqp")
 	p.check(r.Received())
+	p.growLarge(brokertest.MaxMessage)
+	p.eventually("it is too large", func() bool { return n.causeOf("amqp") == broker.CauseTooLarge })
 }
 
 // causeOf is why a node publishes nothing, empty while it does.

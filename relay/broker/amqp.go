@@ -7,7 +7,6 @@ import (
 	"net"
 	"regexp"
 	"strconv"
-	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -42,8 +41,11 @@ func dialAMQP(t Target) (message.Publisher, func(relay.Event) string, error) {
 		return nil, nil, err
 	}
 	p := &amqpPublisher{conn: conn, exchange: t.Topic, free: make(chan *amqpChannel, lanes)}
-	if err := errors.Join(p.declare(), p.open()); err != nil {
+	if err := p.declare(); err != nil {
 		return nil, nil, errors.Join(err, p.Close())
+	}
+	for range lanes {
+		p.free <- nil
 	}
 	return p, func(e relay.Event) string { return e.Type }, nil
 }
@@ -52,7 +54,7 @@ func dialAMQP(t Target) (message.Publisher, func(relay.Event) string, error) {
 type amqpPublisher struct {
 	conn     *amqp.Connection
 	exchange string
-	free     chan *amqpChannel
+	free     chan *amqpChannel // nil is one that is opened when it is needed
 }
 
 // declare makes what takes the events, where it is missing.
@@ -83,33 +85,36 @@ func (p *amqpPublisher) declare() error {
 	return errors.Join(c.QueueBind(p.exchange, "#", p.exchange, false, nil), c.Close())
 }
 
-// open opens the channels.
-func (p *amqpPublisher) open() error {
-	for range lanes {
-		c, err := p.conn.Channel()
-		if err != nil {
-			return err
-		}
-		if err := c.Confirm(false); err != nil {
-			return err
-		}
-		opened := &amqpChannel{Channel: c, returned: c.NotifyReturn(make(chan amqp.Return, 1)), closed: c.NotifyClose(make(chan *amqp.Error, 1))}
-		p.free <- opened
+// open opens a channel.
+func (p *amqpPublisher) open() (*amqpChannel, error) {
+	c, err := p.conn.Channel()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if err := c.Confirm(false); err != nil {
+		return nil, err
+	}
+	return &amqpChannel{Channel: c, returned: c.NotifyReturn(make(chan amqp.Return, 1)), closed: c.NotifyClose(make(chan *amqp.Error, 1))}, nil
 }
 
 // Publish implements message.Publisher. It returns when the broker has confirmed
 // each message.
 func (p *amqpPublisher) Publish(routingKey string, messages ...*message.Message) error {
 	c := <-p.free
+	defer func() { p.free <- c }()
 	for _, m := range messages {
+		if c == nil {
+			opened, err := p.open()
+			if err != nil {
+				return err
+			}
+			c = opened
+		}
 		if err := c.publish(p.exchange, routingKey, m); err != nil {
-			p.free <- &amqpChannel{why: err} // what has failed is not used again
+			c = nil // what has failed is not used again
 			return err
 		}
 	}
-	p.free <- c
 	return nil
 }
 
@@ -121,14 +126,9 @@ type amqpChannel struct {
 	*amqp.Channel
 	returned chan amqp.Return
 	closed   chan *amqp.Error
-	once     sync.Once
-	why      error
 }
 
 func (c *amqpChannel) publish(exchange, routingKey string, m *message.Message) error {
-	if c.Channel == nil {
-		return c.why
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*answerLimit)
 	defer cancel()
 	confirmation, err := c.PublishWithDeferredConfirmWithContext(ctx, exchange, routingKey, true, false, amqp.Publishing{
@@ -156,16 +156,14 @@ var errNoQueue = &amqp.Error{Code: amqp.NoRoute, Reason: "no queue takes the mes
 
 // reason is what the broker has said when it closed the channel, or what failed.
 func (c *amqpChannel) reason(failed error) error {
-	c.once.Do(func() {
-		select {
-		case why := <-c.closed:
-			if why != nil {
-				c.why = why
-			}
-		default:
+	select {
+	case why := <-c.closed:
+		if why != nil { // nil when we have closed it
+			return why
 		}
-	})
-	return cmp.Or(c.why, failed)
+	default:
+	}
+	return failed
 }
 
 func amqpCause(err error) string {

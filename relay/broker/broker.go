@@ -30,7 +30,7 @@ import (
 
 // lanes is how many organizations' events are under way at once: a broker may be
 // far away, and the events of one organization wait for each other.
-const lanes = 16
+const lanes = 32
 
 // contentType is that of every message.
 const contentType = "application/cloudevents+json; charset=utf-8"

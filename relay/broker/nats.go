@@ -17,7 +17,7 @@ import (
 // <topic>.<organization>.<type>. The stream that takes them is whichever has the
 // subjects; where none has, one is made.
 func dialNATS(t Target) (message.Publisher, func(relay.Event) string, error) {
-	options := []nats.Option{nats.Name("tenure"), nats.Timeout(connectLimit), nats.NoReconnect()}
+	options := []nats.Option{nats.Name("tenure"), nats.Timeout(connectLimit), nats.NoReconnect(), nats.ErrorHandler(unsaid)}
 	if t.user != nil {
 		user, password := t.user.Username(), t.password()
 		if _, both := t.user.Password(); both {
@@ -52,6 +52,9 @@ func dialNATS(t Target) (message.Publisher, func(relay.Event) string, error) {
 	}
 	return publisher, func(e relay.Event) string { return t.Topic + "." + string(e.Organization) + "." + e.Type }, nil
 }
+
+// unsaid keeps the client from printing what fails as well.
+func unsaid(*nats.Conn, *nats.Subscription, error) {}
 
 // makeStream makes the stream, unless there is one for the subjects. It has no
 // limits: what has been published is not dropped before somebody decides so.

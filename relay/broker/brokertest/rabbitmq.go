@@ -30,6 +30,9 @@ type RabbitMQServer struct {
 	received []Received
 }
 
+// MaxMessage is how large the messages may be that a node takes.
+const MaxMessage = 64 << 10
+
 // scripts are where Debian's package has the program itself; the one in the path
 // wants to be another user.
 const scripts = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"
@@ -44,7 +47,7 @@ func RabbitMQ(t testing.TB, topic string) *RabbitMQServer {
 	must(t, "rabbitmq: `make tools` installs it, or apt-get install rabbitmq-server", err)
 	t.Cleanup(r.mapper.kill)
 	await(t, "epmd", func() error { return reachable("127.0.0.1:" + mapped) })
-	settings := "listeners.tcp.1 = 127.0.0.1:" + strconv.Itoa(r.port) + "\nloopback_users.guest = true\n"
+	settings := "listeners.tcp.1 = 127.0.0.1:" + strconv.Itoa(r.port) + "\nloopback_users.guest = true\nmax_message_size = " + strconv.Itoa(MaxMessage) + "\n"
 	must(t, "rabbitmq", os.WriteFile(filepath.Join(r.folder, "rabbitmq.conf"), []byte(settings), 0o600))
 	r.mapped = mapped
 	r.Start()
