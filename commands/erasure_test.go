@@ -77,7 +77,7 @@ func (s *shelf) Scrub(context.Context) error                       { s.scrubbed+
 // erase does what the process does, and answers with the erasure's event.
 func (s *sealed) erase(n sealedNode, id domain.AccountID, copies *shelf) eventstore.Position {
 	s.t.Helper()
-	receipt, err := n.EraseAccount(s.ctx, commands.Request{Actor: domain.ByProcess("test"), Reason: "ada asked"}, id, commands.Erasure{Force: true})
+	receipt, err := n.EraseAccount(s.ctx, commands.Request{Actor: domain.ByProcess("test"), Reason: "tilly asked"}, id, commands.Erasure{Force: true})
 	if err == nil {
 		err = n.FinishErasure(s.ctx, process, id, receipt.Position, copies)
 	}
@@ -137,36 +137,36 @@ func TestAnErasureFindsEverythingOnce(t *testing.T) {
 	one, two := s.node(), s.node()
 	org, by := s.organization(one.Commands, "acme")
 	other, byOther := s.organization(one.Commands, "other")
-	ada := s.member(one.Commands, by, org, "ada", "ADMIN")
-	_, _, err := s.invite(one.Commands, byOther, other, "ada", "USER")
+	tilly := s.member(one.Commands, by, org, "tilly", "ADMIN")
+	_, _, err := s.invite(one.Commands, byOther, other, "tilly", "USER")
 	is.NoErr(err)
-	is.True(s.named(two, "ada@example.com"))
+	is.True(s.named(two, "tilly@example.com"))
 
 	copies := &shelf{}
-	at := s.erase(one, ada, copies)
+	at := s.erase(one, tilly, copies)
 	is.Equal(copies.scrubbed, 1)
-	is.True(!s.named(one, "ada"))
+	is.True(!s.named(one, "tilly"))
 	is.Equal(s.events(one, org)[3:], []string{"member_removed", "member_erased", "invitation_erased"})
 	is.Equal(s.events(one, other)[1:], []string{"invitation_opened", "invitation_closed", "invitation_erased"})
 
 	// The other node has keys, and an account, in memory until it hears of it.
-	is.True(s.named(two, "ada"))
+	is.True(s.named(two, "tilly"))
 	for _, e := range s.shown(one) {
 		if concluded, ok := e.Event.(erasure.Concluded); ok {
-			is.True(slices.Contains(concluded.Subjects, string(ada)))
+			is.True(slices.Contains(concluded.Subjects, string(tilly)))
 			is.Equal(len(concluded.Subjects), 3)
 			is.Equal(concluded.OrganizationIDs, []domain.OrganizationID{org, other})
 			two.ring.Forget(concluded.Subjects...)
 			two.Forget(concluded)
 		}
 	}
-	is.True(!s.named(two, "ada"))
-	account, err := two.Account(s.ctx, ada)
+	is.True(!s.named(two, "tilly"))
+	account, err := two.Account(s.ctx, tilly)
 	is.NoErr(err)
 	is.True(strings.HasSuffix(string(account.Held().Email), ".invalid"))
 
 	before := len(s.shown(one))
-	is.NoErr(one.FinishErasure(s.ctx, process, ada, at, copies)) // the log comes again
+	is.NoErr(one.FinishErasure(s.ctx, process, tilly, at, copies)) // the log comes again
 	is.Equal(len(s.shown(one)), before)
 	is.Equal(copies.scrubbed, 1)
 }
@@ -178,24 +178,24 @@ func TestWhoComesBackIsErasedAgain(t *testing.T) {
 		is := is.New(t)
 		s := newSealed(t)
 		one, slow := s.node(), s.node()
-		ada := s.account(one.Commands, "ada@example.com").AccountID
+		tilly := s.account(one.Commands, "tilly@example.com").AccountID
 		hung := false
 		slow.Step = func(step string) {
 			if step == commands.StepNameReserved && !hung {
 				hung = true
-				s.erase(one, ada, &shelf{})
+				s.erase(one, tilly, &shelf{})
 			}
 		}
-		org, receipt, err := slow.ActivateOrganization(s.ctx, commands.Request{Actor: domain.ByAccount(ada)}, "ownership", "Ada's", "ada")
+		org, receipt, err := slow.ActivateOrganization(s.ctx, commands.Request{Actor: domain.ByAccount(tilly)}, "ownership", "Tilly's", "tilly")
 		is.NoErr(err)
 		is.True(hung)
 		copies := &shelf{}
 		for range 2 {
-			is.NoErr(one.EraseAgain(s.ctx, process, ada, org, "", copies))
+			is.NoErr(one.EraseAgain(s.ctx, process, tilly, org, "", copies))
 			is.Equal(s.events(one, org), []string{"activated", "member_removed", "deleted", "member_erased"})
 		}
 		is.Equal(copies.scrubbed, 1)
-		is.True(!s.named(s.node(), "ada@example.com"))
+		is.True(!s.named(s.node(), "tilly@example.com"))
 		is.True(receipt.Position > 0)
 	})
 	t.Run("as a member, written by a node with the key in memory", func(t *testing.T) {
@@ -204,24 +204,24 @@ func TestWhoComesBackIsErasedAgain(t *testing.T) {
 		one, slow := s.node(), s.node()
 		org, by := s.organization(one.Commands, "acme")
 		other, byOther := s.organization(one.Commands, "other")
-		ada := s.member(one.Commands, by, org, "ada", "ADMIN")
-		is.True(s.named(slow, "ada@example.com"))
-		s.erase(one, ada, &shelf{})
+		tilly := s.member(one.Commands, by, org, "tilly", "ADMIN")
+		is.True(s.named(slow, "tilly@example.com"))
+		s.erase(one, tilly, &shelf{})
 		id, _, err := s.invite(one.Commands, byOther, other, "lovelace", "USER")
 		is.NoErr(err)
 		late, err := slow.Codec.Encode(eventstore.ID(uuid.New()), organization.MemberJoined{
-			OrganizationID: other, AccountID: ada, Email: "ada@example.com", Username: "lovelace", DisplayName: "ada", Roles: []domain.Role{"USER"}, InvitationID: id,
-		}, codec.Metadata{Actor: domain.ByAccount(ada), OccurredAt: s.now()})
+			OrganizationID: other, AccountID: tilly, Email: "tilly@example.com", Username: "lovelace", DisplayName: "tilly", Roles: []domain.Role{"USER"}, InvitationID: id,
+		}, codec.Metadata{Actor: domain.ByAccount(tilly), OccurredAt: s.now()})
 		is.NoErr(err)
 		is.True(bytes.Contains(late.Data, []byte("tnr_sealed1.")))
 		head, err := s.world.store.ReadStream(s.ctx, "organization-"+string(other), 0, 100)
 		is.NoErr(err)
 		_, err = s.world.store.Append(s.ctx, "organization-"+string(other), eventstore.Exactly(eventstore.Revision(len(head)-1)), []eventstore.Event{late})
 		is.NoErr(err)
-		is.True(!s.named(one, "ada@example.com"))
+		is.True(!s.named(one, "tilly@example.com"))
 		copies := &shelf{}
 		for range 2 {
-			is.NoErr(one.EraseAgain(s.ctx, process, ada, other, id, copies))
+			is.NoErr(one.EraseAgain(s.ctx, process, tilly, other, id, copies))
 		}
 		is.Equal(copies.scrubbed, 1)
 		is.True(!s.named(s.node(), "lovelace"))
@@ -237,11 +237,11 @@ func TestErasedAgainAfterARestoreOfOlderKeys(t *testing.T) {
 	s := newSealed(t)
 	one := s.node()
 	org, by := s.organization(one.Commands, "acme")
-	ada := s.member(one.Commands, by, org, "ada", "ADMIN")
+	tilly := s.member(one.Commands, by, org, "tilly", "ADMIN")
 	older := filepath.Join(t.TempDir(), "older.db")
 	_, err := keysqlite.Backup(s.ctx, s.path, older)
 	is.NoErr(err)
-	at := s.erase(one, ada, &shelf{})
+	at := s.erase(one, tilly, &shelf{})
 
 	is.NoErr(s.store.Close())
 	for _, beside := range []string{"", "-wal", "-shm"} {
@@ -254,17 +254,17 @@ func TestErasedAgainAfterARestoreOfOlderKeys(t *testing.T) {
 	is.NoErr(os.WriteFile(s.path, text, 0o600))
 	s.open()
 	restored := s.node()
-	is.True(s.named(restored, "ada@example.com"))
+	is.True(s.named(restored, "tilly@example.com"))
 	again, err := s.node().KeepErased(s.ctx)
 	is.NoErr(err)
 	is.Equal(again, 2) // the account and the invitation
 	fresh := s.node()
-	is.True(!s.named(fresh, "ada"))
+	is.True(!s.named(fresh, "tilly"))
 	again, err = fresh.KeepErased(s.ctx)
 	is.NoErr(err)
 	is.Equal(again, 0)
 	copies := &shelf{}
-	is.NoErr(fresh.FinishErasure(s.ctx, process, ada, at, copies)) // and what views held is scrubbed
+	is.NoErr(fresh.FinishErasure(s.ctx, process, tilly, at, copies)) // and what views held is scrubbed
 	is.Equal(copies.scrubbed, 1)
 	is.True(s.named(fresh, "owner@acme.example")) // nobody else is concerned
 }
@@ -274,23 +274,23 @@ func TestErasingWhoHasNoAccount(t *testing.T) {
 	s := newSealed(t)
 	one := s.node()
 	org, by := s.organization(one.Commands, "acme")
-	_, _, err := s.invite(one.Commands, by, org, "ada", "ADMIN")
+	_, _, err := s.invite(one.Commands, by, org, "tilly", "ADMIN")
 	is.NoErr(err)
 	_, _, err = s.invite(one.Commands, by, org, "grace", "USER")
 	is.NoErr(err)
 	_, err = one.EraseInvitee(s.ctx, process, "owner@acme.example")
 	is.True(refusedWith(err, domain.CodeAccountExists))
 
-	receipt, err := one.EraseInvitee(s.ctx, commands.Request{Actor: domain.ByAPIKey("key"), Reason: "ada asked"}, "Ada@Example.com")
+	receipt, err := one.EraseInvitee(s.ctx, commands.Request{Actor: domain.ByAPIKey("key"), Reason: "tilly asked"}, "Tilly@Example.com")
 	is.NoErr(err)
 	requested := receipt.Events[0].(erasure.Requested)
-	again, err := one.EraseInvitee(s.ctx, process, "ada@example.com")
+	again, err := one.EraseInvitee(s.ctx, process, "tilly@example.com")
 	is.NoErr(err)
 	is.Equal(len(again.Events), 0) // under way
 	for range 2 {
 		is.NoErr(one.FinishInviteeErasure(s.ctx, process, requested, receipt.Position, &shelf{}))
 	}
-	is.True(!s.named(s.node(), "ada"))
+	is.True(!s.named(s.node(), "tilly"))
 	is.True(s.named(s.node(), "grace@example.com"))
 	is.Equal(s.events(one, org)[3:], []string{"invitation_closed", "invitation_erased"})
 
@@ -298,7 +298,7 @@ func TestErasingWhoHasNoAccount(t *testing.T) {
 	receipt, err = one.EraseInvitee(s.ctx, process, "nobody@example.com")
 	is.NoErr(err)
 	is.NoErr(one.FinishInviteeErasure(s.ctx, process, receipt.Events[0].(erasure.Requested), receipt.Position, &shelf{}))
-	_, _, err = s.invite(one.Commands, by, org, "ada", "ADMIN")
+	_, _, err = s.invite(one.Commands, by, org, "tilly", "ADMIN")
 	is.NoErr(err)
-	is.True(s.named(s.node(), "ada"))
+	is.True(s.named(s.node(), "tilly"))
 }

@@ -45,15 +45,6 @@ type (
 		After          domain.OrganizationName `json:"after"`
 	}
 
-	// PersonalSpaceRenamed gives the holder's own space another name, which is the
-	// holder's as well.
-	PersonalSpaceRenamed struct {
-		OrganizationID domain.OrganizationID   `json:"organization_id"`
-		AccountID      domain.AccountID        `json:"account_id"`
-		Before         domain.OrganizationName `json:"before" personal:"account_id"`
-		After          domain.OrganizationName `json:"after" personal:"account_id"`
-	}
-
 	// InvitationOpened takes the invitee's e-mail and username inside the
 	// organization. Generation 1 is the first issue, each resend is one more.
 	InvitationOpened struct {
@@ -312,9 +303,6 @@ func (Activated) EventType() string { return "organization.activated.v1" }
 
 // EventType implements domain.Event.
 func (EmailDomainChanged) EventType() string { return "organization.email_domain_changed.v1" }
-
-// EventType implements domain.Event.
-func (PersonalSpaceRenamed) EventType() string { return "organization.personal_space_renamed.v1" }
 
 // EventType implements domain.Event.
 func (Renamed) EventType() string { return "organization.renamed.v1" }

@@ -311,33 +311,6 @@ func without(work []WorkItem, w WorkItem) []WorkItem {
 	return slices.DeleteFunc(slices.Clone(work), w.same)
 }
 
-func (s State) open(e InvitationOpened) State {
-	before, _ := s.Invitation(e.InvitationID)
-	s = s.close(e.InvitationID)
-	open := OpenInvitation{Generation: e.Generation, Roles: e.Roles, InvitedBy: e.InvitedBy, email: e.Email.Key(), username: e.Username.Key(), spaces: before.spaces}
-	if _, lapsed := get(s.lapsed, e.InvitationID); lapsed {
-		s.lapsed = s.lapsed.Delete(e.InvitationID)
-	}
-	s.invitations = set(s.invitations, e.InvitationID, open)
-	s = s.take(string(e.InvitationID), open.email, open.username)
-	if before.Claimed {
-		s = s.claim(e.InvitationID)
-	}
-	return s
-}
-
-func (s State) close(id domain.InvitationID) State {
-	open, ok := s.Invitation(id)
-	if !ok {
-		return s
-	}
-	s.invitations = s.invitations.Delete(id)
-	if open.Claimed {
-		s.claims--
-	}
-	return s.give(string(id), open.email, open.username)
-}
-
 func (s State) take(holder, email, username string) State {
 	if email != "" {
 		s.emails = set(s.emails, email, holder)
