@@ -17,7 +17,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"sync"
 
@@ -205,6 +204,3 @@ func (t Target) failure(err error) error {
 	}
 	return &Error{Cause: cause, Err: t.withoutPassword(err)}
 }
-
-// errRefused marks what a broker does not have or let us have.
-var errRefused = errors.New("the broker refuses")
