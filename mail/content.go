@@ -93,8 +93,8 @@ type WebhookStopped struct {
 	Receiver     string // the host that was delivered to
 	WebhookID    string
 	Link         string // the delivery log
-	Gone         bool // the receiver said so
-	Failing      bool // nothing has arrived for days; otherwise the policy has changed
+	Gone         bool   // the receiver said so
+	Failing      bool   // nothing has arrived for days; otherwise the policy has changed
 }
 
 // Request is a request to join.
