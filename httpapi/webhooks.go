@@ -172,8 +172,10 @@ func (a *API) addEachWebhook(h hooks) {
 	next := exampleTime().Add(10 * time.Second)
 	tried := projections.Delivery{EventID: exampleSession, Type: "organization.renamed.v1", At: exampleTime(), DurationMS: 41, Attempt: 2, Outcome: projections.OutcomeFailed, Status: 503, Cause: "status_503", NextAt: &next}
 	addReadOfHook(a, h, reading("webhook", "", "A webhook "+h.whose, "And how its deliveries go.", exampleHook()), a.showWebhook)
-	addReadOfHook(a, h, reading("webhook-deliveries", "/deliveries", "The delivery log of a webhook "+h.whose, "What was tried, the latest first: the last 1,000 attempts of the last 30 days.",
-		list[projections.Delivery]{Items: []projections.Delivery{tried}}), a.listDeliveries)
+	deliveries := reading("webhook-deliveries", "/deliveries", "The delivery log of a webhook "+h.whose, "What was tried, the latest first: the last 1,000 attempts of the last 30 days.",
+		list[projections.Delivery]{Items: []projections.Delivery{tried}})
+	deliveries.codes = []domain.Code{domain.CodeInvalid}
+	addReadOfHook(a, h, deliveries, a.listDeliveries)
 	addReadOfHook(a, h, reading("webhook-dead-letters", "/dead-letters", "Dead letters of a webhook "+h.whose, "Events that were given up after three days and have not arrived since, the latest first; at most 1,000.",
 		list[deadLetter]{Items: []deadLetter{{exampleSession, 24, "timed_out", false, exampleFeedCursor}}}), a.listLetters)
 	addHookCommand(a, h, command("change-webhook", http.MethodPatch, "", "Change a webhook", "An event that could not be delivered is tried at once.", webhookPatch{URL: new(exampleHookURL)},

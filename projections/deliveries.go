@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"tenure/domain"
@@ -98,7 +99,7 @@ func (l *DeliveryLog) Add(ctx context.Context, id domain.WebhookID, attempts []D
 		return err
 	}
 	for _, old := range expired {
-		if len(change.Deletes) == 0 || old < change.Deletes[0] || old > change.Deletes[len(change.Deletes)-1] {
+		if !slices.Contains(change.Deletes, old) {
 			change.Deletes = append(change.Deletes, old)
 		}
 	}
