@@ -32,27 +32,35 @@ type Options struct {
 	Tree *Tree
 	// Progress hears how many leaves are done.
 	Progress func(leaves uint64)
+	// Visit hears of every event of an export that can be read, in its order. What
+	// it hears of is verified only once the Report says so.
+	Visit func(*eventstore.Recorded)
 }
 
 // Report is the outcome of a verification.
 type Report struct {
-	OK           bool      `json:"ok"`
-	Scope        string    `json:"scope"`                  // log or organization
-	Organization string    `json:"organization,omitempty"` // of an export of one
-	Origin       string    `json:"origin,omitempty"`
-	Events       uint64    `json:"events"`      // that are proved
-	Unsigned     uint64    `json:"unsigned"`    // after the newest checkpoint
-	Size         uint64    `json:"size"`        // of the newest checkpoint
-	Root         string    `json:"root"`        // of it
-	Checkpoints  int       `json:"checkpoints"` // that the log was compared with
-	Signature    string    `json:"signature"`   // valid, invalid or not_checked
-	Findings     []Finding `json:"findings"`    // the first in the log first; at most 100
+	OK           bool   `json:"ok"`
+	Scope        string `json:"scope"`                  // log or organization
+	Organization string `json:"organization,omitempty"` // of an export of one
+	Origin       string `json:"origin,omitempty"`
+	Events       uint64 `json:"events"`   // that are proved
+	Unsigned     uint64 `json:"unsigned"` // after the newest checkpoint
+	Size         uint64 `json:"size"`     // of the newest checkpoint
+	Root         string `json:"root"`     // of it
+	// Position is that of the last event of the log that an export covers. Exports
+	// repeat the positions of the server; that these grow is checked, which they
+	// are is not proved.
+	Position    eventstore.Position `json:"position,omitempty"`
+	Checkpoints int                 `json:"checkpoints"` // that the log was compared with
+	Signature   string              `json:"signature"`   // valid, invalid or not_checked
+	Findings    []Finding           `json:"findings"`    // the first in the log first; at most 100
 }
 
 // Finding is something that is wrong.
 type Finding struct {
 	Problem string `json:"problem"`
-	Line    int    `json:"line,omitempty"` // of an export
+	Line    int    `json:"line,omitempty"` // of an export in NDJSON
+	Row     int    `json:"row,omitempty"`  // of one in Parquet
 	// Leaf is the first event that it is about; nil for the ledger's own. Last
 	// is set where it is one of several.
 	Leaf     *uint64             `json:"leaf,omitempty"`
@@ -119,13 +127,14 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 		if err != nil {
 			return err
 		}
-		w.leaf(e, claimed, 0)
+		w.leaf(e, LeafHash(e), claimed, 0)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return w.end(), nil
+	w.end()
+	return w.report.finish(options), nil
 }
 
 func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit func(*eventstore.Recorded) error) error {
@@ -174,7 +183,6 @@ func (c *comparison) next(ctx context.Context) (*claim, error) {
 type expectation struct {
 	Checkpoint
 	kept bool // elsewhere
-	line int
 }
 
 // walk verifies a log event by event, first the ledger's own events and then the
@@ -182,6 +190,7 @@ type expectation struct {
 type walk struct {
 	options Options
 	report  *Report
+	place   func(event int) (line, row int)
 	expect  []expectation // by size once the leaves begin
 	streams map[string]uint64
 	newest  uint64 // size of the checkpoint before
@@ -201,35 +210,39 @@ func newWalk(options Options) *walk {
 	}
 	return &walk{
 		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64), tree: ranges.NewEmptyRange(0),
+		place: func(int) (int, int) { return 0, 0 }, // a log has none
 	}
 }
 
-func about(e *eventstore.Recorded, line int, problem string) Finding {
-	return Finding{Problem: problem, Line: line, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Type: e.Type}
+// about is a finding about an event; number is which of an export it is.
+func (w *walk) about(e *eventstore.Recorded, number int, problem string) Finding {
+	f := Finding{Problem: problem, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Type: e.Type}
+	f.Line, f.Row = w.place(number)
+	return f
 }
 
 // contiguous checks that the event is the next one of its stream.
-func (w *walk) contiguous(e *eventstore.Recorded, line int, leaf *uint64) {
+func (w *walk) contiguous(e *eventstore.Recorded, number int, leaf *uint64) {
 	want := w.streams[e.Stream]
 	w.streams[e.Stream] = uint64(e.Revision) + 1
 	if uint64(e.Revision) == want {
 		return
 	}
-	f := about(e, line, fmt.Sprintf("revision %d where %d should be: an event of the stream is missing, or is there twice", e.Revision, want))
+	f := w.about(e, number, fmt.Sprintf("revision %d where %d should be: an event of the stream is missing, or is there twice", e.Revision, want))
 	f.Leaf = leaf
 	w.report.found(f)
 }
 
 // note takes an event of the ledger's own stream.
-func (w *walk) note(e *eventstore.Recorded, line int) {
+func (w *walk) note(e *eventstore.Recorded, number int) {
 	if IsLeaf(e) {
 		return // a type of the ledger in another stream: it is a leaf like any
 	}
-	w.contiguous(e, line, nil)
+	w.contiguous(e, number, nil)
 	if e.Type != (checkpoint.Signed{}).EventType() {
 		return
 	}
-	wrong := func(problem string) { w.report.found(about(e, line, problem)) }
+	wrong := func(problem string) { w.report.found(w.about(e, number, problem)) }
 	var signed checkpoint.Signed
 	if err := json.Unmarshal(e.Data, &signed); err != nil {
 		wrong("the checkpoint cannot be read")
@@ -248,7 +261,7 @@ func (w *walk) note(e *eventstore.Recorded, line int) {
 		wrong("the note is of another log")
 	default:
 		w.newest, w.report.Origin, w.report.Size, w.report.Root = c.Size, c.Origin, c.Size, signed.Root
-		w.expect = append(w.expect, expectation{Checkpoint: c, line: line})
+		w.expect = append(w.expect, expectation{Checkpoint: c})
 	}
 }
 
@@ -283,12 +296,11 @@ func (w *walk) begin() {
 	w.report.Checkpoints = len(w.expect)
 }
 
-// leaf takes the next leaf, and what it is claimed to be, if anything is.
-func (w *walk) leaf(e *eventstore.Recorded, claimed *claim, line int) {
+// leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.
+func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number int) {
 	index := w.tree.End()
-	w.contiguous(e, line, &index)
-	hash := LeafHash(e)
-	here := about(e, line, "")
+	w.contiguous(e, number, &index)
+	here := w.about(e, number, "")
 	here.Leaf = &index
 	if w.first == nil {
 		w.first = &here
@@ -364,7 +376,7 @@ func (w *walk) compare(x expectation) {
 }
 
 // end comes after the last leaf.
-func (w *walk) end() *Report {
+func (w *walk) end() {
 	size := w.tree.End()
 	if len(w.expect) > 0 && !w.broken {
 		x := w.expect[len(w.expect)-1]
@@ -380,5 +392,4 @@ func (w *walk) end() *Report {
 	if size > w.report.Events {
 		w.report.Unsigned = size - max(w.report.Events, min(size, w.report.Size))
 	}
-	return w.report.finish(w.options)
 }
