@@ -32,9 +32,10 @@ type Options struct {
 	Tree *Tree
 	// Progress hears how many leaves are done.
 	Progress func(leaves uint64)
-	// Visit hears of every event of an export that can be read, in its order. What
+
+	// visit hears of every event of an export that can be read, in its order. What
 	// it hears of is verified only once the Report says so.
-	Visit func(*eventstore.Recorded)
+	visit func(organization string, e *entry)
 }
 
 // Report is the outcome of a verification.

@@ -162,8 +162,8 @@ func (v *verification) passing(sum checksum, number int, e *entry, hash Hash) {
 		f.Leaf = &e.leaf
 		v.rehashed = &f
 	}
-	if v.options.Visit != nil {
-		v.options.Visit(e.Recorded)
+	if v.options.visit != nil {
+		v.options.visit(v.head.Organization, e)
 	}
 }
 
