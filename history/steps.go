@@ -131,11 +131,11 @@ func (t *teller) tell(e projections.TimelineEntry) (Step, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return Step{}, fmt.Errorf("history: an event of the timeline at position %d: %w", e.Position, err)
 	}
-	s := Step{TimelineEntry: e, Words: e.Type, By: strings.TrimSpace(string(e.Actor.Kind) + " " + t.called(e.Actor.ID))}
+	t.learn(data, false)
+	s := Step{TimelineEntry: e, Words: e.Type, By: strings.TrimSpace(string(e.Actor.Kind) + " " + e.Actor.ID)}
 	if id, ok := e.Actor.Account(); ok {
 		s.By = t.called(string(id))
 	}
-	t.learn(data, false)
 	told, known := words[e.Type]
 	if known {
 		s.Words = t.fill(told.text, data)
@@ -158,12 +158,12 @@ func (t *teller) tell(e projections.TimelineEntry) (Step, error) {
 	}
 	for _, field := range told.gone {
 		if was := t.value(data[field]); was != "" {
-			s.Changes = append(s.Changes, Became{What: field, Before: was})
+			s.Changes = append(s.Changes, Became{What: spaced(field), Before: was})
 		}
 	}
 	for _, field := range told.made {
 		if is := t.value(data[field]); is != "" {
-			s.Changes = append(s.Changes, Became{What: field, After: is})
+			s.Changes = append(s.Changes, Became{What: spaced(field), After: is})
 		}
 	}
 	if told.status != (Became{}) {
@@ -172,6 +172,9 @@ func (t *teller) tell(e projections.TimelineEntry) (Step, error) {
 	t.learn(data, true)
 	return s, nil
 }
+
+// spaced is the name of a field for people.
+func spaced(field string) string { return strings.ReplaceAll(field, "_", " ") }
 
 // learn takes note of what things are called: before they are spoken of, those
 // that are new; and what they are called from now on.
