@@ -17,9 +17,11 @@ import (
 // Unlike a Store it trusts nothing but the rows: what does not belong together
 // any more is read as it stands there. Only ReadStream goes by the index.
 type Snapshot struct {
-	mu   sync.Mutex
-	conn *sqlite.Conn
-	late map[string][]place // of the events that the index does not have yet; nil until it is needed
+	mu      sync.Mutex
+	conn    *sqlite.Conn
+	streams map[int64]string   // names that were looked up
+	types   map[int64]string   // the same
+	late    map[string][]place // of the events that the index does not have yet; nil until it is needed
 }
 
 // place is where an event of a stream is.
@@ -38,20 +40,16 @@ func OpenSnapshot(path string) (*Snapshot, error) {
 	if err := execute(conn, "BEGIN", "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &Snapshot{conn: conn}, nil
+	return &Snapshot{conn: conn, streams: make(map[int64]string), types: make(map[int64]string)}, nil
 }
 
 // Close ends the snapshot.
 func (s *Snapshot) Close() error { return s.conn.Close() }
 
 const (
-	snapshotColumns = "SELECT e.position, ifnull(s.name, ''), e.revision, e.id, ifnull(t.name, ''), e.data, e.metadata, e.recorded_at FROM "
-	snapshotNames   = " LEFT JOIN streams s ON s.id = e.stream LEFT JOIN types t ON t.id = e.type "
-
-	selectSnapshot       = snapshotColumns + "events e" + snapshotNames + "WHERE e.position > ? ORDER BY e.position LIMIT ?"
-	selectSnapshotStream = snapshotColumns + "revisions r CROSS JOIN events e ON e.position = r.position" + snapshotNames +
-		"WHERE r.event >= ? AND r.event < ? ORDER BY r.event LIMIT ?"
-	selectLate = "SELECT e.position, ifnull(s.name, ''), e.revision FROM events e LEFT JOIN streams s ON s.id = e.stream" +
+	selectSnapshot       = "SELECT " + columns + " FROM events e WHERE e.position > ? ORDER BY e.position LIMIT ?"
+	selectSnapshotStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position WHERE r.event >= ? AND r.event < ? ORDER BY r.event LIMIT ?"
+	selectLate           = "SELECT e.position, ifnull(s.name, ''), e.revision FROM events e LEFT JOIN streams s ON s.id = e.stream" +
 		" WHERE e.position > (SELECT position FROM indexed) ORDER BY e.position"
 )
 
@@ -85,8 +83,9 @@ func (s *Snapshot) ReadStream(ctx context.Context, stream string, from eventstor
 	}
 	var events []eventstore.Recorded
 	take := func(row *sqlite.Stmt) (bool, error) {
-		events = append(events, snapshotEvent(row))
-		return true, nil
+		e, err := s.event(row)
+		events = append(events, e)
+		return true, err
 	}
 	from = min(from, maxRevisions)
 	if err := each(ctx, s.conn, selectSnapshotStream, []int64{key(id, from), key(id, maxRevisions), int64(limit)}, take); err != nil {
@@ -131,8 +130,15 @@ func (s *Snapshot) ReadAll(ctx context.Context, after eventstore.Position, limit
 	err := each(ctx, s.conn, selectSnapshot, []int64{int64(after), int64(limit) + maxPageRows}, func(row *sqlite.Stmt) (bool, error) {
 		rows++
 		page.Position = eventstore.Position(row.ColumnInt64(0))
-		if matches(row.ColumnText(4)) {
-			e := snapshotEvent(row)
+		name, err := s.name(s.types, "SELECT name FROM types WHERE id = ?", row.ColumnInt64(4))
+		if err != nil {
+			return false, err
+		}
+		if matches(name) {
+			e, err := s.event(row)
+			if err != nil {
+				return false, err
+			}
 			page.Events, bytes = append(page.Events, e), bytes+len(e.Data)+len(e.Metadata)
 		}
 		return len(page.Events) < limit && bytes < maxPageBytes, nil
@@ -144,16 +150,43 @@ func (s *Snapshot) ReadAll(ctx context.Context, after eventstore.Position, limit
 	return page, nil
 }
 
-func snapshotEvent(row *sqlite.Stmt) eventstore.Recorded {
-	e := eventstore.Recorded{
-		Event:      eventstore.Event{Type: row.ColumnText(4), Data: make([]byte, row.ColumnLen(5)), Metadata: make([]byte, row.ColumnLen(6))},
-		Stream:     row.ColumnText(1),
-		Revision:   eventstore.Revision(row.ColumnInt64(2)),
-		Position:   eventstore.Position(row.ColumnInt64(0)),
-		RecordedAt: time.Unix(0, row.ColumnInt64(7)).UTC(),
+// mostNames is how many names of streams are remembered.
+const mostNames = 100_000
+
+// name is the name that has a number; empty where there is none.
+func (s *Snapshot) name(known map[int64]string, query string, id int64) (string, error) {
+	if name, ok := known[id]; ok {
+		return name, nil
 	}
+	name := ""
+	err := each(context.Background(), s.conn, query, []int64{id}, func(row *sqlite.Stmt) (bool, error) {
+		name = row.ColumnText(0)
+		return false, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(known) >= mostNames {
+		clear(known)
+	}
+	known[id] = name
+	return name, nil
+}
+
+func (s *Snapshot) event(row *sqlite.Stmt) (e eventstore.Recorded, err error) {
+	if e.Type, err = s.name(s.types, "SELECT name FROM types WHERE id = ?", row.ColumnInt64(4)); err != nil {
+		return e, err
+	}
+	if e.Stream, err = s.name(s.streams, "SELECT name FROM streams WHERE id = ?", row.ColumnInt64(1)); err != nil {
+		return e, err
+	}
+	e.Revision, e.Position = eventstore.Revision(row.ColumnInt64(2)), eventstore.Position(row.ColumnInt64(0))
+	e.RecordedAt = time.Unix(0, row.ColumnInt64(7)).UTC()
+	data := row.ColumnLen(5)
+	both := make([]byte, data+row.ColumnLen(6)) // one allocation for both
+	e.Data, e.Metadata = both[:data:data], both[data:]
 	row.ColumnBytes(3, e.ID[:])
 	row.ColumnBytes(5, e.Data)
 	row.ColumnBytes(6, e.Metadata)
-	return e
+	return e, nil
 }
