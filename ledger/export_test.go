@@ -3,10 +3,14 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"tenure/eventstore"
 )
@@ -160,4 +164,18 @@ func Rewrite(export []byte, change func(i int, r *Row), options ...parquet.Write
 	w := newParquetWriter(&b, options...)
 	err = errors.Join(w.write(rows), w.end(*h, *t))
 	return b.Bytes(), err
+}
+
+// Refooter gives a Parquet file another footer.
+func Refooter(export []byte, change func(*format.FileMetaData)) ([]byte, error) {
+	end := len(export) - 8
+	start := end - int(binary.LittleEndian.Uint32(export[end:]))
+	var meta format.FileMetaData
+	var protocol thrift.CompactProtocol
+	if err := thrift.Unmarshal(&protocol, export[start:end], &meta); err != nil {
+		return nil, err
+	}
+	change(&meta)
+	footer, err := thrift.Marshal(&protocol, &meta)
+	return slices.Concat(export[:start], footer, binary.LittleEndian.AppendUint32(nil, uint32(len(footer))), []byte(parquetMagic)), err
 }

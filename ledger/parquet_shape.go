@@ -1,11 +1,15 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math/bits"
+	"reflect"
+	"sync"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -60,11 +64,24 @@ func checkShape(file io.ReaderAt, size int64) error {
 	return checkLayout(file, &meta, size-8-length)
 }
 
+// emptyExport is the footer of an export without events.
+var emptyExport = sync.OnceValue(func() *format.FileMetaData {
+	var file bytes.Buffer
+	if err := newParquetWriter(&file).end(header{}, trailer{}); err != nil {
+		panic(err) // nothing can fail in memory
+	}
+	parsed, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		panic(err)
+	}
+	return parsed.Metadata()
+})
+
 // checkLayout sees that the columns follow one another up to the footer.
 func checkLayout(file io.ReaderAt, meta *format.FileMetaData, end int64) error {
 	columns := rowSchema.Columns()
-	if len(meta.Schema) != len(columns)+1 {
-		return misshapen("it has other columns")
+	if want := emptyExport(); !reflect.DeepEqual(meta.Schema, want.Schema) || !reflect.DeepEqual(meta.ColumnOrders, want.ColumnOrders) {
+		return misshapen("it has other columns, or columns of other types")
 	}
 	at, rows := int64(len(parquetMagic)), int64(0)
 	for g := range meta.RowGroups {
@@ -75,7 +92,7 @@ func checkLayout(file io.ReaderAt, meta *format.FileMetaData, end int64) error {
 		rows += group.NumRows
 		for c := range group.Columns {
 			column := &group.Columns[c]
-			if path := column.MetaData.PathInSchema; len(path) != 1 || path[0] != columns[c][0] || meta.Schema[c+1].Name != path[0] {
+			if path := column.MetaData.PathInSchema; len(path) != 1 || path[0] != columns[c][0] {
 				return misshapen("it has other columns")
 			}
 			p := pages{file: file, column: column, optional: meta.Schema[c+1].RepetitionType.V == format.Optional}
