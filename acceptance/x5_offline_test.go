@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 )
@@ -145,4 +148,34 @@ func sortedItems(t *testing.T, body []byte) []string {
 	}
 	slices.Sort(items)
 	return items
+}
+
+// The commands of the page for auditors that need no server work when they are
+// pasted.
+func TestX5_ThePageForAuditorsWorksOffline(t *testing.T) {
+	onTheFolder(t, func(t *testing.T, b backend) {
+		is := is.New(t)
+		page, err := os.ReadFile("../docs/auditors.md")
+		is.NoErr(err)
+		var script strings.Builder
+		for _, block := range regexp.MustCompile("(?s)```sh offline\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+			script.WriteString(block[1])
+		}
+		s := b.start(t)
+		c := s.newCast(t)
+		march := time.Now().UTC().Format(time.RFC3339Nano)
+		ok(t, c.owner.remove(c.org, c.admin))
+		s.export(t, s.position.Load(), "ndjson") // waits until it is signed
+		shell := exec.Command("bash", "-euo", "pipefail", "-c", script.String())
+		shell.Dir = t.TempDir()
+		shell.Env = append(os.Environ(), "ORG="+c.org, "ACCOUNT="+c.admin.AccountID, "MARCH="+march, "DATA="+s.data,
+			"PATH="+filepath.Dir(programs.plain.binary(t))+":"+os.Getenv("PATH"))
+		shell.Stderr = os.Stderr
+		out, err := shell.Output()
+		is.NoErr(err)
+		shows(t, string(out), "GIVEN BY", c.admin.AccountID, "1 member\n", "Signature: valid", "was founded by", "– → ADMIN", "became a member", " is no member any more", "left", "1 change,")
+		written, err := os.ReadFile(filepath.Join(shell.Dir, "offline.html"))
+		is.NoErr(err)
+		is.True(strings.Contains(string(written), c.admin.Email))
+	})
 }

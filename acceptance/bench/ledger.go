@@ -35,7 +35,9 @@ func benchLedger(ctx context.Context, dir string) error {
 		func() (float64, error) { return proveLeaves(ctx, views) },
 		func() (float64, error) { return auditLog(ctx, path) },
 		func() (float64, error) { return exportLog(ctx, path, filepath.Join(dir, "log.ndjson"), ledger.NDJSON) },
-		func() (float64, error) { return exportLog(ctx, path, filepath.Join(dir, "log.parquet"), ledger.Parquet) },
+		func() (float64, error) {
+			return exportLog(ctx, path, filepath.Join(dir, "log.parquet"), ledger.Parquet)
+		},
 		func() (float64, error) { return verifyExport(filepath.Join(dir, "log.ndjson")) },
 		func() (float64, error) { return verifyExport(filepath.Join(dir, "log.parquet")) },
 	)

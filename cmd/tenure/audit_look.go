@@ -127,13 +127,16 @@ func (c *auditMembersCommand) Run(ctx context.Context, out *kong.Context) error 
 		rows := [][]string{{"NAME", "E-MAIL", "ACCOUNT", "STATUS", "ROLE", "SINCE", "GIVEN BY", "REASON"}}
 		for _, m := range members {
 			first := []string{plain(m.DisplayName), plain(string(m.Email)), plain(string(m.AccountID)), string(m.Status)}
+			if len(m.Given) == 0 { // no role, and a member all the same
+				rows = append(rows, append(first, none(""), instant(m.Joined.At), plain(m.Joined.By()), plain(m.Joined.Reason)))
+			}
 			for _, g := range m.Given {
 				rows = append(rows, append(first, string(g.Role), instant(g.At), plain(g.By()), plain(g.Reason)))
 				first = make([]string, len(first))
 			}
 		}
 		printTable(out.Stdout, s, rows)
-		fmt.Fprintf(out.Stdout, "%d members\n", len(members))
+		fmt.Fprintln(out.Stdout, count(len(members), "member"))
 		a.rests.say(out.Stdout, s, at)
 		return nil
 	})
@@ -189,7 +192,7 @@ func (c *auditDiffCommand) Run(ctx context.Context, out *kong.Context) error {
 			})
 		}
 		printTable(out.Stdout, s, rows)
-		fmt.Fprintf(out.Stdout, "%d changes, from %s to %s\n", len(d.Changes), point(d.From), point(d.To))
+		fmt.Fprintf(out.Stdout, "%s, from %s to %s\n", count(len(d.Changes), "change"), point(d.From), point(d.To))
 		a.rests.say(out.Stdout, s, to)
 		return nil
 	})

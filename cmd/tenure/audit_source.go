@@ -110,8 +110,8 @@ func (s *auditSource) open(ctx context.Context) (*audited, error) {
 }
 
 func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
-	if s.Key != "" && len(s.Checkpoint) > 0 {
-		return errors.New("--key and --checkpoint go with --export; a log is verified by tenure audit verify")
+	if len(s.Checkpoint) > 0 {
+		return errors.New("--checkpoint goes with --export; a log is verified by tenure audit verify")
 	}
 	if a.org == "" {
 		return errors.New("give --org, the id of an organization")

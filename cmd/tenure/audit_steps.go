@@ -82,7 +82,7 @@ func (c *auditHistoryCommand) Run(ctx context.Context, out *kong.Context) error 
 			}{a.rests, entries})
 		}
 		printTable(out.Stdout, s, rows)
-		fmt.Fprintf(out.Stdout, "%d events\n", len(rows)-1)
+		fmt.Fprintln(out.Stdout, count(len(rows)-1, "event"))
 		a.rests.say(out.Stdout, s)
 		return nil
 	})
@@ -137,7 +137,7 @@ func (c *auditReplayCommand) Run(ctx context.Context, out *kong.Context) error {
 				Rests rests `json:"rests_on"`
 			}{a.rests})
 		}
-		fmt.Fprintf(out.Stdout, "%d steps\n", number)
+		fmt.Fprintln(out.Stdout, count(number, "step"))
 		a.rests.say(out.Stdout, s)
 		return nil
 	})

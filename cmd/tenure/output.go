@@ -49,6 +49,14 @@ const (
 	zeroWidthJoiner    = '\u200d'
 )
 
+// count says how many there are.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // instant is a time for people.
 func instant(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
