@@ -16,7 +16,7 @@ func TestPlainTextsCommandNoTerminal(t *testing.T) {
 	is := is.New(t)
 	for text, want := range map[string]string{
 		"Ada Lovelace": "Ada Lovelace",
-		"Zoë 山田 Ελένη علی‌رضا 👩‍💻": "Zoë 山田 Ελένη علی‌رضا 👩‍💻",
+		"Zoë 山田 Ελένη علی\u200cرضا 👩\u200d💻": "Zoë 山田 Ελένη علی\u200cرضا 👩\u200d💻",
 		"a\x1b[2Jb":          `a\u001b[2Jb`,
 		"a\u202eb\u2066":     `a\u202eb\u2066`,
 		"a\rb\nc\td":         `a\u000db\u000ac\u0009d`,
