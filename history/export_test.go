@@ -70,7 +70,7 @@ func TestAnExportSaysWhatTheLogSays(t *testing.T) {
 					Store: eventstore.ReadOnly(kept), Codec: codec.New(), Policies: policies.Builtin(), Now: func() time.Time { return w.now }, CachedEvents: 1_000_000,
 				}), history.Options{})
 				events := all[org]
-				for range 12 {
+				for range 6 {
 					from, to := rng.IntN(len(events)), rng.IntN(len(events))
 					from, to = min(from, to), max(from, to)
 					for _, ends := range [][2]history.Moment{
