@@ -56,7 +56,7 @@ soak: ## 50 kills at random moments under load, and a minute of many nodes in a 
 fuzz: ## each fuzz target for 30 seconds
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 30s $$package || exit 1; \
+			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 30s -fuzzminimizetime 10x $$package || exit 1; \
 		done; \
 	done
 

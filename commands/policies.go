@@ -20,6 +20,9 @@ import (
 // list of it is as new as the log, and one append decides which version is next.
 const publishedStream = "own"
 
+// PoliciesStream is the name of that stream.
+const PoliciesStream = "policies-" + publishedStream
+
 // knownPolicies are versions of policies by name and number. They never change,
 // so they are kept for good.
 type knownPolicies struct{ versions sync.Map }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -112,6 +113,11 @@ type Result struct {
 // Filter selects events by the beginnings of their types; empty selects all.
 type Filter struct {
 	TypePrefixes []string
+}
+
+// Matches reports whether the filter selects a type.
+func (f Filter) Matches(eventType string) bool {
+	return len(f.TypePrefixes) == 0 || slices.ContainsFunc(f.TypePrefixes, func(prefix string) bool { return strings.HasPrefix(eventType, prefix) })
 }
 
 // Page is a stretch of the log.

@@ -46,15 +46,15 @@ func (d Diff) CSV() ([]byte, error) {
 	}}
 	for _, c := range d.Changes {
 		rows = append(rows, []string{
-			stamp(c.Event.At), string(c.Kind), c.Name, string(c.Account), string(c.Invitation), string(c.Space), c.Before.text(), c.After.text(),
+			stamp(c.Event.At), string(c.Kind), c.Name, string(c.Account), string(c.Invitation), string(c.Space), c.Before.Text(), c.After.Text(),
 			string(c.Event.Actor.Kind), c.Event.Actor.ID, c.Event.Reason, c.Event.Type, number(uint64(c.Event.Position)),
 		})
 	}
 	return table(rows)
 }
 
-// text is a value in a cell.
-func (v *Value) text() string {
+// Text is the value as a line; empty for none.
+func (v *Value) Text() string {
 	if v == nil {
 		return ""
 	}

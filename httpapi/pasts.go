@@ -99,6 +99,9 @@ func (a *API) historyDiff(ctx context.Context, c *call, in *diffInput) (answer, 
 	return ans, nil
 }
 
+// ShownDiff is a difference as the API answers with it, to be encoded as JSON.
+func ShownDiff(d history.Diff) any { return shownDiff(d) }
+
 func shownDiff(d history.Diff) diffBody {
 	point := func(p history.Point) diffPoint {
 		if p.Position == 0 {

@@ -31,6 +31,10 @@ type Options struct {
 	Tree *Tree
 	// Progress hears how many leaves are done.
 	Progress func(leaves uint64)
+
+	// visit hears of every event of an export that can be read, in its order. What
+	// it hears of is verified only once the Report says so.
+	visit func(organization string, e *entry)
 }
 
 // Audit reads a whole log, computes its tree again and compares it with every
@@ -55,13 +59,14 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 		if err != nil {
 			return err
 		}
-		w.leaf(e, claimed, 0)
+		w.leaf(e, LeafHash(e), claimed, 0)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return w.end(), nil
+	w.end()
+	return w.report.finish(options), nil
 }
 
 func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit func(*eventstore.Recorded) error) error {
@@ -110,7 +115,6 @@ func (c *comparison) next(ctx context.Context) (*claim, error) {
 type expectation struct {
 	Checkpoint
 	kept bool // elsewhere
-	line int
 }
 
 // walk verifies a log event by event, first the ledger's own events and then the
@@ -118,6 +122,7 @@ type expectation struct {
 type walk struct {
 	options Options
 	report  *Report
+	place   func(event int) (line, row int)
 	expect  []expectation // by size once the leaves begin
 	streams map[string]uint64
 	newest  uint64 // size of the checkpoint before
@@ -137,35 +142,39 @@ func newWalk(options Options) *walk {
 	}
 	return &walk{
 		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64), tree: ranges.NewEmptyRange(0),
+		place: func(int) (int, int) { return 0, 0 }, // a log has none
 	}
 }
 
-func about(e *eventstore.Recorded, line int, problem string) Finding {
-	return Finding{Problem: problem, Line: line, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Type: e.Type}
+// about is a finding about an event; number is which of an export it is.
+func (w *walk) about(e *eventstore.Recorded, number int, problem string) Finding {
+	f := Finding{Problem: problem, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Type: e.Type}
+	f.Line, f.Row = w.place(number)
+	return f
 }
 
 // contiguous checks that the event is the next one of its stream.
-func (w *walk) contiguous(e *eventstore.Recorded, line int, leaf *uint64) {
+func (w *walk) contiguous(e *eventstore.Recorded, number int, leaf *uint64) {
 	want := w.streams[e.Stream]
 	w.streams[e.Stream] = uint64(e.Revision) + 1
 	if uint64(e.Revision) == want {
 		return
 	}
-	f := about(e, line, fmt.Sprintf("revision %d where %d should be: an event of the stream is missing, or is there twice", e.Revision, want))
+	f := w.about(e, number, fmt.Sprintf("revision %d where %d should be: an event of the stream is missing, or is there twice", e.Revision, want))
 	f.Leaf = leaf
 	w.report.found(f)
 }
 
 // note takes an event of the ledger's own stream.
-func (w *walk) note(e *eventstore.Recorded, line int) {
+func (w *walk) note(e *eventstore.Recorded, number int) {
 	if IsLeaf(e) {
 		return // a type of the ledger in another stream: it is a leaf like any
 	}
-	w.contiguous(e, line, nil)
+	w.contiguous(e, number, nil)
 	if e.Type != (checkpoint.Signed{}).EventType() {
 		return
 	}
-	wrong := func(problem string) { w.report.found(about(e, line, problem)) }
+	wrong := func(problem string) { w.report.found(w.about(e, number, problem)) }
 	var signed checkpoint.Signed
 	if err := json.Unmarshal(e.Data, &signed); err != nil {
 		wrong("the checkpoint cannot be read")
@@ -184,7 +193,7 @@ func (w *walk) note(e *eventstore.Recorded, line int) {
 		wrong("the note is of another log")
 	default:
 		w.newest, w.report.Origin, w.report.Size, w.report.Root = c.Size, c.Origin, c.Size, signed.Root
-		w.expect = append(w.expect, expectation{Checkpoint: c, line: line})
+		w.expect = append(w.expect, expectation{Checkpoint: c})
 	}
 }
 
@@ -221,12 +230,11 @@ func (w *walk) begin() {
 	w.report.Checkpoints = len(w.expect)
 }
 
-// leaf takes the next leaf, and what it is claimed to be, if anything is.
-func (w *walk) leaf(e *eventstore.Recorded, claimed *claim, line int) {
+// leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.
+func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number int) {
 	index := w.tree.End()
-	w.contiguous(e, line, &index)
-	hash := LeafHash(e)
-	here := about(e, line, "")
+	w.contiguous(e, number, &index)
+	here := w.about(e, number, "")
 	here.Leaf = &index
 	if w.first == nil {
 		w.first = &here
@@ -302,7 +310,7 @@ func (w *walk) compare(x expectation) {
 }
 
 // end comes after the last leaf.
-func (w *walk) end() *Report {
+func (w *walk) end() {
 	size := w.tree.End()
 	if len(w.expect) > 0 && !w.broken {
 		x := w.expect[len(w.expect)-1]
@@ -318,5 +326,4 @@ func (w *walk) end() *Report {
 	if size > w.report.Events {
 		w.report.Unsigned = size - max(w.report.Events, min(size, w.report.Size))
 	}
-	return w.report.finish(w.options)
 }

@@ -3,18 +3,25 @@ package ledger
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
 
+	"tenure/commands"
 	"tenure/domain/checkpoint"
+	"tenure/domain/organization"
+	"tenure/domain/publication"
 	"tenure/eventstore"
 )
+
+// ExportOptions say what is exported.
+type ExportOptions struct {
+	Organization string                 // only the events of its history, each with a proof; empty for the whole log
+	Format       Format                 // default NDJSON
+	Progress     func(done, all uint64) // hears how many leaves of all are done
+}
 
 // Exported says what is in an export.
 type Exported struct {
@@ -31,24 +38,33 @@ var (
 )
 
 // Export writes what the newest checkpoint covers: the whole log, with what is
-// needed to compute its root; or with an organization's id the events of its
-// history, each with a proof that it is in the log. progress hears how many
-// leaves of all are done. An organization's export keeps the tree in memory, 33
-// bytes for an event of the whole log. It fails with ErrNoCheckpoint and
-// ErrNoOrganization.
-func Export(ctx context.Context, log Source, organization string, to io.Writer, progress func(done, all uint64)) (Exported, error) {
+// needed to compute its root; or the events of an organization's history, and the
+// published policies that it was under, each with a proof that it is in the log.
+//
+// Events go out as the log holds them: what is sealed in them stays sealed. In
+// memory are a few pages of the log, in Parquet a group of rows besides; for an
+// organization also the tree, 33 bytes for an event of the whole log. It fails with
+// ErrNoCheckpoint and ErrNoOrganization.
+func Export(ctx context.Context, log eventstore.Reader, to io.Writer, o ExportOptions) (Exported, error) {
 	newest, err := findNewest(ctx, log)
 	if err != nil {
 		return Exported{}, err
 	}
-	w := &exporter{to: bufio.NewWriterSize(to, 1<<20), sum: sha256.New(), newest: newest, progress: progress}
-	if organization == "" {
-		err = w.exportLog(ctx, log)
+	if o.Progress == nil {
+		o.Progress = func(uint64, uint64) {}
+	}
+	buffer := bufio.NewWriterSize(to, 1<<20)
+	w := &exporter{ExportOptions: o, log: log, newest: newest}
+	if w.form = exportWriter(ndjsonWriter{buffer}); o.Format == Parquet {
+		w.form = newParquetWriter(buffer)
+	}
+	if o.Organization == "" {
+		err = w.exportLog(ctx)
 	} else {
-		err = w.exportOrganization(ctx, log, organization)
+		err = w.exportOrganization(ctx)
 	}
 	if err == nil {
-		err = w.to.Flush()
+		err = buffer.Flush()
 	}
 	return Exported{Events: w.events, Size: newest.Size, Unsigned: w.leaves - min(w.leaves, newest.Size), Fits: w.fits}, err
 }
@@ -60,108 +76,118 @@ type newestNote struct {
 	revision eventstore.Revision
 }
 
-func findNewest(ctx context.Context, log Source) (n newestNote, err error) {
-	err = readLog(ctx, log, eventstore.Filter{TypePrefixes: []string{ownTypes}}, func(e *eventstore.Recorded) error {
-		switch {
-		case IsLeaf(e):
-			return nil
-		case e.Type == (checkpoint.Signed{}).EventType():
-			var signed checkpoint.Signed
-			if err := json.Unmarshal(e.Data, &signed); err != nil {
-				return fmt.Errorf("ledger: the checkpoint of revision %d cannot be read", e.Revision)
-			}
-			c, err := ParseNote(signed.Note)
-			n = newestNote{c, signed.Note, e.Revision}
-			return err
-		case e.Type == (checkpoint.Cosigned{}).EventType():
-			var by checkpoint.Cosigned
-			if err := json.Unmarshal(e.Data, &by); err == nil && by.Size == n.Size {
-				n.text += by.Line + "\n"
+func findNewest(ctx context.Context, log eventstore.Reader) (n newestNote, err error) {
+	for from := eventstore.Revision(0); ; from += pageEvents {
+		events, err := log.ReadStream(ctx, commands.LedgerStream, from, pageEvents)
+		if err != nil && !errors.Is(err, eventstore.ErrStreamNotFound) {
+			return n, err
+		}
+		for i := range events {
+			if err := n.follow(&events[i]); err != nil {
+				return n, err
 			}
 		}
-		return nil
-	})
-	if err == nil && n.Size == 0 {
+		if len(events) < pageEvents {
+			break
+		}
+	}
+	if n.Size == 0 {
 		err = ErrNoCheckpoint
 	}
 	return n, err
 }
 
+func (n *newestNote) follow(e *eventstore.Recorded) (err error) {
+	switch e.Type {
+	case checkpoint.Signed{}.EventType():
+		var signed checkpoint.Signed
+		if err := json.Unmarshal(e.Data, &signed); err != nil {
+			return fmt.Errorf("ledger: the checkpoint of revision %d cannot be read", e.Revision)
+		}
+		n.text, n.revision = signed.Note, e.Revision
+		n.Checkpoint, err = ParseNote(signed.Note)
+	case checkpoint.Cosigned{}.EventType():
+		var by checkpoint.Cosigned
+		if err := json.Unmarshal(e.Data, &by); err == nil && by.Size == n.Size {
+			n.text += by.Line + "\n"
+		}
+	}
+	return err
+}
+
+// exportWriter writes an export in one format.
+type exportWriter interface {
+	begin(h header) error
+	// prepare does most of the work for some entries. It is called for several
+	// pages at once.
+	prepare(entries []entry) any
+	// write writes what was prepared, in the order of the log.
+	write(prepared any) error
+	end(h header, t trailer) error
+}
+
 type exporter struct {
-	to       *bufio.Writer
-	sum      hash.Hash
+	ExportOptions
+	log      eventstore.Reader
+	form     exportWriter
+	sum      checksum
+	header   header
 	newest   newestNote
-	progress func(done, all uint64)
-	lines    uint64
+	position eventstore.Position // of the last leaf that the checkpoint covers
+	rows     uint64
 	events   uint64
 	leaves   uint64 // of the log
 	fits     bool
 }
 
-func (w *exporter) write(v any) error {
-	text, err := encodeLine(v)
-	if err != nil {
-		return err
-	}
-	w.sum.Write(text)
-	_, err = w.to.Write(text)
-	return err
+func (w *exporter) begin(form string) error {
+	w.header = header{Export: form, Organization: w.Organization, Origin: w.newest.Origin, Size: w.newest.Size}
+	w.sum = newChecksum(w.header)
+	return w.form.begin(w.header)
 }
 
-func (w *exporter) writeEvent(l line) error {
-	w.lines++
-	return w.write(l)
+func (w *exporter) end() error {
+	return w.form.end(w.header, w.sum.seal(trailer{Checkpoint: w.newest.text, Position: w.position, Events: w.rows}))
 }
 
-func (w *exporter) finish() error {
-	w.sum.Write([]byte(w.newest.text))
-	return w.write(trailer{Checkpoint: w.newest.text, Events: w.lines, SHA256: hex.EncodeToString(w.sum.Sum(nil))})
-}
-
-func (w *exporter) exportLog(ctx context.Context, log Source) error {
-	if err := w.write(header{Export: exportLog, Origin: w.newest.Origin, Size: w.newest.Size}); err != nil {
+// exportLog reads the log once.
+func (w *exporter) exportLog(ctx context.Context) error {
+	if err := w.begin(exportLog); err != nil {
 		return err
 	}
 	tree := ranges.NewEmptyRange(0)
-	err := readLog(ctx, log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		l := newLine(e)
-		switch {
-		case !IsLeaf(e):
-			if e.Revision > w.newest.revision {
-				return nil
-			}
-			return w.writeEvent(l)
-		case w.leaves >= w.newest.Size:
-			w.leaves++
+	err := w.pipe(ctx, func(e *entry) bool {
+		if !IsLeaf(e.Recorded) {
+			return e.Revision <= w.newest.revision
+		}
+		return e.leaf < w.newest.Size
+	}, func(e *entry) error {
+		if !IsLeaf(e.Recorded) {
 			return nil
 		}
-		index, hash := w.leaves, LeafHash(e)
-		l.Leaf, l.Hash = &index, &hash
-		w.leaves++
+		w.position = e.Position
 		w.events++
-		w.progress(w.leaves, w.newest.Size)
-		if err := tree.Append(hash[:], nil); err != nil {
-			return err
-		}
-		return w.writeEvent(l)
+		return tree.Append(e.hash[:], nil)
 	})
 	if err != nil {
 		return err
 	}
 	w.fits = rootOfRange(tree) == w.newest.Root && tree.End() == w.newest.Size
-	return w.finish()
+	return w.end()
 }
 
 // exportOrganization reads the log twice: first for the whole tree.
-func (w *exporter) exportOrganization(ctx context.Context, log Source, organization string) error {
-	tree := newMemory()
-	err := readLog(ctx, log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
+func (w *exporter) exportOrganization(ctx context.Context) error {
+	tree, in := newMemory(), scope{organization: w.Organization}
+	err := readLog(ctx, w.log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
 		if !IsLeaf(e) {
 			return nil
 		}
 		if w.leaves++; w.leaves <= w.newest.Size {
 			tree.add(LeafHash(e))
-			w.progress(w.leaves, w.newest.Size)
+			in.learn(e)
+			w.position = e.Position
+			w.Progress(w.leaves/2, w.newest.Size)
 		}
 		return nil
 	})
@@ -173,26 +199,16 @@ func (w *exporter) exportOrganization(ctx context.Context, log Source, organizat
 	} else if w.fits = root == w.newest.Root && tree.size == w.newest.Size; !w.fits {
 		return fmt.Errorf("ledger: the log does not fit its newest checkpoint, of size %d: nothing can be proved; see tenure audit verify", w.newest.Size)
 	}
-	if err := w.write(header{Export: exportOrganization, Organization: organization, Origin: w.newest.Origin, Size: w.newest.Size}); err != nil {
+	if err := w.begin(exportOrganization); err != nil {
 		return err
 	}
-	index := uint64(0)
-	err = readLog(ctx, log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		if !IsLeaf(e) {
-			return nil
-		}
-		at := index
-		index++
-		if at >= w.newest.Size || !ofOrganization(e, organization) {
-			return nil
-		}
+	w.leaves = 0
+	err = w.pipe(ctx, func(e *entry) bool {
+		return IsLeaf(e.Recorded) && e.leaf < w.newest.Size && in.has(e.Recorded)
+	}, func(e *entry) (err error) {
 		w.events++
-		l, hash := newLine(e), LeafHash(e)
-		l.Leaf, l.Hash = &at, &hash
-		if l.Proof, err = inclusionOf(ctx, tree, at, w.newest.Size); err != nil {
-			return err
-		}
-		return w.writeEvent(l)
+		e.proof, err = inclusionOf(ctx, tree, e.leaf, w.newest.Size)
+		return err
 	})
 	if err != nil {
 		return err
@@ -200,20 +216,75 @@ func (w *exporter) exportOrganization(ctx context.Context, log Source, organizat
 	if w.events == 0 {
 		return ErrNoOrganization
 	}
-	return w.finish()
+	return w.end()
 }
 
-// ofOrganization reports whether the event is one of the organization's history:
-// of its own stream, or of that of an invitation into it.
-func ofOrganization(e *eventstore.Recorded, organization string) bool {
+// scope is what the export of an organization is of.
+type scope struct {
+	organization string
+	policies     map[string]int  // by name, the newest version that it was under
+	invitations  map[string]bool // streams of those into it
+}
+
+const (
+	organizationPrefix = "organization-"
+	invitationPrefix   = "invitation-"
+)
+
+// learn takes note of the policies that the organization was under.
+func (s *scope) learn(e *eventstore.Recorded) {
+	if e.Stream != organizationPrefix+s.organization {
+		return
+	}
+	var under organization.PolicyVersion
+	switch e.Type {
+	case organization.Activated{}.EventType():
+		var founded organization.Activated
+		_ = json.Unmarshal(e.Data, &founded) // what cannot be read names none
+		under = organization.PolicyVersion{Policy: founded.Policy, Version: founded.PolicyVersion}
+	case organization.PolicyChanged{}.EventType():
+		var changed organization.PolicyChanged
+		_ = json.Unmarshal(e.Data, &changed)
+		under = changed.After
+	}
+	if under.Policy != "" {
+		if s.policies == nil {
+			s.policies = make(map[string]int)
+		}
+		s.policies[under.Policy] = max(s.policies[under.Policy], under.Version)
+	}
+}
+
+// has reports whether the event is one of the organization's history: of its own
+// stream, or of that of an invitation into it; or publishes such a policy. It is
+// asked in the order of the log: the first event of an invitation says what it is
+// an invitation into, and not each of the later ones does.
+func (s *scope) has(e *eventstore.Recorded) bool {
 	switch {
-	case e.Stream == "organization-"+organization:
+	case e.Stream == organizationPrefix+s.organization:
 		return true
-	case !strings.HasPrefix(e.Stream, "invitation-"):
-		return false
+	case strings.HasPrefix(e.Stream, invitationPrefix):
+		if s.invitations[e.Stream] {
+			return true
+		}
+		var about struct {
+			Organization string `json:"organization_id"`
+		}
+		if json.Unmarshal(e.Data, &about) != nil || about.Organization != s.organization {
+			return false
+		}
+		if s.invitations == nil {
+			s.invitations = make(map[string]bool)
+		}
+		s.invitations[e.Stream] = true
+		return true
+	case isPolicy(e):
+		var p publication.Published
+		return json.Unmarshal(e.Data, &p) == nil && p.Version <= s.policies[p.Name]
 	}
-	var about struct {
-		Organization string `json:"organization_id"`
-	}
-	return json.Unmarshal(e.Data, &about) == nil && about.Organization == organization
+	return false
+}
+
+func isPolicy(e *eventstore.Recorded) bool {
+	return e.Stream == commands.PoliciesStream && e.Type == publication.Published{}.EventType()
 }

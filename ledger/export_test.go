@@ -1,7 +1,16 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"tenure/eventstore"
 )
@@ -62,18 +71,111 @@ func (m inMemory) Consistency(from, to uint64) ([]Hash, error) {
 
 // DecodeLine reads a line of an export as verification does.
 func DecodeLine(text []byte) (*eventstore.Recorded, error) {
-	var l line
-	if err := decodeLine(text, &l); err != nil {
+	e, err := decodeLine(text)
+	if err != nil {
 		return nil, err
 	}
-	return l.event()
+	return e.Recorded, nil
 }
 
 // EncodeLine writes an event as an export does.
-func EncodeLine(e *eventstore.Recorded) ([]byte, error) {
-	l := newLine(e)
-	if index, hash := uint64(0), LeafHash(e); IsLeaf(e) {
-		l.Leaf, l.Hash = &index, &hash
+func EncodeLine(e *eventstore.Recorded) []byte {
+	return appendLine(nil, &entry{Recorded: e, hash: LeafHash(e)})
+}
+
+// Forged is an event of an export that somebody changes.
+type Forged struct {
+	eventstore.Recorded
+	Leaf  uint64
+	Hash  Hash
+	Proof []Hash
+}
+
+// Forgery is an export that somebody changes with care: what follows from the
+// rest, as the checksum and the number of the events, is right again.
+type Forgery struct {
+	Export, Organization, Checkpoint string
+	Size                             uint64
+	Position                         eventstore.Position
+	Events                           []*Forged
+}
+
+// Forge changes an export.
+func Forge(export []byte, format Format, change func(*Forgery)) ([]byte, error) {
+	r := openExport(bytes.NewReader(export))
+	h, t, _, err := r.frame()
+	if err != nil {
+		return nil, err
 	}
-	return encodeLine(l)
+	f := &Forgery{Export: h.Export, Organization: h.Organization, Size: h.Size, Checkpoint: t.Checkpoint, Position: t.Position}
+	err = r.events(func(e *entry, wrong error) error {
+		f.Events = append(f.Events, &Forged{*e.Recorded, e.leaf, e.hash, e.proof})
+		return wrong
+	})
+	if err != nil {
+		return nil, err
+	}
+	change(f)
+	h.Export, h.Organization, h.Size = f.Export, f.Organization, f.Size
+	sum, entries := newChecksum(*h), make([]entry, len(f.Events))
+	for i, e := range f.Events {
+		entries[i] = entry{&e.Recorded, e.Leaf, e.Hash, e.Proof}
+		sum.add(LeafHash(&e.Recorded), e.Position)
+	}
+	var b bytes.Buffer
+	w := exportWriter(ndjsonWriter{&b})
+	if format == Parquet {
+		w = newParquetWriter(&b)
+	}
+	err = errors.Join(w.begin(*h), w.write(w.prepare(entries)), w.end(*h, sum.seal(trailer{Checkpoint: f.Checkpoint, Position: f.Position, Events: uint64(len(entries))})))
+	return b.Bytes(), err
+}
+
+// Rows are how many rows there are in each of a Parquet file's groups.
+func Rows(export []byte) (rows []int64, err error) {
+	r := &parquetReader{file: bytes.NewReader(export)}
+	_, _, _, err = r.frame()
+	if err == nil {
+		for _, g := range r.parsed.RowGroups() {
+			rows = append(rows, g.NumRows())
+		}
+	}
+	return rows, err
+}
+
+// Row is a row of a Parquet export.
+type Row = row
+
+// Rewrite writes a Parquet export again, with other rows and whatever the options say.
+func Rewrite(export []byte, change func(i int, r *Row), options ...parquet.WriterOption) ([]byte, error) {
+	in := &parquetReader{file: bytes.NewReader(export)}
+	h, t, n, err := in.frame()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]row, n)
+	if _, err := parquet.NewGenericReader[row](in.parsed).Read(rows); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	for i := range rows {
+		change(i, &rows[i])
+	}
+	var b bytes.Buffer
+	w := newParquetWriter(&b, options...)
+	err = errors.Join(w.write(rows), w.end(*h, *t))
+	return b.Bytes(), err
+}
+
+// Refooter gives a Parquet file another footer.
+func Refooter(export []byte, change func(*format.FileMetaData)) ([]byte, error) {
+	end := len(export) - 8
+	start := end - int(binary.LittleEndian.Uint32(export[end:]))
+	var meta format.FileMetaData
+	var protocol thrift.CompactProtocol
+	if err := thrift.Unmarshal(&protocol, export[start:end], &meta); err != nil {
+		return nil, err
+	}
+	change(&meta)
+	footer, err := thrift.Marshal(&protocol, &meta)
+	return slices.Concat(export[:start], footer, binary.LittleEndian.AppendUint32(nil, uint32(len(footer))), []byte(parquetMagic)), err
 }

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -31,8 +33,10 @@ const leafVersion = "tenure leaf v1\n"
 //
 // The position is left out: stores number events each in their own way, and the
 // index of the leaf says more. So is the time at which the store recorded it.
-func EncodeLeaf(e *eventstore.Recorded) []byte {
-	b := make([]byte, 0, len(leafVersion)+8+16+4*4+len(e.Stream)+len(e.Type)+len(e.Data)+len(e.Metadata))
+func EncodeLeaf(e *eventstore.Recorded) []byte { return appendLeaf(nil, e) }
+
+func appendLeaf(b []byte, e *eventstore.Recorded) []byte {
+	b = slices.Grow(b, len(leafVersion)+8+16+4*4+len(e.Stream)+len(e.Type)+len(e.Data)+len(e.Metadata))
 	b = append(b, leafVersion...)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Revision))
 	b = append(b, e.ID[:]...)
@@ -47,9 +51,11 @@ func EncodeLeaf(e *eventstore.Recorded) []byte {
 	return b
 }
 
-// LeafHash is the hash of an event's leaf (RFC 6962, 2.1).
+// LeafHash is the hash of an event's leaf (RFC 6962, 2.1): it is hashed after a
+// byte that no node begins with.
 func LeafHash(e *eventstore.Recorded) Hash {
-	return Hash(rfc6962.DefaultHasher.HashLeaf(EncodeLeaf(e)))
+	var room [1024]byte // most events need no more
+	return sha256.Sum256(appendLeaf(append(room[:0], rfc6962.RFC6962LeafHashPrefix), e))
 }
 
 // IsLeaf reports whether the event is a leaf of the tree: all are but the

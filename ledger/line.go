@@ -1,30 +1,36 @@
 package ledger
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"unicode/utf8"
-
-	"github.com/google/uuid"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
 
 	"tenure/eventstore"
 )
 
-// An export is a text of JSON lines: a header, one line for each event in the
-// order of the log, and a trailer. Every line is exactly what this program
-// writes of what it says, so that no byte can be another.
+// An export is a header, the events in the order of the log, and a trailer. Both
+// formats hold the same: in NDJSON each is a line; in Parquet an event is a row,
+// and header and trailer stand in the metadata of the file. Either is exactly
+// what this program writes of what it says, so that no byte can be another.
 
-// The forms of exports.
+// Format is the form of a file with an export.
+type Format string
+
+// The formats.
+const (
+	NDJSON  Format = "ndjson"
+	Parquet Format = "parquet"
+)
+
+// What an export is of.
 const (
 	exportLog          = "tenure-log-v1"
 	exportOrganization = "tenure-organization-v1"
 )
 
-// maxLine is more than the longest event takes.
-const maxLine = 16 << 20
-
-// header is the first line.
+// header begins an export.
 type header struct {
 	Export       string `json:"export"`
 	Organization string `json:"organization,omitempty"`
@@ -32,27 +38,56 @@ type header struct {
 	Size         uint64 `json:"size"` // of the tree
 }
 
-// line is an event. Data and metadata are texts, or in base64 where they are none.
-type line struct {
-	Leaf        *uint64 `json:"leaf,omitempty"` // nil for the ledger's own
-	Hash        *Hash   `json:"hash,omitempty"` // of the leaf
-	Stream      string  `json:"stream"`
-	Revision    uint64  `json:"revision"`
-	ID          string  `json:"id"`
-	Type        string  `json:"type"`
-	Data        *string `json:"data,omitempty"`
-	DataB64     []byte  `json:"data_base64,omitempty"`
-	Metadata    *string `json:"metadata,omitempty"`
-	MetadataB64 []byte  `json:"metadata_base64,omitempty"`
-	Proof       []Hash  `json:"proof,omitempty"` // that the leaf is in the tree, where not all leaves are there
+func (h *header) known() bool {
+	return (h.Export == exportLog || h.Export == exportOrganization) && (h.Export == exportOrganization) == (h.Organization != "")
 }
 
-// trailer is the last line.
+// trailer ends an export.
 type trailer struct {
-	Checkpoint string `json:"checkpoint"` // the newest, with its cosignatures
-	Events     uint64 `json:"events"`     // lines between the first and this one
-	SHA256     string `json:"sha256"`     // of all lines before and the checkpoint, in hexadecimal
+	Checkpoint string              `json:"checkpoint"` // the newest, with its cosignatures
+	Position   eventstore.Position `json:"position"`   // of the last event of the log that it covers
+	Events     uint64              `json:"events"`     // between header and trailer
+	SHA256     string              `json:"sha256"`     // see checksum; in hexadecimal
 }
+
+// entry is an event of an export.
+type entry struct {
+	*eventstore.Recorded        // its position is the file's word only; see Report
+	leaf                 uint64 // of the tree; none of the ledger's own events is one
+	hash                 Hash   // of the event as a leaf
+	proof                []Hash // that the leaf is in the tree, where not all leaves are there
+}
+
+// checksum finds damage: it is of the header, of the hash and the position of
+// every event, and of what the trailer says. Everything else in an export
+// follows from these, since it is written in one way only.
+type checksum struct{ hash.Hash }
+
+func newChecksum(h header) checksum {
+	c := checksum{sha256.New()}
+	c.Write(appendHeader(nil, h))
+	return c
+}
+
+func (c checksum) add(hash Hash, p eventstore.Position) {
+	var b [HashSize + 8]byte
+	copy(b[:], hash[:])
+	binary.BigEndian.PutUint64(b[HashSize:], uint64(p))
+	c.Write(b[:])
+}
+
+// seal is the trailer with the sum of everything.
+func (c checksum) seal(t trailer) trailer {
+	c.Write(binary.BigEndian.AppendUint64(nil, uint64(t.Position)))
+	c.Write([]byte(t.Checkpoint))
+	t.SHA256 = hex.EncodeToString(c.Sum(nil))
+	return t
+}
+
+var (
+	_ encoding.TextMarshaler   = Hash{}
+	_ encoding.TextUnmarshaler = (*Hash)(nil)
+)
 
 // MarshalText implements encoding.TextMarshaler.
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
@@ -61,66 +96,4 @@ func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 func (h *Hash) UnmarshalText(text []byte) (err error) {
 	*h, err = ParseHash(string(text))
 	return err
-}
-
-func encodeLine(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b) // ends with a line feed
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
-}
-
-var errLine = errors.New("the line is not as an export has it")
-
-// decodeLine reads a line and sees that it is what encodeLine makes of it.
-func decodeLine(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if d.Decode(v) != nil {
-		return errLine
-	}
-	again, err := encodeLine(v)
-	if err != nil || !bytes.Equal(again, text) {
-		return errLine
-	}
-	return nil
-}
-
-func newLine(e *eventstore.Recorded) line {
-	l := line{Stream: e.Stream, Revision: uint64(e.Revision), ID: uuid.UUID(e.ID).String(), Type: e.Type}
-	l.Data, l.DataB64 = textOrBytes(e.Data)
-	l.Metadata, l.MetadataB64 = textOrBytes(e.Metadata)
-	return l
-}
-
-func textOrBytes(raw []byte) (*string, []byte) {
-	if !utf8.Valid(raw) {
-		return nil, raw
-	}
-	text := string(raw)
-	return &text, nil
-}
-
-// event is what the line is about.
-func (l *line) event() (*eventstore.Recorded, error) {
-	id, err := uuid.Parse(l.ID)
-	if err != nil || id.String() != l.ID || (l.Data == nil) != (l.DataB64 != nil) || (l.Metadata == nil) != (l.MetadataB64 != nil) ||
-		utf8.Valid(l.DataB64) && l.DataB64 != nil || utf8.Valid(l.MetadataB64) && l.MetadataB64 != nil {
-		return nil, errLine
-	}
-	e := &eventstore.Recorded{
-		Event:  eventstore.Event{ID: eventstore.ID(id), Type: l.Type, Data: l.DataB64, Metadata: l.MetadataB64},
-		Stream: l.Stream, Revision: eventstore.Revision(l.Revision),
-	}
-	if l.Data != nil {
-		e.Data = []byte(*l.Data)
-	}
-	if l.Metadata != nil {
-		e.Metadata = []byte(*l.Metadata)
-	}
-	if (l.Leaf != nil) != IsLeaf(e) || (l.Hash != nil) != IsLeaf(e) {
-		return nil, errLine
-	}
-	return e, nil
 }

@@ -12,17 +12,21 @@ import (
 
 // Report is the outcome of a verification.
 type Report struct {
-	OK           bool      `json:"ok"`
-	Scope        string    `json:"scope"`                  // log or organization
-	Organization string    `json:"organization,omitempty"` // of an export of one
-	Origin       string    `json:"origin,omitempty"`
-	Events       uint64    `json:"events"`      // that are proved
-	Unsigned     uint64    `json:"unsigned"`    // after the newest checkpoint
-	Size         uint64    `json:"size"`        // of the newest checkpoint
-	Root         string    `json:"root"`        // of it
-	Checkpoints  int       `json:"checkpoints"` // that the log was compared with
-	Signature    string    `json:"signature"`   // valid, invalid, none (there is none to check) or not_checked
-	Findings     []Finding `json:"findings"`    // the first in the log first; at most 100
+	OK           bool   `json:"ok"`
+	Scope        string `json:"scope"`                  // log or organization
+	Organization string `json:"organization,omitempty"` // of an export of one
+	Origin       string `json:"origin,omitempty"`
+	Events       uint64 `json:"events"`   // that are proved
+	Unsigned     uint64 `json:"unsigned"` // after the newest checkpoint
+	Size         uint64 `json:"size"`     // of the newest checkpoint
+	Root         string `json:"root"`     // of it
+	// Position is that of the last event of the log that an export covers. Exports
+	// repeat the positions of the server; that these grow is checked, which they
+	// are is not proved.
+	Position    eventstore.Position `json:"position,omitempty"`
+	Checkpoints int                 `json:"checkpoints"` // that the log was compared with
+	Signature   string              `json:"signature"`   // valid, invalid, none (there is none to check) or not_checked
+	Findings    []Finding           `json:"findings"`    // the first in the log first; at most 100
 
 	signed bool // a checkpoint was found to be signed with the key
 }
@@ -30,7 +34,8 @@ type Report struct {
 // Finding is something that is wrong.
 type Finding struct {
 	Problem string `json:"problem"`
-	Line    int    `json:"line,omitempty"` // of an export
+	Line    int    `json:"line,omitempty"` // of an export in NDJSON
+	Row     int    `json:"row,omitempty"`  // of one in Parquet
 	// Leaf is the first event that it is about; nil for the ledger's own. Last
 	// is set where it is one of several.
 	Leaf     *uint64             `json:"leaf,omitempty"`

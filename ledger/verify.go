@@ -1,10 +1,6 @@
 package ledger
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,13 +15,46 @@ import (
 	"tenure/eventstore"
 )
 
-// VerifyExport verifies an export with nothing but the export, the key and what
-// was kept. What is wrong is in the Report; the error says that the export could
-// not be read.
-func VerifyExport(export io.ReadSeeker, options Options) (*Report, error) {
+// ExportFile is a file with an export.
+type ExportFile interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
+// exportReader reads an export in one format.
+type exportReader interface {
+	// frame reads all but the events, and says how many of these there are. What
+	// cannot be read of header or trailer is nil.
+	frame() (h *header, t *trailer, events int, err error)
+	// events hands over the events in the order of the file; wrong says that one
+	// is not as it was written.
+	events(visit func(e *entry, wrong error) error) error
+	// place is where an event is for people: its line, or else its row, from 1.
+	// Events count from 1; the header comes before the first, the trailer after the last.
+	place(event int) (line, row int)
+}
+
+// openExport finds out which format it is.
+func openExport(file ExportFile) exportReader {
+	var begin [len(parquetMagic)]byte
+	if n, _ := file.ReadAt(begin[:], 0); n == len(begin) && string(begin[:]) == parquetMagic {
+		return &parquetReader{file: file}
+	}
+	return &ndjsonReader{file: file}
+}
+
+// VerifyExport verifies an export, in whichever format, with nothing but the
+// export, the key and what was kept. What is wrong is in the Report; the error says
+// that the export could not be read.
+func VerifyExport(export ExportFile, options Options) (*Report, error) {
 	w := newWalk(options)
-	v := &verification{walk: w}
-	if err := v.frame(export); err != nil {
+	v := &verification{walk: w, file: openExport(export)}
+	w.place = v.file.place
+	if err := v.frame(); err != nil {
+		if errors.Is(err, errParquet) {
+			w.report.found(Finding{whole: true, Problem: err.Error()})
+			return w.report.finish(options), nil
+		}
 		return nil, err
 	}
 	if v.last == nil || v.head == nil { // no more can be said
@@ -35,210 +64,214 @@ func VerifyExport(export io.ReadSeeker, options Options) (*Report, error) {
 	switch {
 	case err != nil:
 		w.report.Signature = "invalid"
-		w.report.found(Finding{whole: true, Line: v.lines, Problem: "the checkpoint at the end is not signed with the key, or is none"})
+		v.wrong(v.count+1, "the checkpoint at the end is not signed with the key, or is none")
 		return w.report.finish(options), nil
 	case c.Origin != v.head.Origin || c.Size != v.head.Size:
-		w.report.found(Finding{whole: true, Line: 1, Problem: "the first line speaks of another checkpoint than the last one"})
+		v.wrong(0, "the header speaks of another checkpoint than the one at the end")
 	}
 	v.checkpoint = c
+	w.report.Position = v.last.Position
+	verify := v.log
 	if v.head.Export == exportOrganization {
-		return v.organization(export)
+		verify = v.organization
 	}
-	return v.log(export)
+	if err := verify(); errors.Is(err, errParquet) {
+		w.report.found(Finding{whole: true, Problem: err.Error()})
+	} else if err != nil {
+		return nil, err
+	}
+	return w.report.finish(options), nil
 }
 
-// verification goes through the lines of an export.
+// verification goes through the events of an export.
 type verification struct {
 	*walk
+	file       exportReader
 	head       *header
 	last       *trailer
-	lines      int // all of them
+	count      int // of the events
 	checkpoint Checkpoint
+	position   eventstore.Position // of the event before
+	rehashed   *Finding            // the first event with another hash than the file says
 }
 
-// each hands over every line with its number, from 1.
-func each(export io.ReadSeeker, visit func(number int, text []byte) error) error {
-	if _, err := export.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	in := bufio.NewReaderSize(export, 64<<10)
-	for number := 1; ; number++ {
-		var text []byte
-		for {
-			part, err := in.ReadSlice('\n')
-			text = append(text, part...)
-			if err == nil || errors.Is(err, io.EOF) {
-				break
-			}
-			if !errors.Is(err, bufio.ErrBufferFull) {
-				return err
-			}
-			if len(text) > maxLine {
-				return fmt.Errorf("ledger: line %d is longer than any of an export", number)
-			}
-		}
-		if len(text) == 0 {
-			return nil
-		}
-		if err := visit(number, text); err != nil {
-			return err
-		}
-	}
+// wrong is something that is wrong with all of it, and shows at some event.
+func (v *verification) wrong(event int, problem string) {
+	f := Finding{whole: true, Problem: problem}
+	f.Line, f.Row = v.place(event)
+	v.report.found(f)
 }
 
-// frame reads the first line and the last one, and what the last one says of
-// all the others.
-func (v *verification) frame(export io.ReadSeeker) error {
-	sum := sha256.New()
-	var before []byte // the line before
-	first := []byte(nil)
-	err := each(export, func(number int, text []byte) error {
-		if number == 1 {
-			first = text
-		}
-		sum.Write(before)
-		before, v.lines = text, number
-		return nil
-	})
+// frame reads the header and the trailer.
+func (v *verification) frame() error {
+	head, last, count, err := v.file.frame()
 	if err != nil {
 		return err
 	}
-	var h header
-	if decodeLine(first, &h) != nil || h.Export != exportLog && h.Export != exportOrganization || (h.Export == exportOrganization) != (h.Organization != "") {
-		v.report.found(Finding{whole: true, Line: 1, Problem: "the first line is not that of an export of a version that is known"})
+	v.count = count
+	if head == nil || !head.known() {
+		v.wrong(0, "the header is not that of an export of a version that is known")
 	} else {
-		v.head = &h
-		v.report.Organization = h.Organization
-		if h.Organization != "" {
+		v.head = head
+		v.report.Organization = head.Organization
+		if head.Organization != "" {
 			v.report.Scope = "organization"
 		}
 	}
-	var t trailer
-	if v.lines < 2 || decodeLine(before, &t) != nil || t.Checkpoint == "" {
-		v.report.found(Finding{whole: true, Line: v.lines, Problem: "the last line is not that of an export: the end is missing or was changed"})
+	if last == nil || last.Checkpoint == "" {
+		v.wrong(count+1, "the trailer is not that of an export: the end is missing or was changed")
 		return nil
 	}
-	v.last = &t
-	if want := uint64(v.lines - 2); t.Events != want {
-		v.report.found(Finding{whole: true, Line: v.lines, Problem: fmt.Sprintf("there are %d events; the last line says %d", want, t.Events)})
-	}
-	sum.Write([]byte(t.Checkpoint))
-	if hex.EncodeToString(sum.Sum(nil)) != t.SHA256 {
-		v.report.found(Finding{whole: true, Line: v.lines, Problem: "the file is not as it was written: its checksum differs"})
+	v.last = last
+	if last.Events != uint64(count) {
+		v.wrong(count+1, fmt.Sprintf("there are %d events; the trailer says %d", count, last.Events))
 	}
 	return nil
 }
 
-// events hands over the lines between the first and the last one that can be read.
-func (v *verification) events(export io.ReadSeeker, complain bool, visit func(number int, l *line) error) error {
-	return each(export, func(number int, text []byte) error {
-		if number == 1 || number == v.lines {
+// events hands over the events that can be read, with their numbers from 1.
+func (v *verification) events(complain bool, visit func(number int, e *entry)) error {
+	number := 0
+	return v.file.events(func(e *entry, wrong error) error {
+		number++
+		if wrong == nil {
+			visit(number, e)
 			return nil
 		}
-		l := &line{}
-		err := decodeLine(text, l)
-		if err == nil {
-			_, err = l.event()
-		}
-		if err != nil {
-			if complain {
-				f := Finding{Line: number, Problem: errLine.Error(), Leaf: l.Leaf, Stream: l.Stream, Type: l.Type}
-				v.report.found(f)
+		if complain {
+			f := Finding{Problem: wrong.Error()}
+			f.Line, f.Row = v.place(number)
+			if e != nil {
+				f.Stream, f.Type, f.Leaf = e.Stream, e.Type, &e.leaf
 			}
-			return nil
-		}
-		return visit(number, l)
-	})
-}
-
-// log verifies an export of a whole log.
-func (v *verification) log(export io.ReadSeeker) (*Report, error) {
-	err := v.events(export, true, func(number int, l *line) error {
-		if l.Leaf == nil {
-			e, err := l.event()
-			v.note(e, number)
-			return err
+			v.report.found(f)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+// passing takes what is the same for every event when its hash is known.
+func (v *verification) passing(sum checksum, number int, e *entry, hash Hash) {
+	sum.add(hash, e.Position)
+	if e.Position <= v.position || e.Position > v.last.Position && IsLeaf(e.Recorded) {
+		f := v.about(e.Recorded, number, "the position is not in the order of the log")
+		if IsLeaf(e.Recorded) {
+			f.Leaf = &e.leaf
+		}
+		v.report.found(f)
 	}
-	if n := len(v.expect); n == 0 || v.expect[n-1].Checkpoint != v.checkpoint {
-		v.report.found(Finding{whole: true, Line: v.lines, Problem: "the checkpoint at the end is not the newest one among the events"})
-		v.expect = append(v.expect, expectation{Checkpoint: v.checkpoint, line: v.lines})
+	v.position = e.Position
+	if IsLeaf(e.Recorded) && e.hash != hash && v.rehashed == nil {
+		f := v.about(e.Recorded, number, "the event is not what was signed: it has another hash than the file says")
+		f.Leaf = &e.leaf
+		v.rehashed = &f
 	}
-	v.begin()
-	err = v.events(export, false, func(number int, l *line) error {
-		if l.Leaf == nil {
-			return nil
+	if v.options.visit != nil {
+		v.options.visit(v.head.Organization, e)
+	}
+}
+
+// unchanged compares the checksum, once all events have passed.
+func (v *verification) unchanged(sum checksum) {
+	if want := sum.seal(trailer{Checkpoint: v.last.Checkpoint, Position: v.last.Position}); want.SHA256 != v.last.SHA256 {
+		v.wrong(v.count+1, "the file is not as it was written: its checksum differs")
+	}
+}
+
+// log verifies an export of a whole log: first the ledger's own events.
+func (v *verification) log() error {
+	err := v.events(true, func(number int, e *entry) {
+		if !IsLeaf(e.Recorded) {
+			v.note(e.Recorded, number)
 		}
-		if want := v.tree.End(); *l.Leaf != want {
-			v.report.found(Finding{Line: number, Leaf: &want, Stream: l.Stream, Type: l.Type, Problem: fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", *l.Leaf, want)})
-		}
-		e, err := l.event()
-		if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
-			f := about(e, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
-			f.Leaf = &index
-			v.report.found(f)
-		}
-		v.leaf(e, &claim{hash: *l.Hash}, number)
-		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return v.end(), nil
+	if n := len(v.expect); n == 0 || v.expect[n-1].Checkpoint != v.checkpoint {
+		v.wrong(v.count+1, "the checkpoint at the end is not the newest one among the events")
+		v.expect = append(v.expect, expectation{Checkpoint: v.checkpoint})
+	}
+	v.begin()
+	sum := newChecksum(*v.head)
+	err = v.events(false, func(number int, e *entry) {
+		hash := LeafHash(e.Recorded)
+		if IsLeaf(e.Recorded) {
+			if want := v.tree.End(); e.leaf != want {
+				f := v.about(e.Recorded, number, fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", e.leaf, want))
+				f.Leaf = &want
+				v.report.found(f)
+			}
+			if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
+				f := v.about(e.Recorded, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
+				f.Leaf = &index
+				v.report.found(f)
+			}
+			v.leaf(e.Recorded, hash, &claim{hash: e.hash}, number)
+		}
+		v.passing(sum, number, e, hash)
+	})
+	if err != nil {
+		return err
+	}
+	v.unchanged(sum)
+	v.end()
+	if v.rehashed != nil && len(v.report.Findings) == 0 { // the event is right, and what stands beside it is not
+		v.report.found(*v.rehashed)
+	}
+	return nil
 }
 
 // organization verifies an export of an organization's history: every event is
 // in the log that was signed, none is missing between two, and no invitation that
 // has ended is missing.
-func (v *verification) organization(export io.ReadSeeker) (*Report, error) {
+func (v *verification) organization() error {
 	v.report.Origin, v.report.Size, v.report.Root, v.report.Checkpoints = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String(), 1
-	next, ended := uint64(0), make(map[string]bool)
-	err := v.events(export, true, func(number int, l *line) error {
-		e, err := l.event()
-		if err != nil || l.Leaf == nil {
-			v.report.found(Finding{Line: number, Problem: "an event that is none of an organization", Stream: l.Stream, Type: l.Type})
-			return err
-		}
-		f := about(e, number, "")
-		f.Leaf = l.Leaf
-		if !ofOrganization(e, v.head.Organization) {
-			f.Problem = "the event is none of the organization's"
+	next, in, sum, ended := uint64(0), scope{organization: v.head.Organization}, newChecksum(*v.head), make(map[string]bool)
+	err := v.events(true, func(number int, e *entry) {
+		f := v.about(e.Recorded, number, "")
+		found := func(problem string) {
+			f.Problem = problem
 			v.report.found(f)
 		}
-		if *l.Leaf < next {
-			f.Problem = "the event is not in the order of the log"
-			v.report.found(f)
+		if !IsLeaf(e.Recorded) {
+			found("an event that is none of an organization")
+			return
 		}
-		next = *l.Leaf + 1
-		v.contiguous(e, number, l.Leaf)
-		if stream := endedInvitation(e); stream != "" {
-			ended[stream] = true
+		f.Leaf = &e.leaf
+		if !isPolicy(e.Recorded) { // of these there are only some
+			if !in.has(e.Recorded) {
+				found("the event is none of the organization's")
+			}
+			v.contiguous(e.Recorded, number, &e.leaf)
+			if stream := endedInvitation(e.Recorded); stream != "" {
+				ended[stream] = true
+			}
 		}
-		hash, hashes := LeafHash(e), make([][]byte, len(l.Proof))
-		for i := range l.Proof {
-			hashes[i] = l.Proof[i][:]
+		if e.leaf < next {
+			found("the event is not in the order of the log")
 		}
-		err = proof.VerifyInclusion(rfc6962.DefaultHasher, *l.Leaf, v.checkpoint.Size, hash[:], hashes, v.checkpoint.Root[:])
+		next = e.leaf + 1
+		hash, hashes := LeafHash(e.Recorded), make([][]byte, len(e.proof))
+		for i := range e.proof {
+			hashes[i] = e.proof[i][:]
+		}
+		err := proof.VerifyInclusion(rfc6962.DefaultHasher, e.leaf, v.checkpoint.Size, hash[:], hashes, v.checkpoint.Root[:])
 		switch {
-		case hash != *l.Hash:
-			f.Problem = "the event is not what was signed: it has another hash than the line says"
-			v.report.found(f)
+		case hash != e.hash:
+			found("the event is not what was signed: it has another hash than the file says")
 		case err != nil:
-			f.Problem = "the event is not proved to be in the log that was signed"
-			v.report.found(f)
+			found("the event is not proved to be in the log that was signed")
 		default:
 			v.report.Events++
 		}
+		v.passing(sum, number, e, hash)
 		v.options.Progress(v.report.Events)
-		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
+	v.unchanged(sum)
 	v.compareKept()
 	if v.streams["organization-"+v.head.Organization] == 0 {
 		v.report.found(Finding{whole: true, Problem: "the organization's own stream is missing"})
@@ -248,7 +281,7 @@ func (v *verification) organization(export io.ReadSeeker) (*Report, error) {
 			v.report.found(Finding{whole: true, Problem: "the stream " + stream + " is missing: the organization's own tells how that invitation has ended"})
 		}
 	}
-	return v.report.finish(v.options), nil
+	return nil
 }
 
 // endedInvitation is the stream of the invitation that an event of an organization
@@ -280,11 +313,4 @@ func (v *verification) compareKept() {
 			v.report.found(Finding{whole: true, Problem: fmt.Sprintf("the kept checkpoint has size %d, that of the export %d: ask the server for the consistency proof between them", c.Size, v.checkpoint.Size)})
 		}
 	}
-}
-
-// IsExport reports whether a text begins as an export does.
-func IsExport(beginning []byte) bool {
-	return slices.ContainsFunc([]string{exportLog, exportOrganization}, func(form string) bool {
-		return bytes.HasPrefix(beginning, []byte(`{"export":"`+form+`"`))
-	})
 }

@@ -135,3 +135,18 @@ func (w *world) sizes() (sizes []uint64) {
 }
 
 var everything eventstore.Filter
+
+// odd writes events of the organization whose bytes are hard to write down.
+func (w *world) odd() {
+	w.Helper()
+	for _, data := range []string{"", "\xff\x00", "{\"organization_id\":\"acme\",\"name\":\"\u2028<&>\\u0000 \\\\\"}", "\x01\t\n\r\"\\", "null"} {
+		e := eventstore.Event{
+			ID: eventstore.ID(uuid.New()), Type: "test.happened.v1", Data: []byte(data),
+			Metadata: []byte(`{"actor":{"kind":"account","id":"a"},"at":"2031-03-03T12:00:00.000000001Z","reason":"` + "\u202e" + `"}`),
+		}
+		_, err := w.log.Append(ctx, "organization-acme", eventstore.Exactly(eventstore.Revision(w.next["organization-acme"]-1)), []eventstore.Event{e})
+		w.is.NoErr(err)
+		w.leaves = append(w.leaves, ledger.LeafHash(&eventstore.Recorded{Event: e, Stream: "organization-acme", Revision: eventstore.Revision(w.next["organization-acme"])}))
+		w.next["organization-acme"]++
+	}
+}

@@ -58,3 +58,6 @@ func (r *Replay) Apply(ctx context.Context, events []Event) error {
 func OrganizationViews() []Definition {
 	return []Definition{members(), invitations(), organizations(), spaces(), work(), settings()}
 }
+
+// TimelineView is the view that Reader.Timeline reads.
+func TimelineView() Definition { return timeline() }

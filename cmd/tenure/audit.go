@@ -15,53 +15,26 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tenure/commands/token"
-	"tenure/eventstore/esdb"
-	logsqlite "tenure/eventstore/sqlite"
 	"tenure/ledger"
 	viewsqlite "tenure/projections/sqlite"
 )
 
 // auditCommand is for those who check the server rather than trust it.
 type auditCommand struct {
-	Export auditExportCommand `cmd:"" help:"Write the log, or an organization's history, with all that is needed to verify it."`
-	Verify auditVerifyCommand `cmd:"" help:"Verify an export without the server, or a log itself; exit with 1 if anything is wrong."`
-	Review auditReview        `cmd:"" help:"Print who could do what in an organization, since when and by whose decision."`
-}
-
-// whichLog is the log that a command reads beside the server.
-type whichLog struct {
-	Data string `help:"Folder of a server with a SQLite log; it may be running." type:"path" env:"-"`
-	Log  string `help:"EventStoreDB with the log, such as esdb://host:2113, instead of a folder." secret:"url" env:"-"`
-}
-
-// open opens the log for reading; close is never nil.
-func (c *whichLog) open() (_ ledger.Source, close func() error, err error) {
-	none := func() error { return nil }
-	switch {
-	case (c.Data == "") == (c.Log == ""):
-		return nil, none, errors.New("give --data, the folder of a server, or --log, the address of an EventStoreDB")
-	case c.Log != "":
-		log, err := esdb.Open(c.Log, esdb.Options{})
-		if err != nil {
-			return nil, none, err
-		}
-		return log, log.Close, nil
-	}
-	path := filepath.Join(c.Data, "log.db")
-	log, err := logsqlite.OpenSnapshot(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no log in %s: give the --data of the server", c.Data)
-	}
-	if err != nil {
-		return nil, none, err
-	}
-	return log, log.Close, nil
+	Replay  auditReplayCommand  `cmd:"" help:"Show an organization's life step by step: what has happened, by whom, why, and what was before and after."`
+	History auditHistoryCommand `cmd:"" help:"List the events of an organization, or of a member."`
+	Members auditMembersCommand `cmd:"" help:"List who was a member at a moment, in which roles, since when and by whose decision."`
+	Diff    auditDiffCommand    `cmd:"" help:"Print what has changed between two moments."`
+	Review  auditReview         `cmd:"" help:"Print who could do what in an organization, since when and by whose decision."`
+	Export  auditExportCommand  `cmd:"" help:"Write the log, or an organization's history, with all that is needed to verify it."`
+	Verify  auditVerifyCommand  `cmd:"" help:"Verify an export without the server, or a log itself; exit with 1 if anything is wrong."`
 }
 
 type auditExportCommand struct {
 	whichLog
-	Org string `help:"Id of an organization: only the events of its history, each with a proof." env:"-"`
-	To  string `help:"File to write, with mode 0600. It must not be there yet." required:"" type:"path" env:"-"`
+	Org    string `help:"Id of an organization: only the events of its history, each with a proof." env:"-"`
+	Format string `help:"ndjson, or parquet for analysts. Both hold the same, and verify takes both." enum:"ndjson,parquet" default:"ndjson" env:"-"`
+	To     string `help:"File to write, with mode 0600. It must not be there yet." required:"" type:"path" env:"-"`
 }
 
 // Run writes the export.
@@ -79,7 +52,7 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		return err
 	}
 	bar := newProgress("exporting", 1000)
-	done, err := ledger.Export(ctx, log, c.Org, file, func(leaves, all uint64) { bar.ofAll(leaves, all) })
+	done, err := ledger.Export(ctx, log, file, ledger.ExportOptions{Organization: c.Org, Format: ledger.Format(c.Format), Progress: bar.ofAll})
 	bar.finish()
 	if err == nil {
 		err = file.Sync()
@@ -130,20 +103,11 @@ func (c *auditVerifyCommand) Run(ctx context.Context, out *kong.Context) error {
 }
 
 func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err error) {
-	bar := newProgress("verifying", -1)
-	defer bar.finish()
-	options := ledger.Options{Key: c.Key, Progress: func(leaves uint64) {
-		if leaves%1000 == 0 {
-			bar.show(int(leaves), fmt.Sprintf("%d events", leaves))
-		}
-	}}
-	for _, path := range c.Checkpoint {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		options.Kept = append(options.Kept, string(text))
+	options, done, err := verification(c.Key, c.Checkpoint)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	if c.File != "" {
 		if c.Data != "" || c.Log != "" {
 			return nil, errors.New("give an export or a log, not both")
@@ -173,7 +137,7 @@ func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err 
 func printReport(out io.Writer, r *ledger.Report) {
 	switch {
 	case r.OK && r.Scope == "organization":
-		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two\n", r.Events, r.Organization, r.Size)
+		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two\n", r.Events, plain(r.Organization), r.Size)
 	case r.OK:
 		fmt.Fprintf(out, "%d events, compared with %d checkpoints: complete, unaltered and in order\n", r.Events, r.Checkpoints)
 	}
@@ -184,7 +148,7 @@ func printReport(out io.Writer, r *ledger.Report) {
 		fmt.Fprintln(out, "There may be more; these are the first 100.")
 	}
 	if r.Size > 0 {
-		fmt.Fprintf(out, "newest checkpoint: size %d, root %s, of %s\n", r.Size, r.Root, r.Origin)
+		fmt.Fprintf(out, "newest checkpoint: size %d, root %s, of %s\n", r.Size, r.Root, plain(r.Origin))
 	}
 	if r.Unsigned > 0 {
 		fmt.Fprintf(out, "%d events after it are not signed yet\n", r.Unsigned)
@@ -202,6 +166,9 @@ func describe(f ledger.Finding) string {
 	if f.Line > 0 {
 		where = append(where, fmt.Sprintf("line %d", f.Line))
 	}
+	if f.Row > 0 {
+		where = append(where, fmt.Sprintf("row %d", f.Row))
+	}
 	if f.Leaf != nil {
 		where = append(where, fmt.Sprintf("leaf %d", *f.Leaf))
 	}
@@ -209,14 +176,14 @@ func describe(f ledger.Finding) string {
 		where = append(where, fmt.Sprintf("position %d", f.Position))
 	}
 	if f.Stream != "" {
-		where = append(where, fmt.Sprintf("%s revision %d, %s", f.Stream, f.Revision, f.Type))
+		where = append(where, fmt.Sprintf("%s revision %d, %s", plain(f.Stream), f.Revision, plain(f.Type)))
 	}
 	return cmp.Or(strings.Join(where, ", "), "all of it") + ": " + f.Problem
 }
 
 // ofAll shows how much of all is done.
 func (p progress) ofAll(done, all uint64) {
-	if all > 0 && done%1000 == 0 {
+	if all > 0 {
 		p.show(int(done*1000/all), fmt.Sprintf("%d of %d events", done, all))
 	}
 }

@@ -94,18 +94,21 @@ func (x *server) openKeyring(ctx context.Context, secret []byte) error {
 		return err
 	}
 	x.onClose(x.keys.Close)
-	pseudonyms, err := hkdf.Key(sha256.New, secret, nil, "tenure pseudonyms v1", sha256.Size)
-	if err != nil {
-		return err
-	}
-	x.ring, err = keyring.New(x.keys, masters, keyring.Options{
-		Now: now, Pseudonyms: pseudonyms, OnStored: x.metrics.onKeysStored, OnLoaded: x.metrics.onKeysLoaded,
-	})
+	x.ring, err = newRing(x.keys, masters, secret, keyring.Options{OnStored: x.metrics.onKeysStored, OnLoaded: x.metrics.onKeysLoaded})
 	if err != nil {
 		return err
 	}
 	x.codec = codec.NewSealing(x.ring)
 	return nil
+}
+
+// newRing is the ring of a store, with the pseudonyms of the deployment.
+func newRing(store keyring.Store, masters *keyring.Masters, secret []byte, o keyring.Options) (ring *keyring.Ring, err error) {
+	if o.Pseudonyms, err = hkdf.Key(sha256.New, secret, nil, "tenure pseudonyms v1", sha256.Size); err != nil {
+		return nil, err
+	}
+	o.Now = now
+	return keyring.New(store, masters, o)
 }
 
 // bindKeyring binds the log to its keys, and refuses keys that are not those of

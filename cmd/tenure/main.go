@@ -8,7 +8,7 @@
 //	tenure keys      looks after the keys that personal data is sealed under
 //	tenure views     lists, rebuilds the views of a running deployment
 //	tenure policy    checks, shows, compares and publishes policies, moves organizations
-//	tenure audit     exports the log or an organization and verifies both, prints reports
+//	tenure audit     answers about the past from a log or an export, exports and verifies
 //	tenure ledger    prints the key that checkpoints are signed with
 //	tenure secret    prints a new secret
 //	tenure version   prints the version
@@ -37,7 +37,7 @@ type program struct {
 	Keys    keysCommand    `cmd:"" help:"Look after the keys that personal data is sealed under."`
 	Views   viewsCommand   `cmd:"" help:"Look after the views of a running deployment."`
 	Policy  policyCommand  `cmd:"" help:"Check, show, compare and publish policies; move organizations."`
-	Audit   auditCommand   `cmd:"" help:"Export the log, or an organization's history, so that others can verify it; verify it; print reports."`
+	Audit   auditCommand   `cmd:"" help:"Look into the past of an organization, in a log or in an export of it; export, and verify."`
 	Ledger  ledgerCommand  `cmd:"" help:"The key that checkpoints of the log are signed with."`
 	Secret  secretCommand  `cmd:"" help:"Print a new secret, as secret.key holds it."`
 	Version versionCommand `cmd:"" help:"Print the version."`

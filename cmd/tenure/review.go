@@ -10,35 +10,33 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 )
 
-// auditReview prints an access review, which a server makes.
-type auditReview struct {
-	operatorClient
-	Org    string        `help:"The organization's id." required:"" env:"-"`
-	AsOf   *string       `help:"When: an instant such as 2031-03-03T12:00:00Z, or a position of the log. Default: now." env:"-"`
-	Format string        `help:"html, to print and go through, or csv." enum:"html,csv" default:"html" env:"-"`
-	Output string        `help:"File to write; it must not be there yet. Default: standard output." type:"path" env:"-"`
-	Wait   time.Duration `help:"How long the answer may take." default:"2m" env:"-"`
-}
-
-// Run prints the review. The key is an operator's, or the token of a session of
-// somebody who may read the members and the history.
-func (c *auditReview) Run(ctx context.Context) error {
+// ask has a server make the review. The key is an operator's, or the token of a
+// session of somebody who may read the members and the history.
+func (c *auditReview) ask(ctx context.Context) error {
+	if c.Org == "" {
+		return errors.New("give --org, the id of an organization")
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
 	query := url.Values{"format": {c.Format}}
 	if c.AsOf != nil {
 		query.Set("as_of", *c.AsOf)
 	}
-	body, err := c.fetch(ctx, "v1/organizations/"+url.PathEscape(c.Org)+"/history/review", query)
+	server := operatorClient{URL: c.URL, Key: c.OperatorKey}
+	body, err := server.fetch(ctx, "v1/organizations/"+url.PathEscape(c.Org)+"/history/review", query)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	return c.write(body)
+}
+
+// write writes the review to where it is wanted.
+func (c *auditReview) write(body io.Reader) error {
 	if c.Output == "" {
-		_, err = io.Copy(os.Stdout, body)
+		_, err := io.Copy(os.Stdout, body)
 		return err
 	}
 	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -70,6 +70,8 @@ type Codec struct {
 	upcasts map[string]upcast // by wire name, older forms
 	keys    *keyring.Ring     // nil: it opens nothing
 	seals   bool
+	// withholds: what is sealed reads as a name of its subject.
+	withholds bool
 }
 
 // New is the codec for every event of Tenure for who has no keys, as tools and

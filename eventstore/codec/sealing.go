@@ -174,10 +174,12 @@ func (e *entry) openAll(c *Codec, id eventstore.ID, v reflect.Value) error {
 		}
 		subject := f.whose(v)
 		plain, err := c.open(text, subject, bound(id, e.name, f.name, subject))
-		if errors.Is(err, keyring.ErrDestroyed) {
-			plain, err = f.pseudonym(c.keys, subject), nil
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, keyring.ErrDestroyed):
+			plain = f.pseudonym(c.keys, subject)
+		case errors.Is(err, errWithheld):
+			plain = f.form.withheld(subject)
+		case err != nil:
 			return err
 		}
 		field.SetString(plain)
@@ -192,11 +194,16 @@ func (e *entry) openReason(c *Codec, id eventstore.ID, name string, event domain
 	}
 	subject := e.subjectOfReason(reflect.ValueOf(event), m.Actor)
 	plain, err := c.open(m.Reason, subject, bound(id, name, reasonField, subject))
-	if errors.Is(err, keyring.ErrDestroyed) {
-		plain, err = ErasedReason, nil
+	switch {
+	case errors.Is(err, keyring.ErrDestroyed):
+		plain = ErasedReason
+	case errors.Is(err, errWithheld):
+		plain = WithheldReason
+	case err != nil:
+		return err
 	}
 	m.Reason = plain
-	return err
+	return nil
 }
 
 // openRaw opens an event in an older form, before it is upcast.
@@ -217,10 +224,12 @@ func (c *Codec) openRaw(id eventstore.ID, name string, personal []OlderField, da
 			return nil, malformed("data", err)
 		}
 		plain, err := c.open(text, subject, bound(id, name, older.Name, subject))
-		if errors.Is(err, keyring.ErrDestroyed) {
-			plain, err = sealedField{form: older.form()}.pseudonym(c.keys, subject), nil
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, keyring.ErrDestroyed):
+			plain = sealedField{form: older.form()}.pseudonym(c.keys, subject)
+		case errors.Is(err, errWithheld):
+			plain = older.form().withheld(subject)
+		case err != nil:
 			return nil, err
 		}
 		if object[older.Name], err = json.Marshal(plain); err != nil {
@@ -231,7 +240,10 @@ func (c *Codec) openRaw(id eventstore.ID, name string, personal []OlderField, da
 }
 
 func (c *Codec) open(text, subject string, bound []byte) (string, error) {
-	if c.keys == nil {
+	switch {
+	case c.withholds:
+		return "", errWithheld
+	case c.keys == nil:
 		return "", fmt.Errorf("%w: this program reads without keys", ErrSealed)
 	}
 	generation, encoded, ok := strings.Cut(text[len(sealedPrefix):], ".")

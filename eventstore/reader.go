@@ -1,0 +1,33 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+)
+
+// Reader is the part of a Store that only reads: a log that nobody writes to by
+// this, such as a copy.
+type Reader interface {
+	ReadStream(ctx context.Context, stream string, from Revision, limit int) ([]Recorded, error)
+	ReadAll(ctx context.Context, after Position, limit int, filter Filter) (Page, error)
+	Head(ctx context.Context) (Position, error)
+}
+
+// ErrReadOnly says that a log is only read.
+var ErrReadOnly = errors.New("eventstore: the log is opened for reading only")
+
+// ReadOnly is a Store of which nothing but reading works; the rest fails with
+// ErrReadOnly. Closing it does nothing: who has opened the Reader closes it.
+func ReadOnly(r Reader) Store { return readOnly{r} }
+
+type readOnly struct{ Reader }
+
+func (readOnly) Append(context.Context, string, Expected, []Event) (Result, error) {
+	return Result{}, ErrReadOnly
+}
+
+func (readOnly) Subscribe(context.Context, Position, Filter) (Subscription, error) {
+	return nil, ErrReadOnly
+}
+
+func (readOnly) Close() error { return nil }
