@@ -171,6 +171,28 @@ func TestAnErasureFindsEverythingOnce(t *testing.T) {
 	is.Equal(copies.scrubbed, 1)
 }
 
+// After a restart the process reads once more of how somebody became a member,
+// before it gets to the end of the account: that finds everything.
+func TestAnEarlierEventThatComesAgainDoesNotCutTheErasureShort(t *testing.T) {
+	is := is.New(t)
+	s := newSealed(t)
+	one := s.node()
+	org, by := s.organization(one.Commands, "acme")
+	other, byOther := s.organization(one.Commands, "other")
+	tilly := s.member(one.Commands, by, org, "tilly", "ADMIN")
+	_, _, err := s.invite(one.Commands, byOther, other, "tilly", "USER")
+	is.NoErr(err)
+	receipt, err := one.EraseAccount(s.ctx, process, tilly, commands.Erasure{Force: true})
+	is.NoErr(err)
+	copies := &shelf{}
+	before := len(s.shown(one))
+	is.NoErr(one.EraseAgain(s.ctx, process, tilly, org, "", copies))
+	is.Equal(len(s.shown(one)), before)
+	is.NoErr(one.FinishErasure(s.ctx, process, tilly, receipt.Position, copies))
+	is.True(!s.named(s.node(), "tilly"))
+	is.Equal(s.events(one, other)[2:], []string{"invitation_closed", "invitation_erased"})
+}
+
 // A command that was under way when an account ended brings the person back, and
 // the process that reads of it erases them again.
 func TestWhoComesBackIsErasedAgain(t *testing.T) {

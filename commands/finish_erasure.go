@@ -110,12 +110,20 @@ func (c *Commands) conclude(ctx context.Context, r Request, id domain.ErasureID,
 
 // EraseAgain erases somebody from an organization where a command that was under
 // way when the account ended, or at another node, has brought them back. It does
-// nothing for an account that was not erased. Killed at any point, it begins
-// again.
+// nothing for an account that was not erased, nor before the erasure is concluded:
+// that finds by itself what stands in the log by then, and an event of the time
+// before can come again after a restart. Killed at any point, it begins again.
 func (c *Commands) EraseAgain(ctx context.Context, r Request, id domain.AccountID, org domain.OrganizationID, by domain.InvitationID, copies Copies) error {
 	s, _, err := c.accounts.load(ctx, string(id))
 	if err != nil || !s.Erased() {
 		return err
+	}
+	all, _, err := c.erasures.load(ctx, allErasures)
+	if err != nil {
+		return err
+	}
+	if _, concluded := all.Concluded(erasure.OfAccount(id)); !concluded {
+		return nil
 	}
 	done, err := c.onOrganization(ctx, plain(r), org, eraseMember(id, c.pseudonym(string(id))))
 	if err != nil {
