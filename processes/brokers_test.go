@@ -284,6 +284,10 @@ func (p *outward) meetsRabbitMQ(n *node, r *brokertest.RabbitMQServer) {
 	r.Bind()
 	p.arrived(n, "amqp")
 	p.check(r.Received())
+	r.Loosen()
+	p.grow(10, 50)
+	p.arrived(n, "amqp") // it binds its own queue again
+	p.check(r.Received())
 	p.growLarge(brokertest.MaxMessage)
 	p.eventually("it is too large", func() bool { return n.causeOf("amqp") == broker.CauseTooLarge })
 }

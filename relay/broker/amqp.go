@@ -57,32 +57,57 @@ type amqpPublisher struct {
 	free     chan *amqpChannel // nil is one that is opened when it is needed
 }
 
-// declare makes what takes the events, where it is missing.
+// declare makes what takes the events, where the exchange is missing. The queue
+// comes first, then the exchange, then the binding. Killed in between, or with a
+// broker that is killed and forgets the last of it, the next connection does the
+// rest: a queue with the exchange's name is ours. Where there is none, an exchange
+// that is there is bound as its owner wants.
 func (p *amqpPublisher) declare() error {
-	probe, err := p.conn.Channel()
+	missing, err := p.lacks(func(c *amqp.Channel) error {
+		return c.ExchangeDeclarePassive(p.exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+	})
 	if err != nil {
 		return err
 	}
-	err = probe.ExchangeDeclarePassive(p.exchange, amqp.ExchangeTopic, true, false, false, false, nil)
-	if err == nil {
-		return probe.Close()
+	if !missing {
+		foreign, err := p.lacks(func(c *amqp.Channel) error {
+			_, err := c.QueueDeclarePassive(p.exchange, true, false, false, false, nil)
+			return err
+		})
+		if foreign || err != nil {
+			return err
+		}
 	}
-	var missing *amqp.Error
-	if !errors.As(err, &missing) || missing.Code != amqp.NotFound {
-		return err
-	}
-	c, err := p.conn.Channel() // the answer has closed the one before
+	c, err := p.conn.Channel()
 	if err != nil {
 		return err
 	}
-	// The queue comes first: killed in between, the exchange is still missing.
-	if _, err := c.QueueDeclare(p.exchange, true, false, false, false, nil); err != nil {
-		return err
-	}
-	if err := c.ExchangeDeclare(p.exchange, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
-		return err
+	if missing {
+		if _, err := c.QueueDeclare(p.exchange, true, false, false, false, nil); err != nil {
+			return err
+		}
+		if err := c.ExchangeDeclare(p.exchange, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+			return err
+		}
 	}
 	return errors.Join(c.QueueBind(p.exchange, "#", p.exchange, false, nil), c.Close())
+}
+
+// lacks asks for something that may not be there. A channel of its own is closed
+// by the broker when it is not.
+func (p *amqpPublisher) lacks(ask func(*amqp.Channel) error) (bool, error) {
+	c, err := p.conn.Channel()
+	if err != nil {
+		return false, err
+	}
+	var said *amqp.Error
+	switch err := ask(c); {
+	case errors.As(err, &said) && said.Code == amqp.NotFound:
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	return false, c.Close()
 }
 
 // open opens a channel.

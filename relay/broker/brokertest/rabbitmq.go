@@ -132,6 +132,12 @@ func (r *RabbitMQServer) Unbind() {
 	})
 }
 
+// Loosen takes the binding away, as a broker does that is killed and forgets it.
+func (r *RabbitMQServer) Loosen() {
+	r.t.Helper()
+	r.admin(func(c *amqp.Channel) error { return c.QueueUnbind(r.topic, "#", r.topic, nil) })
+}
+
 // Bind makes the queue, and has it take all messages.
 func (r *RabbitMQServer) Bind() {
 	r.t.Helper()
