@@ -210,16 +210,16 @@ func TestOperations_ReadyAndNot(t *testing.T) {
 }
 
 // The page for operators names every metric of ours, with its type and labels,
-// and no other.
+// and no other. A broker that is away is measured as well.
 func TestOperations_MetricsAreOnThePageForOperators(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		is := is.New(t)
-		s := b.start(t)
+		s := b.start(t, withFlags("--publish", "nats://127.0.0.1:1/tenure"))
 		ok(t, s.anonymous().get("/healthz")) // so that there is a request to count
 		var text string
 		eventually(t, "the processes are counted", func() bool {
 			text = string(ok(t, s.operator().get("/metrics")).body)
-			return strings.Contains(text, "tenure_process_position{")
+			return strings.Contains(text, "tenure_process_position{") && strings.Contains(text, "tenure_broker_failures_total{")
 		})
 		page, err := os.ReadFile("../docs/operators.md")
 		is.NoErr(err)

@@ -61,7 +61,7 @@ func (h *History) Timeline(ctx context.Context, org domain.OrganizationID) (*pro
 			return nil, err
 		}
 	}
-	return projections.NewReader(storage, 0), nil
+	return projections.NewReader(storage, 0).Opening(h.commands.Codec), nil
 }
 
 // Steps goes through the life of an organization, or of one account in it, from

@@ -31,6 +31,13 @@ func NewReader(storage Storage, cacheBytes int) *Reader {
 	return newReader(storage, newGenerations(storage, nil), cacheBytes)
 }
 
+// Opening is the reader with a codec that opens what stands sealed in the views.
+// One that a Projector makes opens what that decodes.
+func (r *Reader) Opening(c *codec.Codec) *Reader {
+	r.decode, r.prefetch = c.Decode, c.Prefetch
+	return r
+}
+
 // document returns one document, or CodeNotFound with these words.
 func (r *Reader) document(ctx context.Context, view string, key Key, title, message string) ([]byte, error) {
 	bodies, err := r.storage.Documents(ctx, view, []Key{key})
