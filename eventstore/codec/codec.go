@@ -70,6 +70,7 @@ type Codec struct {
 	upcasts map[string]upcast // by wire name, older forms
 	keys    *keyring.Ring     // nil: it opens nothing
 	seals   bool
+	drafts  bool // it opens what the log holds, and what a draft of it holds in plain
 	// withholds: what is sealed reads as a name of its subject.
 	withholds bool
 }

@@ -59,7 +59,7 @@ func NewSealing(keys *keyring.Ring) *Codec {
 // run: it opens what c opens and seals nothing, so that no key is made for them.
 func (c *Codec) Drafting() *Codec {
 	d := *c
-	d.seals = false
+	d.seals, d.drafts = false, true
 	return &d
 }
 
@@ -193,6 +193,9 @@ func (e *entry) openReason(c *Codec, id eventstore.ID, name string, event domain
 		return nil
 	}
 	subject := e.subjectOfReason(reflect.ValueOf(event), m.Actor)
+	if subject == "" { // nothing is sealed under nobody: somebody has written what looks like it
+		return nil
+	}
 	plain, err := c.open(m.Reason, subject, bound(id, name, reasonField, subject))
 	switch {
 	case errors.Is(err, keyring.ErrDestroyed):
@@ -240,6 +243,14 @@ func (c *Codec) openRaw(id eventstore.ID, name string, personal []OlderField, da
 }
 
 func (c *Codec) open(text, subject string, bound []byte) (string, error) {
+	plain, err := c.unseal(text, subject, bound)
+	if c.drafts && errors.Is(err, ErrSealed) { // a draft holds in plain what people write, whatever it looks like
+		return text, nil
+	}
+	return plain, err
+}
+
+func (c *Codec) unseal(text, subject string, bound []byte) (string, error) {
 	switch {
 	case c.withholds:
 		return "", errWithheld
