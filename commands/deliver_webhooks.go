@@ -29,11 +29,14 @@ func (c *Commands) WebhookStanding(ctx context.Context, w webhook.Webhook) (Webh
 		return WebhookStanding{}, err
 	}
 	p, err := c.rules(s)
+	if err != nil {
+		return WebhookStanding{}, err
+	}
 	return WebhookStanding{
 		Personal: w.Personal && !s.Deleted && p.SomeRole(domain.ManageWebhooks, domain.ReadHistory, domain.ReadMembers),
 		Held:     !s.Deleted && !p.SomeRole(domain.ManageWebhooks, domain.ReadHistory),
 		Ended:    s.Deleted,
-	}, err
+	}, nil
 }
 
 // StopWebhook stops a webhook for a cause, and tells those who manage the
