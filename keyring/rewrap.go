@@ -3,21 +3,29 @@ package keyring
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
-// HasKeys reports whether there is any key.
-func HasKeys(ctx context.Context, store Store) (bool, error) {
+// HasKeys reports whether there is any key. It fails with ErrMaster where the
+// first of them are under a master key that is not given: to work with such keys
+// would be to fail later, person by person.
+func HasKeys(ctx context.Context, store Store, masters *Masters) (bool, error) {
 	found := false
 	err := walk(ctx, store, func(keys []Wrapped) error {
-		if found = len(keys) > 0; found {
+		for _, w := range keys {
+			if found = true; !masters.Has(w.Master) {
+				return fmt.Errorf("%w: %.16q", ErrMaster, w.Master)
+			}
+		}
+		if found {
 			return errEnough
 		}
 		return nil
 	})
-	if found {
-		return true, nil
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	return false, err
+	return found, err
 }
 
 var errEnough = errors.New("keyring: enough")

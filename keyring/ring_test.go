@@ -304,6 +304,26 @@ func TestRewrap(t *testing.T) {
 }
 
 // TestKeysAreBoundToTheirSubject passes a key off as another person's.
+// TestOtherMaster has a server look at keys before it works with them.
+func TestOtherMaster(t *testing.T) {
+	is := is.New(t)
+	n := newNodes(t)
+	masters := func(current byte, former ...[]byte) *keyring.Masters {
+		m, err := keyring.NewMasters(secret(current), former...)
+		is.NoErr(err)
+		return m
+	}
+	has, err := keyring.HasKeys(ctx, n.store, masters(2))
+	is.NoErr(err)
+	is.True(!has)
+	key(t, n.ring(0), "a")
+	_, err = keyring.HasKeys(ctx, n.store, masters(2))
+	is.True(errors.Is(err, keyring.ErrMaster))
+	has, err = keyring.HasKeys(ctx, n.store, masters(2, secret(1)))
+	is.NoErr(err)
+	is.True(has)
+}
+
 func TestKeysAreBoundToTheirSubject(t *testing.T) {
 	is := is.New(t)
 	n := newNodes(t)

@@ -86,15 +86,14 @@ func (x *server) openKeyring(ctx context.Context, secret []byte) error {
 	if err != nil {
 		return fmt.Errorf("setting log: %w", err)
 	}
-	masters, err := s.masters(secret)
-	if err != nil {
+	if x.masters, err = s.masters(secret); err != nil {
 		return err
 	}
 	if x.keys, err = s.keySettings.open(ctx, s.Data, bound == "", x.logger); err != nil {
 		return err
 	}
 	x.onClose(x.keys.Close)
-	x.ring, err = newRing(x.keys, masters, secret, keyring.Options{OnStored: x.metrics.onKeysStored, OnLoaded: x.metrics.onKeysLoaded})
+	x.ring, err = newRing(x.keys, x.masters, secret, keyring.Options{OnStored: x.metrics.onKeysStored, OnLoaded: x.metrics.onKeysLoaded})
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,10 @@ func (x *server) bindKeyring(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	has, err := keyring.HasKeys(ctx, x.keys)
+	has, err := keyring.HasKeys(ctx, x.keys, x.masters)
+	if errors.Is(err, keyring.ErrMaster) {
+		return fmt.Errorf("setting master-key-file or former-master-key-files: %w: give the file that it was made of; tenure keys status shows how many keys are under which", err)
+	}
 	if err == nil {
 		err = x.commands.BindKeyring(ctx, identity, has)
 	}

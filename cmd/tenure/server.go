@@ -64,6 +64,7 @@ type server struct {
 	metrics  *metrics
 	keys     keyring.Store
 	ring     *keyring.Ring
+	masters  *keyring.Masters
 	codec    *codec.Codec
 	commands *commands.Commands
 	before   eventstore.Position // of the log, before anything was read into memory

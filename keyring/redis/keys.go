@@ -3,6 +3,8 @@ package redis
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,14 +55,19 @@ func (s *Store) Find(ctx context.Context, subjects []string) ([]keyring.Holding,
 // Add implements keyring.Store.
 func (s *Store) Add(ctx context.Context, keys []keyring.Wrapped) ([]keyring.Holding, error) {
 	answers := make([]*goredis.Cmd, len(keys))
+	var identity *goredis.StringCmd
 	_, err := s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for i, k := range keys {
 			answers[i] = p.Eval(ctx, add, []string{s.key(k.Subject)}, k.Generation, encode(k))
 		}
+		identity = p.Get(ctx, s.prefix+"identity") // after them: it answers for a store that has them
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, goredis.Nil) {
 		return nil, explain(ctx, err)
+	}
+	if identity.Val() != s.identity {
+		return nil, fmt.Errorf("%w under the prefix %s: this Redis was emptied, or is another one: restore the keys", keyring.ErrNoStore, s.prefix)
 	}
 	found := make([]keyring.Holding, len(keys))
 	for i, k := range keys {

@@ -112,3 +112,23 @@ func TestOpen(t *testing.T) {
 	_, err = s.Find(ctx, []string{"a"})
 	is.NoErr(err)
 }
+
+// TestAnEmptiedStoreTakesNoKeys has Redis lose what it had under a server: with
+// another first key for somebody who had one, what the log holds of them would
+// be lost also when the keys are restored.
+func TestAnEmptiedStoreTakesNoKeys(t *testing.T) {
+	is := is.New(t)
+	own, err := redistest.Start(t.TempDir(), "--appendfsync", "always")
+	is.NoErr(err)
+	defer own.Kill()
+	s, err := redis.Open(ctx, client(t, own.URL()), redis.Options{MayMake: true})
+	is.NoErr(err)
+	defer s.Close()
+	key := keyring.Wrapped{Subject: "a", Generation: 1, Master: "c0ffee00", Text: []byte("one")}
+	_, err = s.Add(ctx, []keyring.Wrapped{key})
+	is.NoErr(err)
+	is.NoErr(own.Flush(ctx))
+	key.Text = []byte("another")
+	_, err = s.Add(ctx, []keyring.Wrapped{key})
+	is.True(errors.Is(err, keyring.ErrNoStore))
+}
