@@ -75,16 +75,8 @@ func (c *Commands) RegisterWebhook(ctx context.Context, r Request, w webhook.Reg
 	if err != nil {
 		return "", nil, Receipt{}, err
 	}
-	if w.Owner != "" {
-		needed := []domain.Permission{domain.ReadHistory}
-		if w.Personal {
-			needed = append(needed, domain.ReadMembers)
-		}
-		for _, permission := range needed {
-			if !m.Policy.Allows(m.Roles, permission) {
-				return "", nil, Receipt{}, m.Policy.Refuse(domain.CodePermissionDenied, "Permission denied", "Ask an administrator of the organization for a role that allows "+string(permission)+".")
-			}
-		}
+	if err := mayReceive(m, w.Owner, w.Personal); err != nil {
+		return "", nil, Receipt{}, err
 	}
 	w.WebhookID, w.After = domain.WebhookID(c.newID(r, "webhook", "webhooks-"+allWebhooks)), uint64(after)
 	receipt, err := c.webhooks.execute(ctx, allWebhooks, r, func(s webhook.State) ([]domain.Event, error) { return webhook.Register(s, w) })
@@ -94,17 +86,42 @@ func (c *Commands) RegisterWebhook(ctx context.Context, r Request, w webhook.Reg
 	return w.WebhookID, c.WebhookSecret(w.WebhookID, 1), receipt, nil
 }
 
+// mayReceive refuses whoever may not read what a webhook of an organization
+// delivers, and so may not choose where to.
+func mayReceive(m Membership, owner domain.OrganizationID, personal bool) error {
+	if owner == "" {
+		return nil
+	}
+	needed := []domain.Permission{domain.ReadHistory}
+	if personal {
+		needed = append(needed, domain.ReadMembers)
+	}
+	for _, permission := range needed {
+		if !m.Policy.Allows(m.Roles, permission) {
+			return m.Policy.Refuse(domain.CodePermissionDenied, "Permission denied", "Ask an administrator of the organization for a role that allows "+string(permission)+".")
+		}
+	}
+	return nil
+}
+
 // WebhookChange is what of a webhook is changed; nil for what stays.
 type WebhookChange struct {
 	URL     *string
 	Enabled *bool
 }
 
-// ChangeWebhook changes a webhook. It fails with CodeNotFound, CodeInvalid and
-// CodePermissionDenied.
+// ChangeWebhook changes a webhook. Another URL takes what registering the webhook
+// took. It fails with CodeNotFound, CodeInvalid and CodePermissionDenied.
 func (c *Commands) ChangeWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, change WebhookChange) (Receipt, error) {
-	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) (all []domain.Event, err error) {
+	m, err := c.mayManageWebhooks(ctx, r, owner)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, w webhook.Webhook) (all []domain.Event, err error) {
 		if change.URL != nil {
+			if err := mayReceive(m, owner, w.Personal); err != nil {
+				return nil, err
+			}
 			if all, err = webhook.Change(s, id, *change.URL); err != nil {
 				return nil, err
 			}
