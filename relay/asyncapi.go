@@ -105,7 +105,7 @@ func envelopeSchema() object {
 			"organization":    text("The organization's id.", "format", "uuid"),
 			"actorkind":       text("By whose decision.", "enum", []any{"account", "api_key", "process", "public"}),
 			"actorid":         text("The id of the account or key, or the name of the process."),
-			"reason":          text("The actor's own words."),
+			"reason":          text("The actor's own words. Personal data: left out for keys without the scope."),
 			"causationid":     text("The id of the event that led to this one."),
 			"correlationid":   text("The X-Request-Id of the request that it began with."),
 			"datacontenttype": text("What data is.", "const", "application/json"),

@@ -165,15 +165,16 @@ func (r *renderer) event(recorded eventstore.Recorded, personal bool) (Event, er
 	}
 	return Event{
 		ID: e.ID, Type: f.name, Organization: organization, Position: e.Position, Revision: e.Revision,
-		JSON: r.envelope(f, &e, organization, value, data),
+		JSON: r.envelope(f, &e, organization, value, data, personal),
 	}, nil
 }
 
 var errNotInFeed = errors.New("the event is not for the feed")
 
 // envelope writes the attributes. Those that need no quoting are written as
-// they are.
-func (r *renderer) envelope(f *form, e *codec.Envelope, organization domain.OrganizationID, value reflect.Value, data []byte) []byte {
+// they are. The actor's words may name anybody: they are personal data, as they
+// are in the log.
+func (r *renderer) envelope(f *form, e *codec.Envelope, organization domain.OrganizationID, value reflect.Value, data []byte, personal bool) []byte {
 	m := &e.Metadata
 	b := make([]byte, 0, 600+len(m.Reason)+len(data))
 	b = append(append(b, `{"specversion":"1.0","id":"`...), uuid.UUID(e.ID).String()...)
@@ -190,7 +191,9 @@ func (r *renderer) envelope(f *form, e *codec.Envelope, organization domain.Orga
 	b = append(append(b, `","actorkind":"`...), m.Actor.Kind...)
 	b = append(b, '"')
 	b = appendOptional(b, "actorid", m.Actor.ID)
-	b = appendOptional(b, "reason", m.Reason)
+	if personal {
+		b = appendOptional(b, "reason", m.Reason)
+	}
 	b = appendOptional(b, "causationid", m.Causation)
 	b = appendOptional(b, "correlationid", m.Correlation)
 	b = append(append(b, `,"datacontenttype":"application/json","dataschema":"`...), r.schemaURL(f.name)...)
