@@ -40,7 +40,8 @@ func (a *API) addErasure() {
 		id: "erase-me", method: http.MethodPost, path: "/v1/me/erase", tag: "Accounts", access: SignedInOnce(), status: http.StatusOK,
 		summary: "Erase one's own account",
 		description: "Ends the account for good, at once: sessions, memberships, open invitations. What is known of the person is erased soon after; " +
-			"histories show a pseudonym. Nobody can take it back. The address may sign up anew.",
+			"histories show a pseudonym. An organization of which the person is the only member is deleted with all that is in it. " +
+			"Nobody can take it back. The address may sign up anew.",
 		codes:   []domain.Code{domain.CodeErasureBlocked, domain.CodeCredentialsWrong, domain.CodeTooManyAttempts},
 		request: eraseMeBody{Password: "correct horse battery"}, response: exampleReceipt(erased),
 	}, a.eraseMe)

@@ -133,7 +133,7 @@ func (c *auditMembersCommand) Run(ctx context.Context, out *kong.Context) error 
 				rows = append(rows, append(first, none(""), instant(m.Joined.At), plain(m.Joined.By()), plain(m.Joined.Reason)))
 			}
 			for _, g := range m.Given {
-				rows = append(rows, append(first, string(g.Role), instant(g.At), plain(g.By()), plain(g.Reason)))
+				rows = append(rows, append(first, plain(string(g.Role)), instant(g.At), plain(g.By()), plain(g.Reason)))
 				first = make([]string, len(first))
 			}
 		}

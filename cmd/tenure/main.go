@@ -51,7 +51,7 @@ func main() {
 	parser.FatalIfErrorf(err)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "tenure: "+err.Error())
+		fmt.Fprintln(os.Stderr, "tenure: "+harmless(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -43,6 +43,17 @@ func plain(s string) string {
 	return b.String()
 }
 
+// harmless is plain for a message of ours that may hold somebody else's text: its
+// lines, and its backslashes, stay.
+func harmless(message string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == zeroWidthNonJoiner || r == zeroWidthJoiner || unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, message)
+}
+
 // Scripts and emoji need these two within words.
 const (
 	zeroWidthNonJoiner = '\u200c'

@@ -66,3 +66,8 @@ func TestColoursAreForTerminals(t *testing.T) {
 	is.Equal(style{}.bad("left"), "left")
 	is.True(strings.HasPrefix(style{colours: true}.bad("left"), "\x1b["))
 }
+
+func TestMessagesCommandNoTerminal(t *testing.T) {
+	is := is.New(t)
+	is.Equal(harmless("codec: unknown event: \x1b[2J\u202eadmin\u009b\nC:\\log é"), "codec: unknown event: \ufffd[2J\ufffdadmin\ufffd\nC:\\log é")
+}
