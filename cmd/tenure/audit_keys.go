@@ -12,6 +12,7 @@ import (
 
 	"tenure/eventstore/codec"
 	"tenure/keyring"
+	keysqlite "tenure/keyring/sqlite"
 )
 
 // auditKeys lead to the keys that names and addresses in a log are sealed under.
@@ -47,7 +48,7 @@ func (k *auditKeys) codec(ctx context.Context, data string) (c *codec.Codec, clo
 	if err != nil {
 		return nil, close, err
 	}
-	store, err := k.open(ctx, folder, false, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	store, err := k.toRead(ctx, folder)
 	if err != nil {
 		return nil, close, err
 	}
@@ -56,4 +57,17 @@ func (k *auditKeys) codec(ctx context.Context, data string) (c *codec.Codec, clo
 		return nil, close, errors.Join(err, store.Close())
 	}
 	return codec.NewSealing(ring), store.Close, nil
+}
+
+// toRead opens the keys without changing them: a file may be a backup, on a disk
+// that cannot be written to.
+func (k *auditKeys) toRead(ctx context.Context, folder string) (keyring.Store, error) {
+	if k.Keys != embedded {
+		return k.open(ctx, folder, false, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	}
+	store, err := keysqlite.OpenReadOnly(filepath.Join(folder, keysFile))
+	if err != nil {
+		return nil, fmt.Errorf("setting keys: %w", err)
+	}
+	return store, nil
 }

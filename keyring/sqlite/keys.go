@@ -22,6 +22,9 @@ func (s *Store) Find(ctx context.Context, subjects []string) (found []keyring.Ho
 
 // Add implements keyring.Store.
 func (s *Store) Add(ctx context.Context, keys []keyring.Wrapped) (found []keyring.Holding, err error) {
+	if s.writer == nil {
+		return nil, ErrReadOnly
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	subjects := make([]string, len(keys))
@@ -43,6 +46,9 @@ func (s *Store) Add(ctx context.Context, keys []keyring.Wrapped) (found []keyrin
 
 // Destroy implements keyring.Store.
 func (s *Store) Destroy(ctx context.Context, subjects []string) error {
+	if s.writer == nil {
+		return ErrReadOnly
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	err := within(ctx, s.writer, "BEGIN IMMEDIATE", func(conn *sqlite.Conn) error {
@@ -82,6 +88,9 @@ func (s *Store) Page(ctx context.Context, cursor string, limit int) (keys []keyr
 // Replace implements keyring.Store. What was there before stands in the file no
 // longer, since a former master key may be one that has leaked.
 func (s *Store) Replace(ctx context.Context, before, after []keyring.Wrapped) (changed int, err error) {
+	if s.writer == nil {
+		return 0, ErrReadOnly
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	err = within(ctx, s.writer, "BEGIN IMMEDIATE", func(conn *sqlite.Conn) error {

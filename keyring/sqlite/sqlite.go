@@ -144,19 +144,9 @@ func connect(path string) (*sqlite.Conn, error) {
 // prepare makes the tables in a new file, refuses what is not ours, and answers
 // with the store's name.
 func prepare(conn *sqlite.Conn, mayMake bool) (identity string, err error) {
-	var application, version, tables int64
-	for query, value := range map[string]*int64{
-		"PRAGMA application_id":              &application,
-		"PRAGMA user_version":                &version,
-		"SELECT count(*) FROM sqlite_schema": &tables,
-	} {
-		err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(row *sqlite.Stmt) error {
-			*value = row.ColumnInt64(0)
-			return nil
-		}})
-		if err != nil {
-			return "", explain(err)
-		}
+	application, version, tables, err := header(conn)
+	if err != nil {
+		return "", err
 	}
 	switch {
 	case tables == 0 && mayMake:
@@ -176,6 +166,28 @@ func prepare(conn *sqlite.Conn, mayMake bool) (identity string, err error) {
 	if err := execute(conn, "PRAGMA journal_mode = WAL"); err != nil { // a backup is not
 		return "", err
 	}
+	return identify(conn)
+}
+
+// header is what a file says that it is.
+func header(conn *sqlite.Conn) (application, version, tables int64, err error) {
+	for query, value := range map[string]*int64{
+		"PRAGMA application_id":              &application,
+		"PRAGMA user_version":                &version,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(row *sqlite.Stmt) error {
+			*value = row.ColumnInt64(0)
+			return nil
+		}})
+		if err != nil {
+			return 0, 0, 0, explain(err)
+		}
+	}
+	return application, version, tables, nil
+}
+
+func identify(conn *sqlite.Conn) (identity string, err error) {
 	err = sqlitex.ExecuteTransient(conn, "SELECT id FROM identity", &sqlitex.ExecOptions{ResultFunc: func(row *sqlite.Stmt) error {
 		identity = row.ColumnText(0)
 		return nil
