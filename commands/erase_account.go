@@ -61,7 +61,7 @@ func (c *Commands) EraseOwnAccount(ctx context.Context, r Request, id domain.Acc
 		err = domain.Refuse(domain.CodeCredentialsWrong, "Sign in again", "Your session has ended; sign in again.")
 	case s.PasswordHash != "":
 		err = c.checkPassword(ctx, s, password)
-	case c.Now().After(signedIn.ExpiresAt.Add(RecentSignIn - c.SessionLifetime)):
+	case c.Now().Sub(signedIn.ExpiresAt.Add(-c.SessionLifetime)).Abs() > RecentSignIn: // later than now: sessions were longer then
 		err = domain.Refuse(domain.CodeCredentialsWrong, "Sign in again", "Sign in again, and ask for it within 15 minutes.")
 	}
 	if err != nil {
