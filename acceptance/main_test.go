@@ -19,9 +19,9 @@ import (
 )
 
 var (
-	kills     = flag.Int("kills", 6, "how often the crash test kills the server")
+	kills     = flag.Int("kills", 4, "how often the crash test kills the server")
 	riots     = flag.Duration("riot", 3*time.Second, "how long many clients do everything at once")
-	storm     = flag.Duration("storm", 12*time.Second, "how long the test of many nodes has things fail")
+	storm     = flag.Duration("storm", 8*time.Second, "how long the test of many nodes has things fail")
 	seed      = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the random tests; they print it")
 	raceBuild = flag.Bool("race-server", true, "build the server of the concurrency tests with the race detector")
 )

@@ -39,7 +39,7 @@ func (p *Projector) Rebuilds(ctx context.Context) ([]Rebuild, error) {
 	all := make([]Rebuild, len(p.views))
 	for i, v := range p.views {
 		_, doc, _ := p.generations.find(v.name())
-		all[i] = Rebuild{View: v.name(), Generation: doc.Serving, Phase: doc.Phase, Since: doc.Since, Head: head}
+		all[i] = Rebuild{View: v.name(), Generation: doc.Serving, Phase: doc.Phase, Since: doc.Since}
 		if doc.Phase != PhaseBuilding && doc.Phase != PhasePaused {
 			all[i].Position = p.State().Position // it is folded with all others, or dropped
 			continue
@@ -51,6 +51,9 @@ func (p *Projector) Rebuilds(ctx context.Context) ([]Rebuild, error) {
 			rate := float64(done) / time.Since(doc.Since).Seconds()
 			all[i].Remaining = time.Duration(float64(head-all[i].Position) / rate * float64(time.Second)).Round(time.Second)
 		}
+	}
+	for i := range all { // the log has grown since its end was looked at
+		all[i].Head = max(head, all[i].Position)
 	}
 	return all, nil
 }

@@ -63,7 +63,7 @@ func (k *auditKeys) codec(ctx context.Context, data string) (c *codec.Codec, clo
 // that cannot be written to.
 func (k *auditKeys) toRead(ctx context.Context, folder string) (keyring.Store, error) {
 	if k.Keys != embedded {
-		return k.open(ctx, folder, false, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+		return k.open(ctx, folder, false, slog.New(slog.DiscardHandler)) // what it warns of is for who writes
 	}
 	store, err := keysqlite.OpenReadOnly(filepath.Join(folder, keysFile))
 	if err != nil {
