@@ -41,11 +41,12 @@ check: ## formatter, vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 # The HTTP layer makes its API anew for each test, which the race detector makes ten
-# times slower; the acceptance tests have a server with the detector under load.
+# times slower; the acceptance tests have a server with the detector under load. The domain
+# starts no goroutine.
 .PHONY: unit
 unit: ## every package but the acceptance tests, with the race detector
-	$(GO) test -race $$($(GO) list ./... | grep -v -e /acceptance -e /httpapi$$)
-	$(GO) test ./httpapi
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /acceptance -e /httpapi$$ -e /domain)
+	$(GO) test ./httpapi ./domain/...
 
 .PHONY: acceptance
 acceptance: ## the rows of the requirements, against the real program

@@ -38,6 +38,10 @@ func onEveryBackend(t *testing.T, test func(t *testing.T, b backend)) {
 	on(t, test, onFiles, onRedis, onCluster)
 }
 
+// onBothLogs runs a test that is about what both logs serve, wherever the views
+// are.
+func onBothLogs(t *testing.T, test func(t *testing.T, b backend)) { on(t, test, onFiles, onCluster) }
+
 // onTheFolder runs a test that is about the files of a server that has all of
 // its data in one folder.
 func onTheFolder(t *testing.T, test func(t *testing.T, b backend)) { on(t, test, onFiles) }

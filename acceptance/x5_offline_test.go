@@ -18,7 +18,7 @@ import (
 // An auditor with nothing but an export answers as the server does, at every
 // position, and gets no answer from a file that somebody has touched.
 func TestX5_AuditorsAnswerOffline(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		s := b.start(t)
 		key := s.verifierKey(t)
 		c := s.newCast(t)

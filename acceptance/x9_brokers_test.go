@@ -119,7 +119,7 @@ func (s *server) brokerMetric(t *testing.T, name string) string {
 }
 
 func TestX9_Brokers(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		is := is.New(t)
 		n := startNATS(t)
 		s := b.start(t, withFlags("--publish", n.target(), "--public-url", feedURL))

@@ -23,7 +23,7 @@ func (c client) deliverOwn(t *testing.T, org string, h *hooks, body obj) (hook s
 // TestX9_WebhooksOfAnOrganization: those who manage an organization have its
 // events delivered, its own alone, and what they may not read does not leave.
 func TestX9_WebhooksOfAnOrganization(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		s := b.start(t, withFlags("--organization-webhooks-private", "--session-lifetime", "2000h"))
 		c := s.newCast(t)
 		other := s.signUp(t, "Other")

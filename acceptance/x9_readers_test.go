@@ -12,7 +12,7 @@ import (
 // form: whether they are let in, whose events they get, and whether personal data
 // is in them.
 func TestX9_WhoMayReadWhat(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		c := b.start(t).newCast(t)
 		other := c.signUp(t, "Other")
 		elsewhere := decoded[receipt](t, other.activate(unique("Elsewhere"))).OrganizationID

@@ -155,7 +155,7 @@ func (s *server) deliverTo(t *testing.T, body map[string]any) receipt {
 }
 
 func TestX9_Webhooks(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		is := is.New(t)
 		s := b.start(t, withFlags("--webhooks-private", "--public-url", feedURL))
 		owner := s.signUp(t, "Owner")

@@ -117,7 +117,7 @@ func (x *Webhooks) arrange(ctx context.Context, s webhook.State) {
 		if !x.forgotten[id] {
 			if err := x.Log.Forget(ctx, id); err != nil {
 				x.arranged = webhook.State{} // look again
-				x.Logger.Warn("the delivery log of a deleted webhook stays for now", "webhook", id, "error", err)
+				x.Logger.Warn("the delivery log of a deleted webhook could not be deleted; trying again", "webhook", id, "error", err)
 				continue
 			}
 			x.forgotten[id] = true
