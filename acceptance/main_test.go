@@ -59,7 +59,7 @@ func run(m *testing.M) int {
 	}
 	// The tests wait for their servers most of the time.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		f.Value.Set("10")
+		f.Value.Set("8")
 	}
 	return m.Run()
 }
