@@ -44,7 +44,7 @@ check: ## formatter, vet, staticcheck
 # times slower; the acceptance tests have a server with the detector under load. The domain
 # starts no goroutine.
 .PHONY: unit
-unit: ## every package but the acceptance tests, with the race detector
+unit: ## every package but the acceptance tests, most with the race detector
 	$(GO) test -race $$($(GO) list ./... | grep -v -e /acceptance -e /httpapi$$ -e /domain)
 	$(GO) test ./httpapi ./domain/...
 
