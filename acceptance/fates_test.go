@@ -23,7 +23,7 @@ func fates() []fate {
 		{step: "activate: organization activated", prepare: activating(true)},
 		{step: "rename: new name reserved", prepare: renaming(false)},
 		{step: "rename: organization renamed", prepare: renaming(true)},
-		{step: "rename: new name confirmed", prepare: renaming(true)},
+		{step: "reservation: confirmed", prepare: renaming(true)},
 		{step: "reservation: released", prepare: renaming(true)},
 		{step: "invite: names taken", prepare: inviting},
 		{step: "invite: link issued", prepare: inviting},

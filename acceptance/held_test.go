@@ -169,10 +169,10 @@ func (o *heldIn) countSeats(t *testing.T, org string, e entryDoc) {
 	}
 }
 
-// reservation is what the last event of a reservation's stream says.
+// reservation is what the events of a reservation's stream say.
 type reservation struct {
 	kind, key, holder string
-	confirmed         bool
+	underWay          map[int]bool // by attempt
 }
 
 // reservations reads those of all streams from the log.
@@ -191,19 +191,28 @@ func (x *eventStore) reservations(t *testing.T) map[string]reservation {
 			if err != nil {
 				return err
 			}
+			var e struct {
+				Kind, Key, Holder string
+				Attempt           int
+			}
+			if err := json.Unmarshal(text, &e); err != nil {
+				return err
+			}
 			r := found[row.ColumnText(0)]
 			switch kind, _, _ := strings.Cut(strings.TrimPrefix(row.ColumnText(1), "reservation."), "."); kind {
 			case "made":
-				var made struct{ Kind, Key, Holder string }
-				err = json.Unmarshal(text, &made)
-				r = reservation{kind: made.Kind, key: made.Key, holder: made.Holder}
+				if r.underWay == nil {
+					r.underWay = make(map[int]bool)
+				}
+				r.kind, r.key, r.holder = e.Kind, e.Key, e.Holder
+				r.underWay[e.Attempt] = true
 			case "confirmed":
-				r.confirmed = true
+				delete(r.underWay, e.Attempt)
 			case "released":
 				r = reservation{}
 			}
 			found[row.ColumnText(0)] = r
-			return err
+			return nil
 		},
 	})
 	if err != nil {
@@ -217,7 +226,7 @@ func (c *contention) settledReservations(t *testing.T) {
 	t.Helper()
 	eventually(t, "all reservations are confirmed, or given back", func() bool {
 		for _, r := range c.stores.events.reservations(t) {
-			if r.holder != "" && !r.confirmed {
+			if len(r.underWay) > 0 {
 				return false
 			}
 		}

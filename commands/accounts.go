@@ -43,12 +43,12 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 		return "", Receipt{}, err
 	}
 	for range 3 {
-		holder, err := c.reserve(ctx, r, reservation.KindEmail, in.Email.Key(), holderAccount+fresh)
+		claimed, err := c.reserve(ctx, r, reservation.KindEmail, in.Email.Key(), holderAccount+fresh)
 		if err != nil {
 			return "", Receipt{}, err
 		}
 		c.Step(StepEmailReserved)
-		id := string(accountOf(holder))
+		id := string(accountOf(claimed.holder))
 		receipt, err := c.accounts.execute(ctx, id, r, func(s account.State) ([]domain.Event, error) {
 			if s.Erased() {
 				return nil, errErased
@@ -57,17 +57,16 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 				AccountID: domain.AccountID(id), Email: in.Email, DisplayName: in.DisplayName, Language: in.Language, PasswordHash: hash,
 			})
 		})
-		if errors.Is(err, errErased) { // and its address was not given back yet
-			if err = c.releaseHeld(ctx, r, accountOf(holder)); err == nil {
-				continue
-			}
+		if err == nil {
+			c.Step(StepAccountRegistered)
+		}
+		if err = c.finish(ctx, r, err, claimed); errors.Is(err, errErased) {
+			continue // its address is free by now
 		}
 		if err != nil {
 			return "", Receipt{}, err
 		}
-		c.Step(StepAccountRegistered)
-		held, err := c.confirm(ctx, r, reservation.KindEmail, in.Email.Key(), holder)
-		if held || err != nil {
+		if holder, err := c.holder(ctx, reservation.KindEmail, in.Email.Key()); holder == claimed.holder || err != nil {
 			return domain.AccountID(id), receipt, err
 		}
 	}

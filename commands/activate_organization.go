@@ -84,25 +84,27 @@ func (c *Commands) found(ctx context.Context, r Request, p *policy.Policy, a org
 // have been long ago on a node that hung.
 func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a organization.Activation, held holds) (Receipt, error) {
 	id, holder := string(a.OrganizationID), holderOrganization+string(a.OrganizationID)
-	began := c.Now()
-	whose, err := c.reserve(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
+	name, err := c.reserve(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if whose != holder {
+	if name.attempt == 0 {
 		return Receipt{}, nameTaken()
 	}
+	claims := []claim{name}
 	if a.EmailDomain != "" {
-		if whose, err = c.reserve(ctx, r, reservation.KindEmailDomain, a.EmailDomain, holder); err != nil {
-			return Receipt{}, err
+		emailDomain, err := c.reserve(ctx, r, reservation.KindEmailDomain, a.EmailDomain, holder)
+		if err == nil && emailDomain.attempt == 0 {
+			err = ErrBusy
 		}
-		if whose != holder {
-			return Receipt{}, ErrBusy
+		if err != nil {
+			return Receipt{}, c.finish(ctx, r, err, claims...)
 		}
+		claims = append(claims, emailDomain)
 	}
 	c.Step(StepNameReserved)
 	receipt, err := c.organizations.execute(ctx, id, r, func(s organization.State) ([]domain.Event, error) {
-		if c.mayBeGivenBack(began) {
+		if name.outlived(c.Now()) { // the other claim is younger
 			return nil, ErrBusy
 		}
 		events, err := organization.Activate(s, p, a)
@@ -111,15 +113,10 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 		}
 		return events, held.lacking(s, p, events, c.Now())
 	})
-	if err != nil {
-		return receipt, err
+	if err == nil {
+		c.Step(StepActivated)
 	}
-	c.Step(StepActivated)
-	if _, err := c.confirm(ctx, r, reservation.KindOrganizationName, a.Name.Key(), holder); err != nil || a.EmailDomain == "" {
-		return receipt, err
-	}
-	_, err = c.confirm(ctx, r, reservation.KindEmailDomain, a.EmailDomain, holder)
-	return receipt, err
+	return receipt, c.finish(ctx, r, err, claims...)
 }
 
 func nameTaken() error {

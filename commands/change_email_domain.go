@@ -56,62 +56,56 @@ func (c *Commands) GiveUpEmailDomain(ctx context.Context, r Request, org domain.
 // domain is reserved: it is free again when a process has looked, or held when the
 // request is sent again. Killed after the event: a process finishes.
 func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.OrganizationID, by domain.Actor, name string) (Receipt, error) {
-	holder := holderOrganization + string(org)
-	began := c.Now()
+	var claims []claim
 	if name != "" {
-		whose, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holder)
+		claimed, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(org))
 		if err != nil {
 			return Receipt{}, err
 		}
-		if whose != holder {
+		if claimed.attempt == 0 {
 			return Receipt{}, domain.Refuse(domain.CodeDomainTaken, "E-mail domain taken", "Another organization holds it; ask its administrators to give it up.")
 		}
+		claims = append(claims, claimed)
 		c.Step(StepDomainReserved)
 	}
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
-		if name != "" && c.mayBeGivenBack(began) {
-			return nil, ErrBusy
+		for _, claimed := range claims {
+			if claimed.outlived(c.Now()) {
+				return nil, ErrBusy
+			}
 		}
 		return organization.ChangeEmailDomain(s, p, by, name)
 	})
-	if err != nil {
+	if err == nil {
+		c.Step(StepDomainChanged)
+	}
+	if err = c.finish(ctx, r, err, claims...); err != nil {
 		return Receipt{}, err
 	}
-	c.Step(StepDomainChanged)
-	changed := organization.EmailDomainChanged{OrganizationID: org, After: name} // also where it was held already
 	for _, e := range receipt.Events {
-		if x, ok := e.(organization.EmailDomainChanged); ok {
-			changed = x
+		if changed, ok := e.(organization.EmailDomainChanged); ok {
+			err = c.FinishEmailDomain(ctx, r, changed)
 		}
 	}
-	return receipt, c.FinishEmailDomain(ctx, r, changed)
+	return receipt, err
 }
 
-// FinishEmailDomain makes the reservation of an organization's e-mail domain last,
-// and gives the one before it back.
+// FinishEmailDomain gives the e-mail domain back that an organization held before,
+// unless it holds it again.
 func (c *Commands) FinishEmailDomain(ctx context.Context, r Request, changed organization.EmailDomainChanged) error {
-	s, _, err := c.organizations.load(ctx, string(changed.OrganizationID))
-	if err != nil {
-		return err
-	}
-	if s.HoldsEmailDomain(changed.After) {
-		if _, err := c.confirm(ctx, r, reservation.KindEmailDomain, changed.After, holderOrganization+string(changed.OrganizationID)); err != nil {
-			return err
-		}
-	}
 	if changed.Before == "" {
 		return nil
 	}
-	return c.releaseEmailDomain(ctx, r, changed.Before, changed.OrganizationID)
+	return c.settleText(ctx, r, reservation.KindEmailDomain, changed.Before)
 }
 
-// releaseEmailDomain gives a domain back that the organization does not hold, and
-// is not about to.
-func (c *Commands) releaseEmailDomain(ctx context.Context, r Request, name string, org domain.OrganizationID) error {
-	key, holder := c.Keys.Name(reservation.KindEmailDomain, name), holderOrganization+string(org)
-	return c.release(ctx, r, reservation.KindEmailDomain, key, holder, func(ctx context.Context) (bool, error) {
-		return c.goesBy(ctx, reservation.KindEmailDomain, key, holder)
-	})
+// FinishActivation has a new organization hold its founder's e-mail domain.
+func (c *Commands) FinishActivation(ctx context.Context, r Request, a organization.Activated) error {
+	if a.Personal {
+		return nil
+	}
+	_, err := c.holdFoundersDomain(ctx, r, a)
+	return err
 }
 
 // holdFoundersDomain has a new organization hold the domain of its founder's

@@ -41,7 +41,6 @@ import (
 
 // Lifetimes of what commands make.
 const (
-	ReservationLifetime   = 10 * time.Minute // after which a process looks whether the holder exists
 	VerificationLifetime  = 24 * time.Hour
 	PasswordResetLifetime = time.Hour
 )

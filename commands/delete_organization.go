@@ -32,17 +32,12 @@ func (c *Commands) DeleteOrganization(ctx context.Context, r Request, org domain
 // FinishDeletion gives the name and the e-mail domain of an organization that was
 // deleted back.
 func (c *Commands) FinishDeletion(ctx context.Context, r Request, deleted organization.Deleted) error {
-	holder := holderOrganization + string(deleted.OrganizationID)
-	key := c.Keys.Name(reservation.KindOrganizationName, deleted.Name.Key())
-	err := c.release(ctx, r, reservation.KindOrganizationName, key, holder, func(ctx context.Context) (bool, error) {
-		return c.goesBy(ctx, reservation.KindOrganizationName, key, holder)
-	})
-	if err != nil {
+	if err := c.settleText(ctx, r, reservation.KindOrganizationName, deleted.Name.Key()); err != nil {
 		return err
 	}
 	s, _, err := c.organizations.load(ctx, string(deleted.OrganizationID))
 	if err != nil || s.EmailDomain == "" {
 		return err
 	}
-	return c.releaseEmailDomain(ctx, r, s.EmailDomain, deleted.OrganizationID)
+	return c.settleText(ctx, r, reservation.KindEmailDomain, s.EmailDomain)
 }

@@ -139,7 +139,7 @@ func (a *aggregates[S]) run(ctx context.Context, g *aggregate[S], batch []*pendi
 		}
 		if err != nil {
 			a.forget(g)
-			return nil, err
+			return nil, uncertain{err}
 		}
 		for i := range outcomes {
 			outcomes[i].receipt = outcomes[i].receipt.later(position)

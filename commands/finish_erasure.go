@@ -205,14 +205,13 @@ func (c *Commands) releaseHeld(ctx context.Context, r Request, id domain.Account
 	if err != nil || !s.Erased() {
 		return err
 	}
-	held, holder := s.Held(), holderAccount+string(id)
-	none := func(context.Context) (bool, error) { return false, nil }
+	held := s.Held()
 	for _, i := range held.Identities {
-		if err := c.release(ctx, r, reservation.KindIdentity, c.Keys.Name(reservation.KindIdentity, i.Key()), holder, none); err != nil {
+		if err := c.settleText(ctx, r, reservation.KindIdentity, i.Key()); err != nil {
 			return err
 		}
 	}
-	return c.release(ctx, r, reservation.KindEmail, c.addressName(held.Email), holder, none)
+	return c.settle(ctx, r, claim{kind: reservation.KindEmail, key: c.addressName(held.Email)})
 }
 
 func (c *Commands) pseudonym(subject string) domain.Pseudonym {

@@ -42,7 +42,7 @@ func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.O
 				return nil, err
 			}
 			losses = lost
-			return events, held.lackingFor(s, gains, c.Now())
+			return events, held.lackingFor(gains, c.Now())
 		})
 	})
 	var elsewhere *heldElsewhere
@@ -55,7 +55,7 @@ func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.O
 		return receipt, err
 	}
 	for _, account := range losses {
-		if err := c.settleExclusive(ctx, r, account, nil); err != nil {
+		if err := c.settleExclusive(ctx, r, account); err != nil {
 			return receipt, err
 		}
 	}

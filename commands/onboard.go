@@ -107,7 +107,7 @@ func (c *Commands) onboardByDomain(ctx context.Context, r Request, who account.S
 		case s.HoldsEmailDomain(name):
 			return c.askByDomain(ctx, c.part(r, "ask"), id, name, who)
 		case s.Exists(): // held it once, and that was not finished, or is about to hold it
-			if err := c.releaseEmailDomain(ctx, r, name, id); err != nil {
+			if err := c.settleText(ctx, r, reservation.KindEmailDomain, name); err != nil {
 				return Receipt{}, err
 			}
 			if whose, err := c.holder(ctx, reservation.KindEmailDomain, name); err != nil || organizationOf(whose) == id || id == own {
@@ -133,14 +133,20 @@ var errFoundMeanwhile = errors.New("commands: founded meanwhile")
 // organization is called by the domain, or by that and a number where the name is
 // taken. It fails with errFoundMeanwhile.
 func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
-	whose, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(id))
+	claimed, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(id))
 	if err != nil {
 		return Receipt{}, err
 	}
-	if organizationOf(whose) != id {
+	if claimed.attempt == 0 {
 		return Receipt{}, errFoundMeanwhile
 	}
 	c.Step(StepDomainReserved)
+	receipt, err := c.foundFor(ctx, r, id, name, who)
+	return receipt, c.finish(ctx, r, err, claimed)
+}
+
+// foundFor founds the organization once its domain is reserved.
+func (c *Commands) foundFor(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
 	const room = 5 // for the number
 	called := maildomain.Display(name)
 	if len(called) > domain.MaxNameRunes-room {
@@ -159,10 +165,6 @@ func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.Organ
 		case loadErr != nil:
 			return Receipt{}, loadErr
 		case s.Exists():
-			// The reservation, made again above, lasts again.
-			if err := c.FinishEmailDomain(ctx, r, organization.EmailDomainChanged{OrganizationID: id, After: name}); err != nil {
-				return Receipt{}, err
-			}
 			return Receipt{}, errFoundMeanwhile
 		case !errors.Is(err, &domain.Error{Code: domain.CodeNameTaken}) || n > 1000:
 			return c.ignoring(who, err)

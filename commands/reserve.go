@@ -13,92 +13,155 @@ import (
 	"tenure/domain/reservation"
 )
 
-// A reservation is made before the stream of its holder is written and
-// confirmed after, so that of two requests for one text at the same time one
-// gets it. When the process is killed in between, ResolveReservation finishes
-// it: a holder that exists keeps the text, one that never came to be gives it
-// back. Only that frees a text, never time alone.
+// A reservation is made before the stream of its holder is written, which is an
+// attempt, and settled after: so of two requests for one text at the same time
+// one gets it. Settling confirms the attempt, and then gives the text back if the
+// holder does not use it and no other attempt is under way. That is all that ever
+// gives a text back, and everybody may do it at any time: the command, also one
+// that was refused, one that has taken another text instead, and the next one that
+// wants the text for another holder.
+//
+// It cannot give back a text that is about to be used. Whoever writes to the
+// holder's stream that it uses the text is under way then; and the look at the
+// holder comes after the look at the attempts, with no attempt in between, since
+// the text is given back only if its stream is the same still. So either the look
+// at the holder finds what was written, or the attempt that writes it is found.
+//
+// Nor is a text kept for nothing: whoever ends the use of it finds no attempt and
+// gives it back, or finds one, whose command then looks at the holder later than
+// it has.
+//
+// When the process is killed after it has reserved a text, its attempt stays under
+// way until its time is over (ResolveReservation), and the holder may be kept from
+// giving the text to others for that long. Nothing but time can end it: a node
+// that is silent may hang and go on, whatever others think of it. So a command
+// does not rely on an attempt for longer than it has (claim.until). Half of the
+// time is for clocks that differ. When the process is killed between the two
+// halves of settling, the text is kept until somebody else wants it.
+
+// ReservationLifetime is after which time a reservation is settled for a command
+// that has not done so.
+const ReservationLifetime = 2 * time.Minute
+
+// relyFor is how long after its reservation was made a command may decide
+// something on the strength of it. What it decides is in the log within
+// appendTimeout, or never.
+const relyFor = ReservationLifetime/2 - appendTimeout
 
 const (
 	holderAccount      = "account:"
 	holderOrganization = "organization:"
 )
 
-// reserve takes a text for holder and answers with whose it is now: holder, or
-// another one that has it.
-func (c *Commands) reserve(ctx context.Context, r Request, kind, text, holder string) (whose string, err error) {
-	key := c.Keys.Name(kind, text)
-	for range 2 {
-		var found reservation.State
-		_, err = c.reservations.execute(ctx, kind+"-"+key, plain(r), func(s reservation.State) ([]domain.Event, error) {
-			events, taken := reservation.Make(s, kind, key, holder, c.Now().Add(ReservationLifetime))
-			if found = s; taken {
-				return nil, nil
-			}
-			found.Holder = holder
+// claim is a reservation that a command has made, or found.
+type claim struct {
+	kind, key string
+	holder    string    // who has the text: another one where it was not to be had
+	attempt   int       // 0 where it was not to be had
+	until     time.Time // when a decision may rest on it last
+}
+
+// reserve takes a text for holder, unless another one has it. The caller settles
+// the claim.
+//
+// An account may be written to late: it finds that it has not got its address when
+// it settles the claim, and nobody signs in to it.
+func (c *Commands) reserve(ctx context.Context, r Request, kind, text, holder string) (claim, error) {
+	return c.reserveKey(ctx, r, kind, c.Keys.Name(kind, text), holder)
+}
+
+func (c *Commands) reserveKey(ctx context.Context, r Request, kind, key, holder string) (claim, error) {
+	found := claim{kind: kind, key: key}
+	for range 3 {
+		_, err := c.reservations.execute(ctx, kind+"-"+key, plain(r), func(s reservation.State) (events []domain.Event, _ error) {
+			now := c.Now()
+			found.attempt, events = reservation.Make(s, kind, key, holder, now.Add(ReservationLifetime))
+			found.holder, found.until = s.Holder, now.Add(relyFor)
 			return events, nil
 		})
 		if err != nil {
-			return "", err
+			return claim{}, err
 		}
-		if !found.Outdated(c.Now()) || found.Holder == holder {
-			break
+		if found.attempt != 0 {
+			found.holder = holder
+			return found, nil
 		}
-		if err := c.ResolveReservation(ctx, plain(r), kind, key); err != nil {
-			return "", err
+		if err := c.settle(ctx, r, claim{kind: kind, key: key}); err != nil {
+			return claim{}, err
 		}
 	}
-	s, _, err := c.reservations.load(ctx, kind+"-"+key)
-	return s.Holder, err
+	return found, nil
 }
 
-// mayBeGivenBack reports whether a reservation that was made at a time, and is
-// not confirmed, may be another's by when something that is decided now is in the
-// log: the node has hung. Half of the time is for clocks that differ. An account
-// needs no such look: by confirm it finds that it has not got its address, and
-// nobody signs in to it.
-func (c *Commands) mayBeGivenBack(made time.Time) bool {
-	return c.Now().Sub(made) > ReservationLifetime/2-appendTimeout
-}
+// outlived reports whether the claim is good no more.
+func (cl claim) outlived(now time.Time) bool { return now.After(cl.until) }
 
-// confirm makes the reservation of a holder that exists last. It answers with
-// false when the text is not the holder's any more.
-func (c *Commands) confirm(ctx context.Context, r Request, kind, text, holder string) (bool, error) {
-	return c.confirmKey(ctx, r, kind, c.Keys.Name(kind, text), holder)
-}
+// uncertain is the error of an append whose outcome nobody knows.
+type uncertain struct{ error }
 
-func (c *Commands) confirmKey(ctx context.Context, r Request, kind, key, holder string) (held bool, err error) {
-	_, err = c.reservations.execute(ctx, kind+"-"+key, plain(r), func(s reservation.State) ([]domain.Event, error) {
-		held = s.Holder == holder
-		return reservation.Confirm(s, holder), nil
-	})
-	return held, err
-}
+func (u uncertain) Unwrap() error { return u.error }
 
-// release gives the text back, if it is the holder's, and stillWants is false
-// of the holder at a time when nobody had reserved the text again.
-func (c *Commands) release(ctx context.Context, r Request, kind, key, holder string, stillWants func(context.Context) (bool, error)) error {
-	s, seen, err := c.reservations.load(ctx, kind+"-"+key)
-	if err != nil || s.Holder == holder && !s.Confirmed && !s.Outdated(c.Now()) {
-		return err // the holder is about to take it, perhaps again
-	}
-	last, made := seen.Last()
-	wants, err := stillWants(ctx)
-	if err != nil || wants || !made {
+// finish settles the claims of a command that has ended with err. A request that
+// is gone has no time left for what it leaves behind; what may be in the log yet
+// leaves its reservations to time.
+func (c *Commands) finish(ctx context.Context, r Request, err error, claims ...claim) error {
+	if errors.As(err, new(uncertain)) {
 		return err
 	}
-	r = plain(r)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
+	for _, cl := range claims {
+		if settleErr := c.settle(ctx, r, cl); err == nil {
+			err = settleErr
+		}
+	}
+	return err
+}
+
+// settle confirms the attempt of a claim, if it has one, and those whose time is
+// over, and gives the text back if its holder does not use it.
+func (c *Commands) settle(ctx context.Context, r Request, cl claim) error {
+	stream, r := cl.kind+"-"+cl.key, plain(r)
+	s, seen, err := c.reservations.load(ctx, stream)
+	if err != nil || s.Holder == "" {
+		return err
+	}
+	if len(reservation.Confirm(s, c.Now(), cl.attempt)) > 0 {
+		_, err = c.reservations.execute(ctx, stream, r, func(s reservation.State) ([]domain.Event, error) {
+			return reservation.Confirm(s, c.Now(), cl.attempt), nil
+		})
+		if err != nil {
+			return err
+		}
+		c.Step(StepReservationConfirmed)
+		if s, seen, err = c.reservations.load(ctx, stream); err != nil {
+			return err
+		}
+	}
+	last, _ := seen.Last()
+	if len(reservation.Release(s)) == 0 {
+		return nil
+	}
+	uses, err := c.uses(ctx, cl.kind, cl.key, s.Holder)
+	if err != nil || uses {
+		return err
+	}
 	r.IfRevision = &last
-	_, err = c.reservations.execute(ctx, kind+"-"+key, r, func(s reservation.State) ([]domain.Event, error) {
-		return reservation.Release(s, holder), nil
+	_, err = c.reservations.execute(ctx, stream, r, func(s reservation.State) ([]domain.Event, error) {
+		return reservation.Release(s), nil
 	})
 	if errors.Is(err, &domain.Error{Code: domain.CodeRevisionMismatch}) {
-		return nil // reserved again meanwhile
+		return nil // attempted again meanwhile, or given back
 	}
 	if err == nil {
 		c.Step(StepReservationReleased)
 	}
 	return err
+}
+
+// settleText is settle for who has made no claim to a text.
+func (c *Commands) settleText(ctx context.Context, r Request, kind, text string) error {
+	return c.settle(ctx, r, claim{kind: kind, key: c.Keys.Name(kind, text)})
 }
 
 // holder finds who has a text; empty when it is free.
@@ -107,28 +170,10 @@ func (c *Commands) holder(ctx context.Context, kind, text string) (string, error
 	return s.Holder, err
 }
 
-// ResolveReservation finishes a reservation that was not confirmed in time: it
-// confirms it when its holder exists and goes by that text, and releases it
-// otherwise.
+// ResolveReservation settles a reservation of which an attempt was not confirmed
+// in time.
 func (c *Commands) ResolveReservation(ctx context.Context, r Request, kind, key string) error {
-	s, _, err := c.reservations.load(ctx, kind+"-"+key)
-	if err != nil || !s.Outdated(c.Now()) {
-		return err
-	}
-	if kind == reservation.KindExclusiveRole {
-		return c.settleExclusive(ctx, r, domain.AccountID(key), nil)
-	}
-	held, err := c.goesBy(ctx, kind, key, s.Holder)
-	if err != nil {
-		return err
-	}
-	if held {
-		_, err = c.confirmKey(ctx, r, kind, key, s.Holder)
-		return err
-	}
-	return c.release(ctx, r, kind, key, s.Holder, func(ctx context.Context) (bool, error) {
-		return c.goesBy(ctx, kind, key, s.Holder)
-	})
+	return c.settle(ctx, r, claim{kind: kind, key: key})
 }
 
 // accountOf is the account that a holder is.
@@ -141,8 +186,11 @@ func organizationOf(holder string) domain.OrganizationID {
 	return domain.OrganizationID(strings.TrimPrefix(holder, holderOrganization))
 }
 
-// goesBy reports whether the holder exists and has the text whose hash is key.
-func (c *Commands) goesBy(ctx context.Context, kind, key, holder string) (bool, error) {
+// uses reports whether the holder exists and uses the text whose hash is key.
+func (c *Commands) uses(ctx context.Context, kind, key, holder string) (bool, error) {
+	if kind == reservation.KindExclusiveRole {
+		return c.hasExclusive(ctx, domain.AccountID(key), organizationOf(holder))
+	}
 	if strings.HasPrefix(holder, holderAccount) {
 		var s account.State
 		s, _, err := c.accounts.load(ctx, string(accountOf(holder)))

@@ -182,23 +182,20 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 	r = c.part(r, "register")
 	fresh := c.newID(r, "account", email.Key())
 	for range 3 {
-		holder, err := c.reserve(ctx, r, reservation.KindEmail, email.Key(), holderAccount+fresh)
+		address, err := c.reserve(ctx, r, reservation.KindEmail, email.Key(), holderAccount+fresh)
 		if err != nil {
 			return Receipt{}, err
 		}
 		c.Step(StepEmailReserved)
-		owner, err := c.reserve(ctx, r, reservation.KindIdentity, who.Key(), holder)
-		if err != nil {
-			return Receipt{}, err
+		identity, err := c.reserve(ctx, r, reservation.KindIdentity, who.Key(), address.holder)
+		if err == nil && identity.attempt == 0 {
+			err = ErrBusy // another account is about to be linked
 		}
-		if owner != holder { // unlinked there, and not given back yet
-			if err := c.releaseIdentity(ctx, r, c.Keys.Name(reservation.KindIdentity, who.Key()), owner); err != nil {
-				return Receipt{}, err
-			}
-			continue
+		if err != nil {
+			return Receipt{}, c.finish(ctx, r, err, address)
 		}
 		c.Step(StepIdentityReserved)
-		id := accountOf(holder)
+		id := accountOf(address.holder)
 		receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
 			if s.Erased() {
 				return nil, errErased
@@ -206,23 +203,20 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 			in := account.Registration{AccountID: id, Email: email, DisplayName: who.DisplayName, Language: who.Language}
 			return account.RegisterIdentified(s, in, who.Identity, by)
 		})
-		if errors.Is(err, errErased) { // and its address was not given back yet
-			if err = c.releaseHeld(ctx, r, id); err == nil {
-				continue
-			}
+		if err == nil {
+			c.Step(StepIdentityLinked)
+		}
+		if err = c.finish(ctx, r, err, identity, address); errors.Is(err, errErased) {
+			continue // its address is free by now
 		}
 		if err != nil {
 			return Receipt{}, err
 		}
-		c.Step(StepIdentityLinked)
-		if held, err := c.confirm(ctx, r, reservation.KindEmail, email.Key(), holder); !held || err != nil {
+		if holder, err := c.holder(ctx, reservation.KindEmail, email.Key()); holder != address.holder || err != nil {
 			if err != nil {
 				return Receipt{}, err
 			}
 			continue
-		}
-		if err := c.FinishLinking(ctx, r, id, who.Identity); err != nil {
-			return Receipt{}, err
 		}
 		*mine, _, err = c.accounts.load(ctx, string(id))
 		return receipt, err
@@ -248,24 +242,12 @@ func (c *Commands) UnlinkIdentity(ctx context.Context, r Request, id domain.Acco
 		return receipt, err
 	}
 	c.Step(StepIdentityUnlinked)
-	return receipt, c.FinishUnlinking(ctx, r, id, gone)
-}
-
-// FinishLinking makes the reservation of an account's identity last.
-func (c *Commands) FinishLinking(ctx context.Context, r Request, id domain.AccountID, i account.Identity) error {
-	_, err := c.confirm(ctx, r, reservation.KindIdentity, i.Key(), holderAccount+string(id))
-	return err
+	return receipt, c.FinishUnlinking(ctx, r, gone)
 }
 
 // FinishUnlinking gives an identity back that its account no longer has.
-func (c *Commands) FinishUnlinking(ctx context.Context, r Request, id domain.AccountID, i account.Identity) error {
-	return c.releaseIdentity(ctx, r, c.Keys.Name(reservation.KindIdentity, i.Key()), holderAccount+string(id))
-}
-
-func (c *Commands) releaseIdentity(ctx context.Context, r Request, key, holder string) error {
-	return c.release(ctx, r, reservation.KindIdentity, key, holder, func(ctx context.Context) (bool, error) {
-		return c.goesBy(ctx, reservation.KindIdentity, key, holder)
-	})
+func (c *Commands) FinishUnlinking(ctx context.Context, r Request, i account.Identity) error {
+	return c.settleText(ctx, r, reservation.KindIdentity, i.Key())
 }
 
 // accountByIdentity finds the account that an identity is linked with; the zero

@@ -12,7 +12,6 @@ const (
 	StepActivated             = "activate: organization activated"
 	StepNewNameReserved       = "rename: new name reserved"
 	StepRenamed               = "rename: organization renamed"
-	StepNewNameConfirmed      = "rename: new name confirmed"
 	StepInvitationOpened      = "invite: names taken"
 	StepInvitationIssued      = "invite: link issued"
 	StepAccepterRegistered    = "accept: account registered"
@@ -41,5 +40,6 @@ const (
 	StepErasureRequested      = "erase: invitee's erasure requested"
 	StepErasureConcluded      = "erase: keys recorded"
 	StepErasedKeys            = "erase: keys destroyed"
+	StepReservationConfirmed  = "reservation: confirmed"
 	StepReservationReleased   = "reservation: released"
 )

@@ -26,7 +26,7 @@ func (c *Commands) VerifyEmail(ctx context.Context, r Request, link, password st
 	}
 	// An account that lost its address to another while it was being made
 	// cannot prove it.
-	if held, err := c.confirm(ctx, r, reservation.KindEmail, s.Email.Key(), holderAccount+t.Subject); err != nil || !held {
+	if holder, err := c.holder(ctx, reservation.KindEmail, s.Email.Key()); err != nil || holder != holderAccount+t.Subject {
 		if err == nil {
 			err = domain.Refuse(domain.CodeLinkInvalid, "Link replaced", "Sign up again.")
 		}

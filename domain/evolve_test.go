@@ -234,8 +234,8 @@ func decideEverything(t *rapid.T, s states) {
 	account.Unlink(s.account, identity)
 
 	reservation.Make(s.reservation, reservation.KindEmail, "key", word("holder"), noon)
-	reservation.Confirm(s.reservation, word("holder"))
-	reservation.Release(s.reservation, word("holder"))
+	reservation.Confirm(s.reservation, noon, generation)
+	reservation.Release(s.reservation)
 	_, _ = apikey.Create(s.key, "key", "Name", apikey.Scopes(), nil, noon)
 	_, _ = apikey.Revoke(s.key)
 	_, _ = checkpoint.Sign(s.checkpoint, uint64(generation+1), word("root"), "note")

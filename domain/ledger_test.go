@@ -300,7 +300,7 @@ func (w *world) checkDrained() {
 			continue
 		}
 		s := w.accounts[domain.AccountID(r.Holder)]
-		if !r.Confirmed || !s.Exists() || s.Email.Key() != key || holders[r.Holder] {
+		if !r.Settled() || !s.Exists() || s.Email.Key() != key || holders[r.Holder] {
 			w.t.Fatalf("%s is reserved by %+v for %+v", key, r, s)
 		}
 		holders[r.Holder] = true

@@ -156,17 +156,14 @@ func (w *world) deadlines() {
 	w.resolveReservations()
 }
 
-// resolveReservations confirms what an account holds and gives back what was
-// reserved for one that never came to be.
+// resolveReservations ends the attempts whose time is over, and gives back what
+// was reserved for an account that never came to be.
 func (w *world) resolveReservations() {
 	for _, key := range slices.Sorted(maps.Keys(w.reservations)) {
 		s := w.reservations[key]
-		switch {
-		case !s.Outdated(w.now):
-		case w.accounts[domain.AccountID(s.Holder)].Exists():
-			w.onReservation(key, reservation.Confirm(s, s.Holder))
-		default:
-			w.onReservation(key, reservation.Release(s, s.Holder))
+		w.onReservation(key, reservation.Confirm(s, w.now))
+		if !w.accounts[domain.AccountID(s.Holder)].Exists() {
+			w.onReservation(key, reservation.Release(w.reservations[key]))
 		}
 	}
 }

@@ -113,14 +113,15 @@ func (w *world) hire(name string, role domain.Role) {
 // registering is the steps by which somebody signs up with an address, or, with
 // byInvitation, opens an account on the way to accepting an invitation.
 func (w *world) registering(email domain.Email, byInvitation *domain.AccountID) request {
-	fresh, id := domain.AccountID(w.id("account")), domain.AccountID("")
+	fresh, id, attempt := domain.AccountID(w.id("account")), domain.AccountID(""), 0
 	return request{
 		func() bool { // reserve
 			s := w.reservations[email.Key()]
-			events, taken := reservation.Make(s, reservation.KindEmail, email.Key(), string(fresh), w.now.Add(reservationLifetime))
-			if taken { // by an account that was begun already
-				events, _ = reservation.Make(s, reservation.KindEmail, email.Key(), s.Holder, w.now.Add(reservationLifetime))
+			number, events := reservation.Make(s, reservation.KindEmail, email.Key(), string(fresh), w.now.Add(reservationLifetime))
+			if number == 0 { // taken by an account that was begun already
+				number, events = reservation.Make(s, reservation.KindEmail, email.Key(), s.Holder, w.now.Add(reservationLifetime))
 			}
+			attempt = number
 			w.onReservation(email.Key(), events)
 			id = domain.AccountID(w.reservations[email.Key()].Holder)
 			return true
@@ -137,7 +138,7 @@ func (w *world) registering(email domain.Email, byInvitation *domain.AccountID) 
 			return err == nil
 		},
 		func() bool { // confirm
-			w.onReservation(email.Key(), reservation.Confirm(w.reservations[email.Key()], string(id)))
+			w.onReservation(email.Key(), reservation.Confirm(w.reservations[email.Key()], w.now, attempt))
 			return true
 		},
 	}

@@ -95,12 +95,10 @@ func reactions(c *commands.Commands, memberships Memberships, copies commands.Co
 			},
 		},
 		{
-			// The reservations of names, addresses, identities and e-mail domains
-			// that are in use last, and those of identities and domains that are
-			// not are given back; the name of an organization that was deleted is
-			// free.
+			// Names, identities and e-mail domains that are used no more are given
+			// back. A new organization holds its founder's e-mail domain.
 			name: "reservations", types: []string{
-				"organization.activated.", "organization.renamed.", "organization.email_domain_changed.", "organization.deleted.", "account.registered.", "account.identity_",
+				"organization.activated.", "organization.renamed.", "organization.email_domain_changed.", "organization.deleted.", "account.identity_unlinked.",
 			}, grace: requestGrace,
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
@@ -112,12 +110,8 @@ func reactions(c *commands.Commands, memberships Memberships, copies commands.Co
 					return c.FinishEmailDomain(ctx, r, e)
 				case organization.Deleted:
 					return c.FinishDeletion(ctx, r, e)
-				case account.Registered:
-					return c.FinishRegistration(ctx, r, e.AccountID, e.Email)
-				case account.IdentityLinked:
-					return c.FinishLinking(ctx, r, e.AccountID, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
 				case account.IdentityUnlinked:
-					return c.FinishUnlinking(ctx, r, e.AccountID, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
+					return c.FinishUnlinking(ctx, r, account.Identity{Provider: e.Provider, Issuer: e.Issuer, Subject: e.Subject})
 				}
 				return nil
 			},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ type Reservation struct {
 }
 
 const (
-	deadlinesView      = "deadlines.v1"
+	deadlinesView      = "deadlines.v2"
 	deadlinesPartition = "all"
 )
 
@@ -162,11 +163,11 @@ func touchDeadlines(e Event) []Key {
 	case organization.Deleted:
 		return []Key{digestKey(x.OrganizationID)}
 	case reservation.Made:
-		return []Key{reservationKey(x.Kind, x.Key)}
+		return []Key{attemptKey(x.Kind, x.Key, x.Attempt)}
 	case reservation.Confirmed:
-		return []Key{reservationKey(x.Kind, x.Key)}
-	case reservation.Released:
-		return []Key{reservationKey(x.Kind, x.Key)}
+		return []Key{attemptKey(x.Kind, x.Key, x.Attempt)}
+	case reservation.Released: // only where attempts were not counted yet is one not confirmed
+		return []Key{attemptKey(x.Kind, x.Key, 0)}
 	case mailing.Sent:
 		return []Key{deadlineKey(MailDue, string(x.MailID))}
 	case mailing.Abandoned:
@@ -273,6 +274,6 @@ func deadlineKey(kind DeadlineKind, id string) Key {
 	return Key{Partition: deadlinesPartition, ID: string(kind) + "/" + id}
 }
 
-func reservationKey(kind, key string) Key {
-	return deadlineKey(StaleReservation, kind+"/"+key)
+func attemptKey(kind, key string, attempt int) Key {
+	return deadlineKey(StaleReservation, kind+"/"+key+"/"+strconv.Itoa(attempt))
 }

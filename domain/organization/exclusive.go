@@ -12,13 +12,6 @@ func (s State) HoldsExclusive(p *policy.Policy, account domain.AccountID) bool {
 	return m.Present() && !s.Deleted && p.Exclusive(m.Roles)
 }
 
-// RoleChanges counts how often the account got or lost roles here. As long as it
-// is the same, nothing has happened to them.
-func (s State) RoleChanges(account domain.AccountID) int {
-	m, _ := s.Member(account)
-	return m.changes
-}
-
 // GainsExclusive lists the accounts that hold exclusive roles after the events,
 // and none before.
 func GainsExclusive(s State, p *policy.Policy, events []domain.Event) []domain.AccountID {

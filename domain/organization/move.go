@@ -329,7 +329,7 @@ func (s State) changePolicy(e PolicyChanged) State {
 	s.Policy, s.PolicyVersion, s.PolicyChanges = e.After.Policy, e.After.Version, s.PolicyChanges+1
 	s.members = replaceAll(s.members, func(m Member) Member {
 		if m.Present() {
-			m.Roles, m.changes = e.become(m.Roles), m.changes+1
+			m.Roles = e.become(m.Roles)
 		}
 		return m
 	})

@@ -70,7 +70,6 @@ type Member struct {
 	added       bool                // by an administrator, without having been asked (M4)
 	spaces      []domain.SpaceID    // assigned, sorted; some may be deleted
 	work        []WorkItem
-	changes     int // of its roles and of joining; tells two looks at the same roles apart
 }
 
 // Present reports whether it is a member, suspended or not.
@@ -251,8 +250,7 @@ func Evolve(s State, e domain.Event) State {
 
 func (s State) join(id domain.AccountID, m Member) State {
 	s = s.remove(id).closeRequest(id)
-	before, _ := s.Member(id)
-	m.Status, m.changes = Active, before.changes+1
+	m.Status = Active
 	s.members = set(s.members, id, m)
 	s.active = count(s.active, m.Roles, 1)
 	return s.take(string(id), m.email, m.username)
@@ -264,12 +262,12 @@ func (s State) remove(id domain.AccountID) State {
 		return s
 	}
 	s = s.tally(m, -1)
-	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation, changes: m.changes + 1})
+	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation})
 	return s.give(string(id), m.email, m.username)
 }
 
 func (s State) changeRoles(id domain.AccountID, roles []domain.Role) State {
-	return s.change(id, func(m *Member) { m.Roles, m.changes = roles, m.changes+1 })
+	return s.change(id, func(m *Member) { m.Roles = roles })
 }
 
 func (s State) setStatus(id domain.AccountID, status Status) State {

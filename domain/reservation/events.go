@@ -3,24 +3,29 @@ package reservation
 import "time"
 
 // The events of a reservation's stream. Key is a keyed hash of the reserved
-// text: the log does not hold the text itself.
+// text: the log does not hold the text itself. Attempts are counted from 1; in
+// events that were written before there were any, each is the same one, 0.
 type (
-	// Made takes the text for Holder until ExpiresAt, or for good once confirmed.
+	// Made begins an attempt of Holder, which has the text from now on. The attempt
+	// is under way until ExpiresAt, or until it is confirmed.
 	Made struct {
 		Kind      string    `json:"kind"`
 		Key       string    `json:"key"`
 		Holder    string    `json:"holder"`
+		Attempt   int       `json:"attempt,omitempty"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
 
-	// Confirmed makes the reservation last.
+	// Confirmed ends an attempt: what it was made for has been decided, or never
+	// will be.
 	Confirmed struct {
-		Kind   string `json:"kind"`
-		Key    string `json:"key"`
-		Holder string `json:"holder"`
+		Kind    string `json:"kind"`
+		Key     string `json:"key"`
+		Holder  string `json:"holder"`
+		Attempt int    `json:"attempt,omitempty"`
 	}
 
-	// Released gives the text back.
+	// Released gives the text back, which Holder does not use.
 	Released struct {
 		Kind   string `json:"kind"`
 		Key    string `json:"key"`

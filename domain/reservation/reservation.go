@@ -1,13 +1,18 @@
 // Package reservation is the aggregate of one text that may be held once in the
 // whole deployment: an account's e-mail address, the identity at a provider that
 // signs in to it, an organization's name and e-mail domain, the one organization
-// in which an account has exclusive roles. It is made before its holder's stream is written
-// and confirmed after. A holder that
-// never came to be gives it back through a process: until that has looked at
-// the holder, even an outdated reservation is not free.
+// in which an account has exclusive roles.
+//
+// Whether the holder uses the text, its own stream says. The reservation says who
+// may: a command makes it before it writes to the holder's stream, which is an
+// attempt, and confirms the attempt after. Several commands may attempt the same
+// for one holder at a time. As long as one of them is under way, it may be about
+// to write, and the holder keeps the text; when none is, the text is released
+// unless the holder uses it.
 package reservation
 
 import (
+	"slices"
 	"time"
 
 	"tenure/domain"
@@ -25,55 +30,71 @@ const (
 // State is what the decisions need to know of a reservation. The zero State is
 // a text that nobody ever held.
 type State struct {
-	Kind      string
-	Key       string
-	Holder    string // empty when the text is free
-	ExpiresAt time.Time
-	Confirmed bool
+	Kind   string
+	Key    string
+	Holder string // empty when the text is free
+
+	last     int       // attempt that was made, by whomever
+	underWay []attempt // in the order in which they were made
 }
 
-// Outdated reports whether the reservation was not confirmed in time.
-func (s State) Outdated(at time.Time) bool {
-	return s.Holder != "" && !s.Confirmed && !at.Before(s.ExpiresAt)
+type attempt struct {
+	number    int
+	expiresAt time.Time
 }
 
-// Make reserves a free text for holder. One that holder has already is made
-// again, and waits to be confirmed again: so the stream says that holder is
-// about to rely on it, and who wanted to give it back meanwhile finds the
-// stream changed. taken holds when another holder has the text.
-func Make(s State, kind, key, holder string, expiresAt time.Time) (events []domain.Event, taken bool) {
+// Settled reports whether every attempt was confirmed: no command is about to write
+// that the holder uses the text.
+func (s State) Settled() bool { return len(s.underWay) == 0 }
+
+// Make begins an attempt to use the text, unless another holder has it, and
+// numbers it. The number is 0 when the text is taken.
+func Make(s State, kind, key, holder string, expiresAt time.Time) (number int, events []domain.Event) {
 	if s.Holder != "" && s.Holder != holder {
-		return nil, true
+		return 0, nil
 	}
-	return []domain.Event{Made{Kind: kind, Key: key, Holder: holder, ExpiresAt: expiresAt}}, false
+	made := Made{Kind: kind, Key: key, Holder: holder, Attempt: s.last + 1, ExpiresAt: expiresAt}
+	return made.Attempt, []domain.Event{made}
 }
 
-// Confirm makes the reservation last; it does nothing when it lasts already or
-// belongs to another holder.
-func Confirm(s State, holder string) []domain.Event {
-	if s.Holder != holder || holder == "" || s.Confirmed {
-		return nil
+// Confirm ends these attempts, and those whose time is over: their commands were
+// killed, or find that they are late.
+func Confirm(s State, at time.Time, numbers ...int) (events []domain.Event) {
+	for _, a := range s.underWay {
+		if slices.Contains(numbers, a.number) || !at.Before(a.expiresAt) {
+			events = append(events, Confirmed{Kind: s.Kind, Key: s.Key, Holder: s.Holder, Attempt: a.number})
+		}
 	}
-	return []domain.Event{Confirmed{Kind: s.Kind, Key: s.Key, Holder: holder}}
+	return events
 }
 
-// Release gives the text back; it does nothing when another holder has it.
-func Release(s State, holder string) []domain.Event {
-	if s.Holder != holder || holder == "" {
+// Release gives back a text that its holder does not use, unless an attempt was not
+// confirmed. Whether the holder uses it may change while that is looked up: s has
+// to be the state from before the look.
+func Release(s State) []domain.Event {
+	if s.Holder == "" || !s.Settled() {
 		return nil
 	}
-	return []domain.Event{Released{Kind: s.Kind, Key: s.Key, Holder: holder}}
+	return []domain.Event{Released{Kind: s.Kind, Key: s.Key, Holder: s.Holder}}
 }
 
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	switch e := e.(type) {
 	case Made:
-		return State{Kind: e.Kind, Key: e.Key, Holder: e.Holder, ExpiresAt: e.ExpiresAt}
+		s = without(s, e.Attempt)
+		s.Kind, s.Key, s.Holder, s.last = e.Kind, e.Key, e.Holder, max(s.last, e.Attempt)
+		s.underWay = append(s.underWay, attempt{e.Attempt, e.ExpiresAt})
 	case Confirmed:
-		s.Confirmed = true
+		s = without(s, e.Attempt)
 	case Released:
-		s.Holder, s.Confirmed = "", false
+		s.Holder, s.underWay = "", nil
 	}
+	return s
+}
+
+// without is the state without an attempt, which shares nothing with s.
+func without(s State, number int) State {
+	s.underWay = slices.DeleteFunc(slices.Clone(s.underWay), func(a attempt) bool { return a.number == number })
 	return s
 }

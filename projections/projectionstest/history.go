@@ -11,6 +11,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/invitation"
 	"tenure/domain/organization"
+	"tenure/domain/reservation"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 )
@@ -25,7 +26,8 @@ type history struct {
 	keys     []domain.APIKeyID
 	signed   []uint64 // sizes of checkpoints
 	mails    []domain.MailID
-	reserved map[string]string // key → holder, of unconfirmed reservations
+	reserved map[string]reservation.State // by key
+	attempts int                          // of the text that was attempted most often
 }
 
 // recorded is an event that is not in the log yet.
@@ -88,7 +90,7 @@ func people() []person {
 }
 
 func newHistory(t *rapid.T) *history {
-	return &history{t: t, now: time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC), accounts: people(), reserved: map[string]string{}}
+	return &history{t: t, now: time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC), accounts: people(), reserved: map[string]reservation.State{}}
 }
 
 // grow adds about steps events.

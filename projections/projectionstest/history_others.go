@@ -1,7 +1,6 @@
 package projectionstest
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,27 +71,33 @@ func (h *history) settleMail() {
 	h.record("mail-"+string(mail), e)
 }
 
+// reservationKeys are those of the texts that commands attempt to use.
+var reservationKeys = []string{"k1", "k2", "k3"}
+
+// reserve begins an attempt, of which several may be under way for one holder.
 func (h *history) reserve() {
-	key := rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(h.t, "key")
-	if _, taken := h.reserved[key]; taken {
-		return
-	}
-	holder := "holder" + fmt.Sprint(len(h.events))
-	h.reserved[key] = holder
-	h.record("reservation-name-"+key, reservation.Made{Kind: "name", Key: key, Holder: holder, ExpiresAt: h.now.Add(time.Minute)})
+	key := rapid.SampledFrom(reservationKeys).Draw(h.t, "key")
+	holder := rapid.SampledFrom([]string{"holder1", "holder2"}).Draw(h.t, "holder")
+	number, events := reservation.Make(h.reserved[key], "name", key, holder, h.now.Add(time.Minute))
+	h.attempts = max(h.attempts, number)
+	h.onReservation(key, events)
 }
 
+// settleReservation confirms one of the attempts, and releases a text of which all
+// are confirmed.
 func (h *history) settleReservation() {
-	for _, key := range []string{"k1", "k2", "k3"} {
-		if holder, held := h.reserved[key]; held {
-			delete(h.reserved, key)
-			e := domain.Event(reservation.Confirmed{Kind: "name", Key: key, Holder: holder})
-			if rapid.Bool().Draw(h.t, "released") {
-				e = reservation.Released{Kind: "name", Key: key, Holder: holder}
-			}
-			h.record("reservation-name-"+key, e)
-			return
+	for _, key := range reservationKeys {
+		h.onReservation(key, reservation.Confirm(h.reserved[key], h.now, rapid.IntRange(0, h.attempts).Draw(h.t, "attempt")))
+		if rapid.Bool().Draw(h.t, "released") {
+			h.onReservation(key, reservation.Release(h.reserved[key]))
 		}
+	}
+}
+
+func (h *history) onReservation(key string, events []domain.Event) {
+	for _, e := range events {
+		h.reserved[key] = reservation.Evolve(h.reserved[key], e)
+		h.record("reservation-name-"+key, e)
 	}
 }
 

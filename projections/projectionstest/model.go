@@ -3,6 +3,7 @@ package projectionstest
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -294,11 +295,11 @@ func (m *model) foldWaiting(e codec.Envelope) {
 		m.summedUp(x.OrganizationID, made, x.NextAt)
 	case reservation.Made:
 		made.Kind, made.Due, made.Reservation = projections.StaleReservation, x.ExpiresAt, &projections.Reservation{Kind: x.Kind, Key: x.Key, Holder: x.Holder}
-		m.waiting[x.Key] = made
+		m.waiting[fmt.Sprint(x.Key, x.Attempt)] = made
 	case reservation.Confirmed:
-		delete(m.waiting, x.Key)
+		delete(m.waiting, fmt.Sprint(x.Key, x.Attempt))
 	case reservation.Released:
-		delete(m.waiting, x.Key)
+		delete(m.waiting, fmt.Sprint(x.Key, 0))
 	case mailing.Sent:
 		delete(m.waiting, string(x.MailID))
 	case mailing.Abandoned:
