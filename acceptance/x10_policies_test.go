@@ -155,7 +155,9 @@ func TestX10_FromTheCommandLine(t *testing.T) {
 		run := func(code int, args ...string) string {
 			t.Helper()
 			out, got := runProgram(t, env, append(args, "--url", *c.url.Load())...)
-			is.Equal(got, code)
+			if got != code {
+				t.Fatalf("ended with %d: %s", got, out)
+			}
 			return out
 		}
 		wrong := file("wrong.yaml", strings.Replace(club(t, 1), "lifetime: 7 days", "lifetime: a week", 1))
@@ -165,6 +167,12 @@ func TestX10_FromTheCommandLine(t *testing.T) {
 		good := file("club.yaml", club(t, 1))
 		is.True(strings.Contains(run(0, "policy", "publish", good), "policy club, version 1: published"))
 		is.True(strings.Contains(run(0, "policy", "publish", good), "policy club, version 1: was published before"))
+		next := file("next.yaml", club(t, 2))
+		is.Equal(run(0, "policy", "show", "club"), club(t, 1))
+		is.Equal(run(0, "policy", "show", "seats@1"), policyText(t, "seats"))
+		is.True(strings.HasPrefix(run(0, "policy", "diff", "club", next), "from club, version 1, to club, version 2\n"))
+		is.True(strings.Contains(run(1, "policy", "show", "choir"), "the deployment has capabilities, club, delegated"))
+		is.True(strings.Contains(run(1, "policy", "show", "club@2"), "No such policy"))
 
 		mapping := "OWNER=CHAIR,ADMIN=BOARD,USER=PLAYER,VIEWER=FAN"
 		out = run(1, "policy", "move", c.org, "--to", "club", "--map", "OWNER=CHAIR")

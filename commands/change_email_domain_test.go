@@ -18,7 +18,7 @@ import (
 func TestAnAdministratorHoldsTheDomainOfTheirAddress(t *testing.T) {
 	is := is.New(t)
 	w := newOnboardingWorld(t)
-	w.rules = nil
+	w.onboarding = ""
 	c := w.node()
 	ada, eve := w.account(c, "ada@acme.example"), w.account(c, "eve@gmail.com")
 	asAda, asEve := commands.Request{Actor: domain.ByAccount(ada.AccountID)}, commands.Request{Actor: domain.ByAccount(eve.AccountID)}
@@ -95,8 +95,6 @@ func TestADomainIsFreeWhenItsOrganizationIsDeleted(t *testing.T) {
 	is.NoErr(err)
 	deletable := strings.Replace(string(document), "      - organization.update\n", "      - organization.update\n      - organization.delete\n", 1)
 	catalogue, err := policies.Load(fstest.MapFS{"capabilities.yaml": {Data: []byte(deletable)}, "personal.yaml": {Data: space}})
-	is.NoErr(err)
-	w.rules, err = catalogue.Onboarding("capabilities")
 	is.NoErr(err)
 	c := w.nodeWith(catalogue)
 	ada := w.account(c, "ada@acme.example")

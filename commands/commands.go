@@ -84,9 +84,9 @@ type Dependencies struct {
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
 
-	// Onboarding is the policy whose onboarding rules hold for whoever signs in;
-	// nil: nobody is onboarded.
-	Onboarding *policy.Policy
+	// Onboarding names the policy whose onboarding rules hold for whoever signs in,
+	// in its newest version; empty: nobody is onboarded.
+	Onboarding string
 
 	// Logger learns what is left to processes because the request could not do it.
 	Logger *slog.Logger

@@ -17,7 +17,6 @@ import (
 	"tenure/commands/token"
 	"tenure/domain"
 	"tenure/domain/organization"
-	"tenure/domain/policy"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
 	"tenure/eventstore/sqlite"
@@ -26,15 +25,15 @@ import (
 
 // world is a log with one or several nodes on it, and a clock.
 type world struct {
-	t     testing.TB
-	ctx   context.Context
-	store eventstore.Store
-	keys  *token.Keys
-	codec *codec.Codec
-	mu    sync.Mutex
-	clock time.Time
-	step  func(string)
-	rules *policy.Policy // of onboarding, or nil
+	t          testing.TB
+	ctx        context.Context
+	store      eventstore.Store
+	keys       *token.Keys
+	codec      *codec.Codec
+	mu         sync.Mutex
+	clock      time.Time
+	step       func(string)
+	onboarding string // the policy that nodes onboard by
 }
 
 func newWorld(t testing.TB) *world {
@@ -63,7 +62,7 @@ func (w *world) nodeWith(catalogue commands.Policies) *commands.Commands {
 	}
 	return commands.New(commands.Dependencies{
 		Store: w.store, Codec: w.codec, Policies: catalogue, Keys: w.keys, Passwords: passwords,
-		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.rules,
+		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.onboarding,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tenure/commands/maildomain"
@@ -33,8 +34,9 @@ const personalSpaceName domain.OrganizationName = "Personal space"
 // organization's own stream says who was first, and the others ask to join. So
 // nobody waits for a request that may have been killed.
 func (c *Commands) Onboard(ctx context.Context, r Request, id domain.AccountID, session domain.SessionID) (Receipt, error) {
-	if c.Onboarding == nil || c.Onboarding.Onboarding == nil {
-		return Receipt{}, nil
+	p, err := c.onboardingPolicy(ctx)
+	if err != nil || p == nil || p.Onboarding == nil {
+		return Receipt{}, err
 	}
 	who, _, err := c.accounts.load(ctx, string(id))
 	if err != nil {
@@ -45,12 +47,63 @@ func (c *Commands) Onboard(ctx context.Context, r Request, id domain.AccountID, 
 	}
 	r = plain(r)
 	r.part, r.decidedBy = c.Keys.Request("onboard", string(session)), domain.ByAccount(id)
-	made, err := c.makePersonalSpace(ctx, c.part(r, "personal space"), who)
+	made, err := c.makePersonalSpace(ctx, c.part(r, "personal space"), p, who)
 	if err != nil {
 		return Receipt{}, err
 	}
-	joined, err := c.onboardByDomain(ctx, r, who)
+	joined, err := c.onboardByDomain(ctx, r, p, who)
 	return made.and(joined), err
+}
+
+// onboardingPolicy is the newest version of the policy that this server onboards
+// by, whichever node it was published on; nil for none.
+func (c *Commands) onboardingPolicy(ctx context.Context) (*policy.Policy, error) {
+	if c.Onboarding == "" {
+		return nil, nil
+	}
+	p, _, err := c.latestPolicy(ctx, c.Onboarding)
+	return p, err
+}
+
+// UnfitOnboarding says, for the person who named the policy to onboard by, why
+// nobody can be.
+type UnfitOnboarding struct{ Reason string }
+
+// Error implements error.
+func (u *UnfitOnboarding) Error() string { return "commands: onboarding: " + u.Reason }
+
+// CheckOnboarding fails with UnfitOnboarding when nobody can be onboarded by the
+// policy that this server is to onboard by. A version that is published later and
+// has no rules for onboarding onboards nobody.
+func (c *Commands) CheckOnboarding(ctx context.Context) error {
+	p, err := c.onboardingPolicy(ctx)
+	switch {
+	case err != nil || c.Onboarding == "":
+		return err
+	case p == nil:
+		all, err := c.ListPolicies(ctx)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, listed := range all {
+			names = append(names, listed.Name)
+		}
+		return &UnfitOnboarding{"there is no such policy; name one of " + strings.Join(slices.Compact(names), ", ") + ", or publish it before"}
+	case p.Onboarding == nil:
+		return &UnfitOnboarding{"the policy has no rules for onboarding; add them, or name another one"}
+	case p.Onboarding.Personal == "":
+		return nil
+	}
+	switch space, ok, err := c.latestPolicy(ctx, p.Onboarding.Personal); {
+	case err != nil:
+		return err
+	case !ok:
+		return &UnfitOnboarding{"its onboarding.personal names " + p.Onboarding.Personal + ", which is no policy here"}
+	case !space.Members.Personal:
+		return &UnfitOnboarding{"its onboarding.personal names " + p.Onboarding.Personal + ", where members.personal is not true"}
+	}
+	return nil
 }
 
 // PersonalSpace is the id of an account's personal space, if it has one.
@@ -58,8 +111,8 @@ func (c *Commands) PersonalSpace(id domain.AccountID) domain.OrganizationID {
 	return domain.OrganizationID(c.Keys.ID("id", "personal space", string(id)).String())
 }
 
-func (c *Commands) makePersonalSpace(ctx context.Context, r Request, who account.State) (Receipt, error) {
-	p, ok, err := c.latestPolicy(ctx, c.Onboarding.Onboarding.Personal)
+func (c *Commands) makePersonalSpace(ctx context.Context, r Request, by *policy.Policy, who account.State) (Receipt, error) {
+	p, ok, err := c.latestPolicy(ctx, by.Onboarding.Personal)
 	if err != nil || !ok || !p.Members.Personal {
 		return Receipt{}, err
 	}
@@ -83,7 +136,7 @@ func (c *Commands) makePersonalSpace(ctx context.Context, r Request, who account
 
 // onboardByDomain has somebody found the organization that holds the domain of
 // their address, or ask to join it.
-func (c *Commands) onboardByDomain(ctx context.Context, r Request, who account.State) (Receipt, error) {
+func (c *Commands) onboardByDomain(ctx context.Context, r Request, p *policy.Policy, who account.State) (Receipt, error) {
 	name, unfit := ownDomain(who)
 	if unfit != nil {
 		return Receipt{}, nil
@@ -113,10 +166,10 @@ func (c *Commands) onboardByDomain(ctx context.Context, r Request, who account.S
 			if whose, err := c.holder(ctx, reservation.KindEmailDomain, name); err != nil || organizationOf(whose) == id || id == own {
 				return Receipt{}, err // who signs in from then on asks to join
 			}
-		case !c.Onboarding.Onboarding.ByDomain:
+		case !p.Onboarding.ByDomain:
 			return Receipt{}, nil
 		default:
-			receipt, err := c.foundByDomain(ctx, founds, id, name, who)
+			receipt, err := c.foundByDomain(ctx, founds, p, id, name, who)
 			if !errors.Is(err, errFoundMeanwhile) {
 				return receipt, err
 			}
@@ -132,7 +185,7 @@ var errFoundMeanwhile = errors.New("commands: founded meanwhile")
 // where that was done: so nobody gives the reservation back meanwhile. The
 // organization is called by the domain, or by that and a number where the name is
 // taken. It fails with errFoundMeanwhile.
-func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
+func (c *Commands) foundByDomain(ctx context.Context, r Request, p *policy.Policy, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
 	claimed, err := c.reserve(ctx, r, reservation.KindEmailDomain, name, holderOrganization+string(id))
 	if err != nil {
 		return Receipt{}, err
@@ -141,12 +194,12 @@ func (c *Commands) foundByDomain(ctx context.Context, r Request, id domain.Organ
 		return Receipt{}, errFoundMeanwhile
 	}
 	c.Step(StepDomainReserved)
-	receipt, err := c.foundFor(ctx, r, id, name, who)
+	receipt, err := c.foundFor(ctx, r, p, id, name, who)
 	return receipt, c.finish(ctx, r, err, claimed)
 }
 
 // foundFor founds the organization once its domain is reserved.
-func (c *Commands) foundFor(ctx context.Context, r Request, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
+func (c *Commands) foundFor(ctx context.Context, r Request, p *policy.Policy, id domain.OrganizationID, name string, who account.State) (Receipt, error) {
 	const room = 5 // for the number
 	called := maildomain.Display(name)
 	if len(called) > domain.MaxNameRunes-room {
@@ -158,7 +211,7 @@ func (c *Commands) foundFor(ctx context.Context, r Request, id domain.Organizati
 			a.Name = domain.OrganizationName(fmt.Sprintf("%s %d", called, n))
 		}
 		a.EmailDomain = name
-		receipt, err := c.found(ctx, r, c.Onboarding, a)
+		receipt, err := c.found(ctx, r, p, a)
 		switch s, _, loadErr := c.organizations.load(ctx, string(id)); {
 		case err == nil || !isRefusal(err):
 			return receipt, err

@@ -23,10 +23,7 @@ import (
 func newOnboardingWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	var err error
-	if w.rules, err = policies.Builtin().Onboarding("capabilities"); err != nil {
-		t.Fatal(err)
-	}
+	w.onboarding = "capabilities"
 	return w
 }
 
@@ -175,14 +172,14 @@ func TestOfManyOfADomainAtOnceOneFoundsAndTheOthersArePending(t *testing.T) {
 	for range 5 {
 		is := is.New(t)
 		w := newOnboardingWorld(t)
-		rules := w.rules
-		w.rules = nil
+		by := w.onboarding
+		w.onboarding = ""
 		plain := w.node()
 		const crowd = 64
 		for i := range crowd {
 			w.account(plain, domain.Email(fmt.Sprintf("user%d@acme.example", i)))
 		}
-		w.rules = rules
+		w.onboarding = by
 		nodes := []*commands.Commands{w.node(), w.node(), w.node()}
 		var all sync.WaitGroup
 		for i := range crowd {
@@ -275,10 +272,10 @@ func TestWhatAKilledSignInLeavesIsFinishedWhoeverComesFirst(t *testing.T) {
 			t.Run(step+", "+first, func(t *testing.T) {
 				is := is.New(t)
 				w := newOnboardingWorld(t)
-				rules := w.rules
-				w.rules = nil
+				by := w.onboarding
+				w.onboarding = ""
 				ada := w.account(w.node(), "ada@acme.example")
-				w.rules = rules
+				w.onboarding = by
 				is.True(w.diesAt(step, func(c *commands.Commands) {
 					_, _ = c.SignIn(w.ctx, commands.Request{Actor: domain.Public()}, "ada@acme.example", secret)
 				}))
@@ -384,4 +381,55 @@ func TestASignInDoesNotFailWithTheOnboarding(t *testing.T) {
 	is.NoErr(err)
 	_, founder := w.only().ActiveMember(ada.AccountID)
 	is.True(founder)
+}
+
+// published publishes a policy that is made of a built-in one.
+func (w *world) published(name string, changes ...string) {
+	w.t.Helper()
+	builtin := policies.Builtin()
+	p, _ := builtin.Latest(name)
+	if _, _, err := w.node().PublishPolicy(w.ctx, operator, []byte(strings.NewReplacer(changes...).Replace(string(builtin.Document(p))))); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestPeopleAreOnboardedByAPublishedPolicy(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	w.onboarding = "studio"
+	err := w.node().CheckOnboarding(w.ctx)
+	is.True(err != nil && strings.Contains(err.Error(), "one of capabilities, delegated, moderated, ownership, personal, seats, or publish it"))
+	w.published("personal", "name: personal", "name: desk")
+	w.published("capabilities", "name: capabilities", "name: studio", "personal: personal", "personal: desk")
+	c := w.node()
+	is.NoErr(c.CheckOnboarding(w.ctx))
+	ada := w.account(c, "ada@acme.example")
+	is.Equal(w.only().Policy, "studio")
+	p, err := c.PolicyOf(w.ctx, c.PersonalSpace(ada.AccountID))
+	is.NoErr(err)
+	is.Equal(p.Name, "desk")
+
+	// The newest version counts, from the next sign-in on.
+	w.published("capabilities", "name: capabilities", "name: studio", "version: 1", "version: 2", "personal: personal", "personal: desk", "by_domain: true", "by_domain: false")
+	w.account(c, "bob@other.example")
+	is.Equal(len(w.shared()), 1)
+}
+
+func TestAServerOnboardsByAPolicyThatSaysHow(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	w.published("capabilities", "name: capabilities", "name: missing", "personal: personal", "personal: nothing")
+	w.published("capabilities", "name: capabilities", "name: shared", "personal: personal", "personal: seats")
+	for name, want := range map[string]string{
+		"": "", "capabilities": "", "seats": "no rules for onboarding",
+		"missing": "names nothing, which is no policy", "shared": "names seats, where members.personal is not true",
+	} {
+		w.onboarding = name
+		err := w.node().CheckOnboarding(w.ctx)
+		if want == "" {
+			is.NoErr(err)
+			continue
+		}
+		is.True(errors.As(err, new(*commands.UnfitOnboarding)) && strings.Contains(err.Error(), want))
+	}
 }

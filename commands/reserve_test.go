@@ -50,7 +50,7 @@ func TestANameIsNotGivenBackWhileACommandIsAboutToTakeIt(t *testing.T) {
 func TestADomainIsNotGivenBackWhileACommandIsAboutToHoldIt(t *testing.T) {
 	is := is.New(t)
 	w := newOnboardingWorld(t)
-	w.rules = nil
+	w.onboarding = ""
 	c := w.node()
 	ada := commands.Request{Actor: domain.ByAccount(w.account(c, "ada@acme.example").AccountID)}
 	first, _, err := c.ActivateOrganization(w.ctx, ada, "capabilities", "First", "")

@@ -1,35 +1,10 @@
 package policies
 
 import (
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"tenure/domain"
-	"tenure/domain/policy"
 )
-
-// Onboarding finds the newest version of a policy by which a server can onboard
-// people. The error says, for the person who named the policy, why there is none.
-func (c *Catalogue) Onboarding(name string) (*policy.Policy, error) {
-	p, ok := c.Latest(name)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("there is no such built-in policy, and people are onboarded by a built-in one only; name one of %s", strings.Join(c.Names(), ", "))
-	case p.Onboarding == nil:
-		return nil, errors.New("the policy has no rules for onboarding; add them, or name another one")
-	case p.Onboarding.Personal == "":
-		return p, nil
-	}
-	switch space, ok := c.Latest(p.Onboarding.Personal); {
-	case !ok:
-		return nil, fmt.Errorf("its onboarding.personal names %s, which is no policy of this server", p.Onboarding.Personal)
-	case !space.Members.Personal:
-		return nil, fmt.Errorf("its onboarding.personal names %s, where members.personal is not true", p.Onboarding.Personal)
-	}
-	return p, nil
-}
 
 // onboarding checks the rules for whoever signs in. Whether the policy of the
 // personal spaces fits is for the catalogue to say.

@@ -146,7 +146,7 @@ func reactions(c *commands.Commands, memberships Memberships, copies commands.Co
 
 // onboardingGrace is none where there is nothing to wait for.
 func onboardingGrace(c *commands.Commands) time.Duration {
-	if c.Onboarding == nil {
+	if c.Onboarding == "" {
 		return 0
 	}
 	return requestGrace

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,14 +51,21 @@ func (x policyCheckCommand) Run(out *kong.Context) error {
 	return nil
 }
 
+// policySource is where policies that are named are looked up.
+type policySource struct {
+	URL string `help:"A running deployment, whose operators may have published policies of their own. Without it: those that come with this program." name:"url" placeholder:"http://127.0.0.1:8080" env:"-"`
+	Key string `help:"An operator's key, with --url. Prefer the environment variable: others may see the command line." env:"TENURE_OPERATOR_KEY" secret:"true"`
+}
+
 type policyShowCommand struct {
-	Policy string `arg:"" help:"The name of a built-in policy, with @2 behind it for version 2, or a YAML document."`
+	policySource
+	Policy string `arg:"" help:"The name of a policy, with @2 behind it for version 2, or a YAML document."`
 	Table  bool   `help:"A table of what each role may do, in Markdown, instead of the document."`
 }
 
 // Run prints the document or the table.
-func (x policyShowCommand) Run(out *kong.Context) error {
-	p, document, err := findPolicy(x.Policy)
+func (x policyShowCommand) Run(ctx context.Context, out *kong.Context) error {
+	p, document, err := x.find(ctx, x.Policy)
 	if err != nil {
 		return err
 	}
@@ -65,17 +77,18 @@ func (x policyShowCommand) Run(out *kong.Context) error {
 }
 
 type policyDiffCommand struct {
-	A string `arg:"" help:"The name of a built-in policy, with @2 behind it for version 2, or a YAML document."`
+	policySource
+	A string `arg:"" help:"The name of a policy, with @2 behind it for version 2, or a YAML document."`
 	B string `arg:"" help:"The same."`
 }
 
 // Run prints one line for each setting that changes.
-func (x policyDiffCommand) Run(out *kong.Context) error {
-	a, _, err := findPolicy(x.A)
+func (x policyDiffCommand) Run(ctx context.Context, out *kong.Context) error {
+	a, _, err := x.find(ctx, x.A)
 	if err != nil {
 		return err
 	}
-	b, _, err := findPolicy(x.B)
+	b, _, err := x.find(ctx, x.B)
 	if err != nil {
 		return err
 	}
@@ -90,9 +103,9 @@ func (x policyDiffCommand) Run(out *kong.Context) error {
 	return nil
 }
 
-// findPolicy reads a document when the name is that of a file, and finds a
-// built-in policy otherwise: the newest version unless the name ends in @version.
-func findPolicy(name string) (*policy.Policy, []byte, error) {
+// find reads a document when the name is that of a file, and finds a policy by its
+// name otherwise: the newest version unless the name ends in @version.
+func (x policySource) find(ctx context.Context, name string) (*policy.Policy, []byte, error) {
 	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsRune(name, os.PathSeparator) {
 		document, err := os.ReadFile(name)
 		if err != nil {
@@ -104,18 +117,61 @@ func findPolicy(name string) (*policy.Policy, []byte, error) {
 		}
 		return p, document, nil
 	}
-	catalogue := policies.Builtin()
-	builtin, version, versioned := strings.Cut(name, "@")
-	p, ok := catalogue.Latest(builtin)
+	named, text, versioned := strings.Cut(name, "@")
+	version := 0
 	if versioned {
-		number, err := strconv.Atoi(version)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%q is no version of a policy: give a number, such as %s@1", version, builtin)
+		var err error
+		if version, err = strconv.Atoi(text); err != nil || version < 1 {
+			return nil, nil, fmt.Errorf("%q is no version of a policy: give a number, such as %s@1", text, named)
 		}
-		p, ok = catalogue.Get(builtin, number)
+	}
+	if x.URL != "" {
+		return x.fetch(ctx, named, version)
+	}
+	catalogue := policies.Builtin()
+	p, ok := catalogue.Latest(named)
+	if versioned {
+		p, ok = catalogue.Get(named, version)
 	}
 	if !ok {
-		return nil, nil, fmt.Errorf("there is no policy %s: give the path of a document, or one of %s", name, strings.Join(catalogue.Names(), ", "))
+		return nil, nil, fmt.Errorf("there is no policy %s: give the path of a document, one of %s, or the --url of a deployment where it was published", name, strings.Join(catalogue.Names(), ", "))
 	}
 	return p, catalogue.Document(p), nil
+}
+
+// fetch asks the deployment; version 0 is the newest.
+func (x policySource) fetch(ctx context.Context, name string, version int) (*policy.Policy, []byte, error) {
+	deployment := operatorClient{URL: x.URL, Key: x.Key}
+	if version == 0 {
+		var all struct {
+			Items []struct {
+				Policy  string
+				Version int
+			}
+		}
+		if err := deployment.call(ctx, http.MethodGet, "/v1/operator/policies", &all); err != nil {
+			return nil, nil, err
+		}
+		var names []string
+		for _, p := range all.Items {
+			if p.Policy == name {
+				version = max(version, p.Version)
+			}
+			names = append(names, p.Policy)
+		}
+		if version == 0 {
+			return nil, nil, fmt.Errorf("there is no policy %s: the deployment has %s", name, strings.Join(slices.Compact(names), ", "))
+		}
+	}
+	body, err := deployment.fetch(ctx, fmt.Sprintf("v1/operator/policies/%s/%d", url.PathEscape(name), version), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer body.Close()
+	document, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := policies.Parse(document)
+	return p, document, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ func tenure(t *testing.T, args ...string) (stdout string, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed.BindTo(t.Context(), (*context.Context)(nil))
 	err = parsed.Run()
 	return out.String(), err
 }

@@ -117,10 +117,6 @@ func (x *server) open() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	catalogue := policies.Builtin()
-	onboarding, err := s.onboarding(catalogue)
-	if err != nil {
-		return err
-	}
 	if err := x.openLog(); err != nil {
 		return err
 	}
@@ -149,11 +145,17 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: x.codec, Policies: catalogue, Onboarding: onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
+		Store: x.log, Codec: x.codec, Policies: catalogue, Onboarding: s.Onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {
 		return fmt.Errorf("setting secret-file: %s: %w", s.secretFile(), err)
+	}
+	if err := x.commands.CheckOnboarding(ctx); err != nil {
+		if unfit := (*commands.UnfitOnboarding)(nil); errors.As(err, &unfit) {
+			return bad("onboarding", s.Onboarding, unfit.Reason)
+		}
+		return err
 	}
 	if head == 0 {
 		return nil // the first event is that of the first operator's key

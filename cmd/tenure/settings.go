@@ -16,11 +16,9 @@ import (
 	"strings"
 	"time"
 
-	"tenure/domain/policy"
 	"tenure/ledger"
 	"tenure/mail"
 	"tenure/oidc"
-	"tenure/policies"
 	"tenure/relay/broker"
 )
 
@@ -53,7 +51,7 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
-	Onboarding      string        `help:"Built-in policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
+	Onboarding      string        `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
 	LedgerInterval  time.Duration `help:"How long to wait, at least, between signed checkpoints of the log while new events come. Each is an event of some 600 bytes." default:"10s"`
 	LedgerWitness   []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
 	WebhooksPrivate bool          `help:"Deliver webhooks also to addresses that are not of the public internet, and without TLS. For receivers in the same network, and for trials."`
@@ -243,18 +241,6 @@ func (s *settings) proxies() ([]netip.Prefix, error) {
 		all = append(all, prefix)
 	}
 	return all, nil
-}
-
-// onboarding is the policy that people are onboarded by, nil for none.
-func (s *settings) onboarding(catalogue *policies.Catalogue) (*policy.Policy, error) {
-	if s.Onboarding == "" {
-		return nil, nil
-	}
-	p, err := catalogue.Onboarding(s.Onboarding)
-	if err != nil {
-		return nil, bad("onboarding", s.Onboarding, err.Error())
-	}
-	return p, nil
 }
 
 // embedded is the log or the views in the data folder.
