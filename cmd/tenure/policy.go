@@ -141,7 +141,7 @@ func (x policySource) find(ctx context.Context, name string) (*policy.Policy, []
 
 // fetch asks the deployment; version 0 is the newest.
 func (x policySource) fetch(ctx context.Context, name string, version int) (*policy.Policy, []byte, error) {
-	deployment := operatorClient{URL: x.URL, Key: x.Key}
+	deployment := operatorClient(x)
 	if version == 0 {
 		var all struct {
 			Items []struct {
