@@ -66,7 +66,7 @@ func TestX5_AuditorsAnswerOffline(t *testing.T) {
 				text[len(text)/2] ^= 4
 				file := filepath.Join(t.TempDir(), "touched")
 				is.NoErr(os.WriteFile(file, text, 0o600))
-				out, code := runProgram(t, nil, "audit", "members", "--export", file, "--org", c.org)
+				out, code := runProgram(t, nil, "audit", "members", "--export", file, "--org", c.org, "--key", key)
 				is.Equal(code, 1)
 				is.True(strings.Contains(out, "nothing is answered from an export that is not right"))
 				is.True(!strings.Contains(out, c.owner.Email))

@@ -252,9 +252,18 @@ func (c *cast) exportAndVerify(t *testing.T, key string) {
 		is.Equal(code, 0)
 		is.True(strings.Contains(out, "signatures: valid"))
 		is.True(!strings.Contains(out, "%")) // progress is for terminals
-		out, code = runProgram(t, nil, "audit", "verify", file)
+		for _, command := range [][]string{{"verify", file}, append([]string{"verify"}, c.logFlags()...), {"members", "--org", c.org, "--export", file}} {
+			out, code = runProgram(t, nil, append([]string{"audit"}, command...)...)
+			is.Equal(code, 80) // not 1, which says that something was altered
+			is.True(strings.Contains(out, "give --key, the verifier key") && !strings.Contains(out, c.org))
+		}
+		out, code = runProgram(t, nil, "audit", "verify", file, "--without-key")
 		is.Equal(code, 0)
-		is.True(strings.Contains(out, "SIGNATURES NOT CHECKED"))
+		is.True(strings.Contains(out, "SIGNATURES NOT CHECKED") && !strings.Contains(out, "unaltered"))
+		_, code = runProgram(t, []string{"TENURE_LEDGER_KEY=" + key}, "audit", "verify", file, "--without-key")
+		is.Equal(code, 80)
+		_, code = runProgram(t, []string{"TENURE_LEDGER_KEY=" + key}, "audit", "verify", file)
+		is.Equal(code, 0)
 
 		text, err := os.ReadFile(file)
 		is.NoErr(err)

@@ -59,11 +59,18 @@ func (c *whichLog) open() (_ eventstore.Reader, close func() error, err error) {
 // events of the organization are read while it is verified.
 type auditSource struct {
 	whichLog
-	Export     string   `help:"An export, in NDJSON or Parquet, instead of a log: it is verified first, and nothing is answered from one that is not right." type:"path" env:"-"`
-	Org        string   `help:"Id of the organization. Not needed with an export of one." env:"-"`
-	Key        string   `help:"With --export: the verifier key, kept since before. Without it signatures are not checked." env:"TENURE_LEDGER_KEY"`
-	Checkpoint []string `help:"With --export: file with a signed checkpoint that was kept elsewhere." type:"path" env:"-"`
+	Export string `help:"An export, in NDJSON or Parquet, instead of a log: it is verified first, with --key, and nothing is answered from one that is not right." type:"path" env:"-"`
+	Org    string `help:"Id of the organization. Not needed with an export of one." env:"-"`
+	proofs
 	auditKeys
+}
+
+// Validate is called by kong.
+func (s *auditSource) Validate() error {
+	if s.Export == "" {
+		return nil // a log is read as it is
+	}
+	return s.proofs.check()
 }
 
 // audited is a source that was opened.
@@ -143,7 +150,7 @@ func (s *auditSource) openExport(a *audited) error {
 		return err
 	}
 	defer file.Close()
-	options, done, err := verification(s.Key, s.Checkpoint)
+	options, done, err := s.proofs.options()
 	if err != nil {
 		return err
 	}
@@ -169,25 +176,6 @@ func (s *auditSource) openExport(a *audited) error {
 	return nil
 }
 
-// verification makes the options of one, with a bar that done removes.
-func verification(key string, checkpoints []string) (o ledger.Options, done func(), err error) {
-	o.Key = key
-	for _, path := range checkpoints {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return o, nil, err
-		}
-		o.Kept = append(o.Kept, string(text))
-	}
-	bar := newProgress("verifying", -1)
-	o.Progress = func(leaves uint64) {
-		if leaves%1000 == 0 {
-			bar.show(int(leaves), fmt.Sprintf("%d events", leaves))
-		}
-	}
-	return o, bar.finish, nil
-}
-
 // ends finds out up to when an export knows the organization.
 func (a *audited) ends(ctx context.Context) error {
 	if a.rests.Source != "export" {
@@ -210,7 +198,7 @@ func (r *rests) say(to io.Writer, style style, asked ...history.Moment) {
 	if r.Signature == "valid" {
 		fmt.Fprintln(to, style.good("Signature:"), "valid, by the key that was given")
 	} else {
-		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Give --key, and take the key from elsewhere than the file.")
+		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Take the key from elsewhere than the file, and give it as --key.")
 	}
 	if r.EndsAt == nil {
 		return
