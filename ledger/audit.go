@@ -26,6 +26,10 @@ type Options struct {
 	// has to fit them as well. They are what shows that the end of a log is
 	// missing together with its checkpoints.
 	Kept []string
+	// Consistency are proofs that link what was kept to the checkpoint of an export,
+	// where its events do not: an organization's are some of the log's, and what
+	// was kept after an export was made is of more than it has.
+	Consistency []Consistency
 	// Tree is the stored tree, to name the first event that is wrong; nil
 	// without one. It is believed only where it fits a checkpoint.
 	Tree *Tree
@@ -125,7 +129,8 @@ type walk struct {
 	place   func(event int) (line, row int)
 	expect  []expectation // by size once the leaves begin
 	streams map[string]uint64
-	newest  uint64 // size of the checkpoint before
+	newest  uint64      // size of the checkpoint before
+	export  *Checkpoint // that an export ends with; nil for a log
 
 	tree    *compact.Range
 	claimed *compact.Range // another tree, of what is claimed, once a claim differs
@@ -209,6 +214,7 @@ func (w *walk) open(text string) (Checkpoint, error) {
 
 // begin comes between the ledger's own events and the leaves.
 func (w *walk) begin() {
+	linked := 0
 	for _, text := range w.options.Kept {
 		c, err := w.open(text)
 		switch {
@@ -216,6 +222,10 @@ func (w *walk) begin() {
 			w.report.found(Finding{whole: true, Problem: "the kept checkpoint is not signed with the key, or is none"})
 		case w.report.Origin != "" && c.Origin != w.report.Origin:
 			w.report.found(Finding{whole: true, Problem: "the kept checkpoint is of another log"})
+		case w.export != nil && c.Size > w.export.Size:
+			if w.link(c, *w.export) {
+				linked++
+			}
 		default:
 			if !slices.ContainsFunc(w.expect, func(x expectation) bool { return x.Size == c.Size }) {
 				w.report.found(Finding{whole: true, Problem: fmt.Sprintf("the checkpoint of size %d, which was kept, is not in the log: its event was removed", c.Size)})
@@ -227,7 +237,7 @@ func (w *walk) begin() {
 	if len(w.expect) == 0 {
 		w.report.found(Finding{whole: true, Problem: "there is no checkpoint: nothing was signed"})
 	}
-	w.report.Checkpoints = len(w.expect)
+	w.report.Checkpoints = len(w.expect) + linked
 }
 
 // leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.

@@ -125,8 +125,8 @@ func (s *auditSource) open(ctx context.Context) (*audited, error) {
 }
 
 func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
-	if len(s.Checkpoint) > 0 {
-		return errors.New("--checkpoint goes with --export; a log is verified by tenure audit verify")
+	if len(s.Checkpoint)+len(s.Consistency) > 0 {
+		return errors.New("--checkpoint and --consistency go with --export; a log is verified by tenure audit verify")
 	}
 	if a.org == "" {
 		return errors.New("give --org, the id of an organization")
