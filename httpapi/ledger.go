@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -98,12 +100,12 @@ func (a *API) addLedger() {
 	add(a, route{
 		id: "prove-consistency", method: http.MethodGet, path: "/v1/ledger/proof/consistency", tag: "Ledger", access: Public(), status: http.StatusOK,
 		summary: "Proof that nothing before was changed", description: "Proves that the tree of the size to begins with that of the size from.",
-		codes: []domain.Code{domain.CodeInvalid, codeViewBehind}, response: consistencyBody{From: 1000, To: 2000, Hashes: []string{exampleRoot}},
+		codes: []domain.Code{domain.CodeInvalid, codeAheadOfLog, codeViewBehind}, response: consistencyBody{From: 1000, To: 2000, Hashes: []string{exampleRoot}},
 	}, a.proveConsistency)
 	add(a, route{
 		id: "prove-inclusion", method: http.MethodGet, path: "/v1/ledger/proof/inclusion", tag: "Ledger", access: Operator(apikey.ScopeOperator), status: http.StatusOK,
 		summary: "Proof that an event is in the log", description: "Proves that the event at a position is in the tree of a checkpoint.",
-		codes: missing, response: inclusion,
+		codes: append([]domain.Code{codeAheadOfLog}, missing...), response: inclusion,
 	}, a.proveInclusion)
 	add(a, route{
 		id: "prove-history", method: http.MethodGet, path: "/v1/organizations/{org}/history/proof", tag: "Ledger", access: Member(domain.ReadHistory), status: http.StatusOK,
@@ -164,7 +166,7 @@ func (a *API) proveConsistency(ctx context.Context, _ *call, in *struct {
 	}
 	signed, _, err := a.config.Commands.Checkpoints(ctx)
 	if err == nil && in.To > signed.Newest {
-		err = ledger.ErrNotThere
+		err = a.problem(codeAheadOfLog, "", fmt.Sprintf("The log is signed up to size %d by now: give no larger one, or ask again when it has grown.", signed.Newest))
 	}
 	if err != nil {
 		return answer{}, err
@@ -213,6 +215,9 @@ func (a *API) proveHistory(ctx context.Context, c *call, in *struct {
 func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position) (answer, error) {
 	tree := a.config.Tree
 	index, err := tree.Index(ctx, position)
+	if errors.Is(err, ledger.ErrNotThere) {
+		err = cmp.Or(a.beyond(ctx, position), err)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -220,7 +225,10 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	if err != nil {
 		return answer{}, err
 	}
-	if index >= signed.Size {
+	switch {
+	case index >= signed.Size && in.Size > 0: // which it will never be in
+		return answer{}, domain.Invalid("size", fmt.Sprintf("The event is in the trees of %d events and more: give the size of such a checkpoint, or leave it out for the newest.", index+1))
+	case index >= signed.Size:
 		return answer{}, ledger.ErrNotThere
 	}
 	leaf, _, err := tree.Leaf(ctx, index)
@@ -235,6 +243,20 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	return answer{body: inclusionBody{
 		Index: index, Size: signed.Size, LeafHash: leaf.String(), Hashes: texts(hashes), Checkpoint: signed.Cosigned(), Event: e,
 	}}, err
+}
+
+// beyond says that the log has not got to a position; nil where the tree alone has
+// not, which passes.
+func (a *API) beyond(ctx context.Context, p eventstore.Position) error {
+	head, err := a.config.Commands.Store.Head(ctx)
+	if err != nil || p <= head {
+		return err
+	}
+	signed, _, err := a.config.Commands.Checkpoints(ctx)
+	if err != nil {
+		return err
+	}
+	return a.problem(codeAheadOfLog, "", fmt.Sprintf("The log ends at position %d by now, and is signed up to size %d: take the position of an event from a history or a receipt.", head, signed.Newest))
 }
 
 // leafEvent reads the event of a leaf; nil for one with a secret's hash. What
