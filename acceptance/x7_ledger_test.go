@@ -358,6 +358,33 @@ func TestX7_Witnesses(t *testing.T) {
 		i := slices.IndexFunc(docs, func(d checkpointDoc) bool { return d.Size == signed.size })
 		is.Equal(docs[i].Cosignatures[0].Line, line)
 		is.Equal(docs[i].Cosignatures[0].Witness, "witness.example")
+
+		// An auditor asks for the cosignature of what there is now.
+		file, audit := filepath.Join(t.TempDir(), "log.ndjson"), []string{"audit", "verify", "--key", s.verifierKey(t)}
+		s.unchangedFor(t, 700*time.Millisecond)
+		signed = s.newestCheckpoint(t)
+		ok(t, s.anonymous().post(path, body(known, signed.size)))
+		_, code := runProgram(t, nil, append([]string{"audit", "export", "--to", file}, s.logFlags()...)...)
+		is.Equal(code, 0)
+		for _, what := range [][]string{{file}, s.logFlags()} {
+			for _, c := range []struct {
+				flags []string
+				code  int
+				says  string
+			}{
+				{[]string{"--witness", known.verifier()}, 0, "cosigned by: witness.example"},
+				{[]string{"--witness", known.verifier(), "--witness", other.verifier()}, 1, "not that of other.example"},
+				{[]string{"--witness", known.verifier(), "--witness", other.verifier(), "--quorum", "1"}, 0, "cosigned by: witness.example"},
+				{[]string{"--witness", known.verifier(), "--witness", known.verifier(), "--quorum", "2"}, 80, "the key is there twice"},
+				{[]string{"--witness", known.verifier(), "--quorum", "2"}, 80, "there are 1 keys"},
+				{[]string{"--witness", "witness.example"}, 80, "name+hash+key"},
+			} {
+				out, code := runProgram(t, nil, slices.Concat(audit, what, c.flags)...)
+				if code != c.code || !strings.Contains(out, c.says) {
+					t.Errorf("%v: %d, %s", c.flags, code, out)
+				}
+			}
+		}
 	})
 }
 

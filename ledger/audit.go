@@ -30,6 +30,10 @@ type Options struct {
 	// where its events do not: an organization's are some of the log's, and what
 	// was kept after an export was made is of more than it has.
 	Consistency []Consistency
+	// Witnesses are those of whom Quorum, or all where it is zero, have to have
+	// cosigned the checkpoint at the end, or one that was kept and is of more.
+	Witnesses []*Witness
+	Quorum    int
 	// Tree is the stored tree, to name the first event that is wrong; nil
 	// without one. It is believed only where it fits a checkpoint.
 	Tree *Tree
@@ -70,6 +74,7 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 		return nil, err
 	}
 	w.end()
+	w.witnessed(w.last)
 	return w.report.finish(options), nil
 }
 
@@ -130,6 +135,7 @@ type walk struct {
 	expect  []expectation // by size once the leaves begin
 	streams map[string]uint64
 	newest  uint64      // size of the checkpoint before
+	last    string      // its note, with its cosignatures
 	export  *Checkpoint // that an export ends with; nil for a log
 
 	tree    *compact.Range
@@ -177,6 +183,10 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	}
 	w.contiguous(e, number, nil)
 	if e.Type != (checkpoint.Signed{}).EventType() {
+		var by checkpoint.Cosigned
+		if e.Type == by.EventType() && json.Unmarshal(e.Data, &by) == nil && by.Size == w.newest {
+			w.last += by.Line + "\n" // which is checked where it is asked for
+		}
 		return
 	}
 	wrong := func(problem string) { w.report.found(w.about(e, number, problem)) }
@@ -199,6 +209,7 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	default:
 		w.newest, w.report.Origin, w.report.Size, w.report.Root = c.Size, c.Origin, c.Size, signed.Root
 		w.expect = append(w.expect, expectation{Checkpoint: c})
+		w.last = signed.Note
 	}
 }
 

@@ -80,6 +80,7 @@ func VerifyExport(export ExportFile, options Options) (*Report, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	w.witnessed(v.last.Checkpoint)
 	return w.report.finish(options), nil
 }
 

@@ -157,6 +157,9 @@ func printReport(out io.Writer, r *ledger.Report) {
 	if r.Unsigned > 0 {
 		fmt.Fprintf(out, "%d events after it are not signed yet\n", r.Unsigned)
 	}
+	if len(r.Witnesses) > 0 {
+		fmt.Fprintf(out, "cosigned by: %s\n", plain(strings.Join(r.Witnesses, ", ")))
+	}
 	switch r.Signature {
 	case "valid":
 		fmt.Fprintln(out, "signatures: valid")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"tenure/ledger"
 )
@@ -15,6 +16,10 @@ type proofs struct {
 	WithoutKey  bool     `help:"Verify without --key: only that all of it fits itself. Signatures are not checked, and a forger who makes new checkpoints is not found." env:"-"`
 	Checkpoint  []string `help:"File with a signed checkpoint that was kept elsewhere, which has to fit as well." type:"path" env:"-"`
 	Consistency []string `help:"File with the answer of GET /v1/ledger/proof/consistency, which links a --checkpoint to an export that does not reach to it, or is of one organization." type:"path" env:"-"`
+	Witness     []string `help:"Verifier key of a witness, name+hash+key, whose cosignature the checkpoint at the end has to have. For several, the flag several times." env:"-"`
+	Quorum      int      `help:"How many of the witnesses it takes. Default: all of them." env:"-"`
+
+	witnesses []*ledger.Witness
 }
 
 // check sees that whoever verifies without the key does so on purpose: a script
@@ -27,12 +32,26 @@ func (p *proofs) check() error {
 	case p.Key != "" && p.WithoutKey:
 		return errors.New("give --key (or TENURE_LEDGER_KEY) or --without-key, not both")
 	}
+	p.witnesses = nil
+	for _, key := range p.Witness {
+		w, err := ledger.ParseWitness(key)
+		if err != nil {
+			return fmt.Errorf("--witness %s: %w", key, err)
+		}
+		if slices.ContainsFunc(p.witnesses, w.Same) {
+			return fmt.Errorf("--witness %s: the key is there twice", key)
+		}
+		p.witnesses = append(p.witnesses, w)
+	}
+	if p.Quorum < 0 || p.Quorum > len(p.witnesses) {
+		return fmt.Errorf("--quorum %d: there are %d keys with --witness", p.Quorum, len(p.witnesses))
+	}
 	return nil
 }
 
 // options are those of a verification, with a bar that done removes.
 func (p *proofs) options() (o ledger.Options, done func(), err error) {
-	o.Key = p.Key
+	o.Key, o.Witnesses, o.Quorum = p.Key, p.witnesses, p.Quorum
 	for _, path := range p.Checkpoint {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tenure/commands"
@@ -88,6 +89,7 @@ type rests struct {
 	Organization string              `json:"organization_id"`
 	Verified     bool                `json:"verified"`
 	Signature    string              `json:"signature,omitempty"` // of the checkpoint: valid or not_checked
+	Witnesses    []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
 	Origin       string              `json:"log,omitempty"`       // that the checkpoint is of
 	Size         uint64              `json:"size,omitempty"`      // of the checkpoint
 	Root         string              `json:"root,omitempty"`      // of the checkpoint
@@ -125,8 +127,8 @@ func (s *auditSource) open(ctx context.Context) (*audited, error) {
 }
 
 func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
-	if len(s.Checkpoint)+len(s.Consistency) > 0 {
-		return errors.New("--checkpoint and --consistency go with --export; a log is verified by tenure audit verify")
+	if len(s.Checkpoint)+len(s.Consistency)+len(s.Witness) > 0 {
+		return errors.New("--checkpoint, --consistency and --witness go with --export; a log is verified by tenure audit verify")
 	}
 	if a.org == "" {
 		return errors.New("give --org, the id of an organization")
@@ -171,7 +173,7 @@ func (s *auditSource) openExport(a *audited) error {
 	}
 	a.reader, a.org = kept, domain.OrganizationID(kept.Organization)
 	a.rests = rests{
-		Source: "export", Verified: true, Signature: r.Signature, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
+		Source: "export", Verified: true, Signature: r.Signature, Witnesses: r.Witnesses, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
 	}
 	return nil
 }
@@ -199,6 +201,9 @@ func (r *rests) say(to io.Writer, style style, asked ...history.Moment) {
 		fmt.Fprintln(to, style.good("Signature:"), "valid, by the key that was given")
 	} else {
 		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Take the key from elsewhere than the file, and give it as --key.")
+	}
+	if len(r.Witnesses) > 0 {
+		fmt.Fprintln(to, style.good("Cosigned:"), plain(strings.Join(r.Witnesses, ", ")))
 	}
 	if r.EndsAt == nil {
 		return
