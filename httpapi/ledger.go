@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/google/uuid"
 
@@ -38,7 +39,7 @@ type inclusionBody struct {
 	LeafHash   string         `json:"leaf_hash" doc:"In base64."`
 	Hashes     []string       `json:"hashes" doc:"The proof (RFC 6962, 2.1.1), each hash in base64."`
 	Checkpoint string         `json:"checkpoint" doc:"The signed note of the tree."`
-	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash."`
+	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash, or settings that you may not read."`
 }
 
 type recordedEvent struct {
@@ -180,7 +181,7 @@ func (a *API) proveInclusion(ctx context.Context, _ *call, in *InclusionInput) (
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, in, position)
+	return a.inclusion(ctx, in, position, relay.All(true))
 }
 
 // eventAt is the position of the event that a proof is asked for.
@@ -209,10 +210,10 @@ func (a *API) proveHistory(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, &in.InclusionInput, position)
+	return a.inclusion(ctx, &in.InclusionInput, position, c.reads)
 }
 
-func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position) (answer, error) {
+func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position, reads func(domain.Permission) bool) (answer, error) {
 	tree := a.config.Tree
 	index, err := tree.Index(ctx, position)
 	if errors.Is(err, ledger.ErrNotThere) {
@@ -239,7 +240,7 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	if err != nil {
 		return answer{}, err
 	}
-	e, err := a.leafEvent(ctx, index, position)
+	e, err := a.leafEvent(ctx, index, position, reads)
 	return answer{body: inclusionBody{
 		Index: index, Size: signed.Size, LeafHash: leaf.String(), Hashes: texts(hashes), Checkpoint: signed.Cosigned(), Event: e,
 	}}, err
@@ -259,9 +260,9 @@ func (a *API) beyond(ctx context.Context, p eventstore.Position) error {
 	return a.problem(codeAheadOfLog, "", fmt.Sprintf("The log ends at position %d by now, and is signed up to size %d: take the position of an event from a history or a receipt.", head, signed.Newest))
 }
 
-// leafEvent reads the event of a leaf; nil for one with a secret's hash. What
-// position comes before one, the tree alone knows.
-func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position) (_ *recordedEvent, err error) {
+// leafEvent reads the event of a leaf; nil for one with a secret's hash, or values
+// that are not for the caller. What position comes before one, the tree alone knows.
+func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position, reads func(domain.Permission) bool) (_ *recordedEvent, err error) {
 	after := eventstore.Position(0)
 	if index > 0 {
 		if _, after, err = a.config.Tree.Leaf(ctx, index-1); err != nil {
@@ -275,6 +276,9 @@ func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Positio
 		}
 		for i := range page.Events {
 			if e := &page.Events[i]; e.Position == at {
+				if may, err := a.mayRead(e, reads); !may {
+					return nil, err
+				}
 				return shownRecorded(e), nil
 			}
 		}
@@ -284,6 +288,17 @@ func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Positio
 		after = page.Position
 	}
 	return nil, fmt.Errorf("httpapi: the log has no event at position %d, the tree has", at)
+}
+
+// mayRead decides on the values of an event. Only those that may be guarded are
+// decoded: the others are shown also while the keys to them cannot be reached.
+func (a *API) mayRead(e *eventstore.Recorded, reads func(domain.Permission) bool) (bool, error) {
+	if form := events.Form(e.Type); form != nil && !form.Implements(reflect.TypeFor[domain.Guarded]()) {
+		return true, nil
+	}
+	decoded, err := a.config.Commands.Codec.Decode(*e)
+	guarded, ok := decoded.Event.(domain.Guarded)
+	return err == nil && (!ok || reads(guarded.Guard())), err
 }
 
 func shownRecorded(e *eventstore.Recorded) *recordedEvent {
