@@ -149,6 +149,7 @@ func (c *cast) answersOffline(t *testing.T, flags []string, positions []uint64) 
 		is.Equal(code, 0)
 		is.True(!strings.Contains(out, "\x1b")) // a pipe has no colours
 		is.True(strings.Contains(out, `Stands in \\o/ 代理`))
+		is.True(command != "diff" || strings.Contains(out, c.owner.Name+" ("+c.owner.AccountID+")")) // whose decision it was
 		if flags[0] == "--export" {
 			is.True(strings.Contains(out, "Verified: ") && strings.Contains(out, "Signature: valid"))
 		}
