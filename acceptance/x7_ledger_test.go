@@ -285,7 +285,7 @@ func (c *cast) exportAndVerify(t *testing.T, key string) {
 			proof := ok(t, c.anonymous().get(regexp.MustCompile(`/v1/ledger/proof/consistency\S+\d`).FindString(out)))
 			between := filepath.Join(t.TempDir(), "between.json")
 			is.NoErr(os.WriteFile(between, proof.body, 0o600))
-			out, code = runProgram(t, nil, "audit", "verify", file, "--key", key, "--checkpoint", older, "--consistency", between)
+			_, code = runProgram(t, nil, "audit", "verify", file, "--key", key, "--checkpoint", older, "--consistency", between)
 			is.Equal(code, 0)
 		}
 

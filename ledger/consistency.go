@@ -73,6 +73,6 @@ func (w *walk) link(kept, export Checkpoint) bool {
 	if kept.Size > export.Size {
 		otherwise = "or take an export that was made after it"
 	}
-	return found("the kept checkpoint has size %d, the export ends at size %d: give the proof between them as well, from GET /v1/ledger/proof/consistency?from=%d&to=%d, %s",
+	return found("the kept checkpoint has size %d, the export ends at size %d: give the proof between them as well (--consistency), from GET /v1/ledger/proof/consistency?from=%d&to=%d, %s",
 		kept.Size, export.Size, older.Size, newer.Size, otherwise)
 }

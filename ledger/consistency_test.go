@@ -51,8 +51,8 @@ func TestACheckpointOfAnotherSizeIsLinked(t *testing.T) {
 		advice   string // without the proof; empty where none is needed
 	}{
 		{"", older, nil, ""},
-		{"", newer, &after, "size 9, the export ends at size 7: give the proof between them as well, from GET /v1/ledger/proof/consistency?from=7&to=9, or take an export that was made after it"},
-		{"acme", older, &before, "size 3, the export ends at size 7: give the proof between them as well, from GET /v1/ledger/proof/consistency?from=3&to=7, or take an export of the whole log, which needs none"},
+		{"", newer, &after, "size 9, the export ends at size 7: give the proof between them as well (--consistency), from GET /v1/ledger/proof/consistency?from=7&to=9, or take an export that was made after it"},
+		{"acme", older, &before, "size 3, the export ends at size 7: give the proof between them as well (--consistency), from GET /v1/ledger/proof/consistency?from=3&to=7, or take an export of the whole log, which needs none"},
 		{"acme", newer, &after, "from=7&to=9, or take an export that was made after it"},
 	} {
 		t.Run(fmt.Sprintf("%q, %.60q", c.of, c.kept), func(t *testing.T) {

@@ -146,7 +146,7 @@ func (w *walk) witnessed(end string) {
 	wanted := cmp.Or(w.options.Quorum, len(w.options.Witnesses))
 	if have := len(w.report.Witnesses); have < wanted {
 		w.report.found(Finding{whole: true, Problem: fmt.Sprintf(
-			"the checkpoint of size %d at the end has %d of the %d cosignatures that are asked for, not that of %s; GET /v1/ledger/checkpoint?size=%d shows those that came since: give its answer as a kept checkpoint",
+			"the checkpoint of size %d at the end has %d of the %d cosignatures that are asked for, not that of %s; GET /v1/ledger/checkpoint?size=%d shows those that came since: give its answer with --checkpoint",
 			last.Size, have, wanted, strings.Join(missing, ", "), last.Size)})
 	}
 }

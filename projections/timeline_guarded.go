@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"tenure/domain"
 )
@@ -52,22 +53,18 @@ func entryShownTo(text []byte, may func(domain.Permission) bool) ([]byte, error)
 	if err := json.Unmarshal(text, &entry); err != nil {
 		return nil, err
 	}
-	form := plainCodec.Form(entry.Type)
-	if form == nil {
+	if !slices.Contains(guardedTypes, entry.Type) {
 		return text, nil
 	}
-	event := reflect.New(form)
-	guarded, ok := event.Elem().Interface().(domain.Guarded)
-	if !ok {
-		return text, nil
-	}
-	if err := json.Unmarshal(entry.Data, event.Interface()); err != nil {
+	event := reflect.New(plainCodec.Form(entry.Type))
+	err := json.Unmarshal(entry.Data, event.Interface())
+	if err != nil {
 		return nil, err
 	}
-	if guarded = event.Elem().Interface().(domain.Guarded); may(guarded.Guard()) {
+	guarded := event.Elem().Interface().(domain.Guarded)
+	if may(guarded.Guard()) {
 		return text, nil
 	}
-	var err error
 	if entry.Data, err = plainCodec.Public(guarded.Withheld()); err != nil {
 		return nil, err
 	}
