@@ -157,7 +157,7 @@ func TestX5_AsOf(t *testing.T) {
 				}
 			}
 			r := ok(t, c.owner.get(orgPath(c.org, "history/diff")+"?from="+moments[0].instant(), header("Accept", "text/csv")))
-			rows, err := csv.NewReader(strings.NewReader(string(r.body))).ReadAll()
+			rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(r.body), "\xef\xbb\xbf"))).ReadAll()
 			is.NoErr(err)
 			is.Equal(len(rows), 5) // and the viewer, and the name
 		})
@@ -192,7 +192,7 @@ func TestX5_AsOf(t *testing.T) {
 			review("--format", "csv", "--output", file)
 			text, err := os.ReadFile(file)
 			is.NoErr(err)
-			rows, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+			rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(text), "\xef\xbb\xbf"))).ReadAll()
 			is.NoErr(err)
 			is.Equal(len(rows), 5)
 			mine := slices.IndexFunc(rows, func(row []string) bool { return row[0] == c.user.AccountID })

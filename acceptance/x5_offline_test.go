@@ -66,7 +66,7 @@ func TestX5_AuditorsAnswerOffline(t *testing.T) {
 				text[len(text)/2] ^= 4
 				file := filepath.Join(t.TempDir(), "touched")
 				is.NoErr(os.WriteFile(file, text, 0o600))
-				out, code := runProgram(t, nil, "audit", "members", "--export", file, "--org", c.org)
+				out, code := runProgram(t, nil, "audit", "members", "--export", file, "--org", c.org, "--key", key)
 				is.Equal(code, 1)
 				is.True(strings.Contains(out, "nothing is answered from an export that is not right"))
 				is.True(!strings.Contains(out, c.owner.Email))
@@ -149,6 +149,7 @@ func (c *cast) answersOffline(t *testing.T, flags []string, positions []uint64) 
 		is.Equal(code, 0)
 		is.True(!strings.Contains(out, "\x1b")) // a pipe has no colours
 		is.True(strings.Contains(out, `Stands in \\o/ 代理`))
+		is.True(command != "diff" || strings.Contains(out, c.owner.Name+" ("+c.owner.AccountID+")")) // whose decision it was
 		if flags[0] == "--export" {
 			is.True(strings.Contains(out, "Verified: ") && strings.Contains(out, "Signature: valid"))
 		}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 
 	"tenure/domain"
 	"tenure/domain/account"
@@ -12,17 +13,33 @@ import (
 
 // WebhookStanding is what a webhook may do now.
 type WebhookStanding struct {
-	Personal bool // the events keep their personal data
-	Held     bool // no role of the organization may have it any more
-	Ended    bool // the organization was deleted
+	Personal bool                // the events keep their personal data
+	Guards   []domain.Permission // what it may read of the values that take a permission of their own
+	Held     bool                // no role of the organization may have it any more
+	Ended    bool                // the organization was deleted
 }
+
+// Same reports whether both let the same into the events.
+func (s WebhookStanding) Same(other WebhookStanding) bool {
+	return s.Personal == other.Personal && slices.Equal(s.Guards, other.Guards)
+}
+
+// Reads reports whether values are in the events that it takes the permission to
+// read.
+func (s WebhookStanding) Reads(p domain.Permission) bool { return slices.Contains(s.Guards, p) }
 
 // WebhookStanding finds out what a webhook may do now. One of an organization may
 // do what a role of the organization's policy may, whoever has made it; what
-// leaves after the organization has ended leaves without personal data.
+// leaves after the organization has ended leaves without personal data. Values that
+// take a permission of their own leave where all who may have it have that one, since
+// each of them chooses where to.
 func (c *Commands) WebhookStanding(ctx context.Context, w webhook.Webhook) (WebhookStanding, error) {
 	if w.Owner == "" {
-		return WebhookStanding{Personal: w.Personal}, nil
+		standing := WebhookStanding{Personal: w.Personal}
+		if w.Personal {
+			standing.Guards = organization.Guards()
+		}
+		return standing, nil
 	}
 	s, _, err := c.organizations.load(ctx, string(w.Owner))
 	if err != nil {
@@ -32,7 +49,11 @@ func (c *Commands) WebhookStanding(ctx context.Context, w webhook.Webhook) (Webh
 	if err != nil {
 		return WebhookStanding{}, err
 	}
+	guards := slices.DeleteFunc(organization.Guards(), func(guard domain.Permission) bool {
+		return s.Deleted || !p.Entails(domain.ManageWebhooks, guard)
+	})
 	return WebhookStanding{
+		Guards:   guards,
 		Personal: w.Personal && !s.Deleted && p.SomeRole(domain.ManageWebhooks, domain.ReadHistory, domain.ReadMembers),
 		Held:     !s.Deleted && !p.SomeRole(domain.ManageWebhooks, domain.ReadHistory),
 		Ended:    s.Deleted,

@@ -29,8 +29,36 @@ func TestStandingOfAWebhookWithoutItsPolicy(t *testing.T) {
 	standing, err := w.node().WebhookStanding(w.ctx, hook)
 	is.NoErr(err)
 	is.True(standing.Personal)
+	is.Equal(standing.Guards, []domain.Permission{domain.ReadSettings}) // nobody there reads billing
+	is.True(standing.Reads(domain.ReadSettings) && !standing.Reads(domain.ReadBilling))
+	is.True(!standing.Same(commands.WebhookStanding{Personal: true}))
+	operators, err := w.node().WebhookStanding(w.ctx, webhook.Webhook{Personal: true})
+	is.NoErr(err)
+	is.True(operators.Reads(domain.ReadBilling))
+	operators, err = w.node().WebhookStanding(w.ctx, webhook.Webhook{})
+	is.NoErr(err)
+	is.True(!operators.Reads(domain.ReadSettings))
 	_, err = w.nodeWith(noPolicies{policies.Builtin()}).WebhookStanding(w.ctx, hook)
 	is.True(err != nil) // an error, and no panic where nobody recovers
+}
+
+// TestAWebhookHasWhatAllWhoManageItMayRead gives the webhooks to a role that does not
+// read the settings.
+func TestAWebhookHasWhatAllWhoManageItMayRead(t *testing.T) {
+	is := is.New(t)
+	document, err := os.ReadFile("../policies/ownership.yaml")
+	is.NoErr(err)
+	others, viewer, _ := strings.Cut(string(document), "  - name: VIEWER\n")
+	without := strings.Replace(viewer, "      - settings.read\n", "      - webhooks.manage\n", 1)
+	catalogue, err := policies.Load(fstest.MapFS{"ownership.yaml": {Data: []byte(others + "  - name: VIEWER\n" + without)}})
+	is.NoErr(err)
+	w := newWorld(t)
+	c := w.nodeWith(catalogue)
+	org, _ := w.organization(c, "acme")
+	standing, err := c.WebhookStanding(w.ctx, webhook.Webhook{Owner: org, Personal: true})
+	is.NoErr(err)
+	is.True(standing.Personal)
+	is.Equal(len(standing.Guards), 0)
 }
 
 // TestWhereAWebhookDeliversToIsForWhoMayReadIt gives a role the webhooks, and not

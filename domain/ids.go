@@ -40,6 +40,9 @@ type (
 // Personal fields are texts. Once the person is erased they read as a pseudonym:
 // an address, a username or a name, by their type; with the tag `erased:"id"` an
 // opaque text, with `erased:"empty"`, as for every secret, nothing.
+//
+// A field with the tag `log:"never"` says of what is shown to somebody that something
+// is left out of it (Guarded).
 type Event interface {
 	// EventType is the literal wire name, "<aggregate>.<past tense>.v<n>".
 	EventType() string

@@ -4,12 +4,21 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
+
+// mark is the byte order mark of UTF-8. Excel takes a CSV without it for the code
+// page of the machine and shows Zoë as ZoÃ«, and whoever opens these tables opens
+// them by a double click. pandas, DuckDB, LibreOffice and Numbers pass it over; for
+// programs that do not there is JSON.
+const mark = "\ufeff"
 
 // table writes rows as CSV (RFC 4180) that a spreadsheet can open: no cell is a
 // formula, whatever somebody has called themselves.
 func table(rows [][]string) ([]byte, error) {
 	var b bytes.Buffer
+	b.WriteString(mark)
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
 	for _, row := range rows {
@@ -24,19 +33,28 @@ func table(rows [][]string) ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
-// harmless puts an apostrophe before what spreadsheets would calculate: they
-// look past white space, and some know the wide forms of the signs as well.
+// harmless puts an apostrophe before what spreadsheets would calculate. Where the
+// comma is for decimals they split cells at semicolons instead, and then know no
+// quotes in the middle of a line: so whatever may begin a cell anywhere counts.
 func harmless(cell string) string {
-	if strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") || strings.HasPrefix(cell, "\n") {
-		return "'" + cell
-	}
-	start := strings.TrimSpace(cell)
-	for _, sign := range []string{"=", "+", "-", "@", "＝", "＋", "－", "＠"} {
-		if strings.HasPrefix(start, sign) {
-			return "'" + cell
+	var b strings.Builder
+	begins := true
+	for i, c := range cell {
+		if begins && (i == 0 && strings.ContainsRune("\t\r\n", c) || calculated(cell[i:])) {
+			b.WriteByte('\'')
 		}
+		begins = strings.ContainsRune(";\t\r\n", c)
+		b.WriteRune(c)
 	}
-	return cell
+	return b.String()
+}
+
+// calculated reports whether a spreadsheet would take a text for a formula: they
+// look past white space and quotes, and some know the wide forms of the signs.
+func calculated(text string) bool {
+	text = strings.TrimLeftFunc(text, func(c rune) bool { return unicode.IsSpace(c) || c == '"' })
+	first, _ := utf8.DecodeRuneInString(text)
+	return text != "" && strings.ContainsRune("=+-@＝＋－＠", first)
 }
 
 // CSV is the difference as a table: a line for each change.

@@ -23,6 +23,14 @@ type Step struct {
 	Changes []Became // in the order in which they matter
 }
 
+// Decider is By for who needs the id as well, as Decision.By is in a review.
+func (s Step) Decider() string {
+	if id, ok := s.Actor.Account(); ok && s.By != string(id) {
+		return s.By + " (" + string(id) + ")"
+	}
+	return s.By
+}
+
 // Became is a value before and after an event; an empty one is none.
 type Became struct{ What, Before, After string }
 

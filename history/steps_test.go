@@ -55,7 +55,7 @@ func TestStepsAreToldInNames(t *testing.T) {
 	}
 	ada := domain.ByAccount("a")
 	s := tell("organization.activated.v1", `{"organization_id":"o","name":"Engines","account_id":"a","display_name":"Ada","roles":["OWNER"]}`, ada)
-	is.Equal([]string{s.Words, s.By}, []string{"The organization “Engines” was founded by Ada", "Ada"})
+	is.Equal([]string{s.Words, s.By, s.Decider()}, []string{"The organization “Engines” was founded by Ada", "Ada", "Ada (a)"})
 	s = tell("organization.invitation_opened.v1", `{"invitation_id":"i","email":"g@example.com","roles":["USER"],"invited_by":"a","generation":1}`, ada)
 	is.Equal(s.Words, "g@example.com was invited by Ada, link 1")
 	s = tell("organization.member_joined.v1", `{"account_id":"g","display_name":"Grace","roles":["USER"],"invitation_id":"i"}`, domain.ByAccount("g"))
@@ -63,7 +63,7 @@ func TestStepsAreToldInNames(t *testing.T) {
 	s = tell("organization.roles_changed.v1", `{"account_id":"g","before":["USER"],"after":["ADMIN","USER"]}`, ada)
 	is.Equal(s.Changes, []Became{{"roles", "USER", "ADMIN, USER"}})
 	s = tell("organization.member_renamed.v1", `{"account_id":"g","before":"Grace","after":"Grace Hopper"}`, domain.ByProcess("names"))
-	is.Equal([]any{s.By, s.Words, s.Changes[0].After}, []any{"process names", "Grace has another name", "Grace Hopper"})
+	is.Equal([]any{s.By, s.Decider(), s.Words, s.Changes[0].After}, []any{"process names", "process names", "Grace has another name", "Grace Hopper"})
 	s = tell("organization.ownership_transferred.v1", `{"from":"a","from_before":["OWNER"],"from_after":["ADMIN"],"to":"g","to_before":["ADMIN"],"to_after":["OWNER"]}`, ada)
 	is.Equal(s.Words, "The ownership went from Ada to Grace Hopper")
 	is.Equal(s.Changes, []Became{{"Ada", "OWNER", "ADMIN"}, {"Grace Hopper", "ADMIN", "OWNER"}})

@@ -189,7 +189,7 @@ func TestDiff(t *testing.T) {
 
 	roles := p.get(p.path("history", "diff")+"?from="+p.invited+"&to="+p.last, "Accept", "text/csv")
 	p.is.Equal(roles.header.Get("Content-Type"), "text/csv; charset=utf-8")
-	rows, err := csv.NewReader(strings.NewReader(string(roles.body))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(roles.body), "\xef\xbb\xbf"))).ReadAll()
 	p.is.NoErr(err)
 	p.is.Equal(len(rows), 2)
 	p.is.Equal(rows[1][1], "left")
@@ -214,7 +214,7 @@ func TestReview(t *testing.T) {
 		p.is.True(strings.Contains(string(a.body), wanted))
 	}
 	table := p.get(p.path("history", "review")+"?as_of="+p.joined, "Accept", "text/csv")
-	rows, err := csv.NewReader(strings.NewReader(string(table.body))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(table.body), "\xef\xbb\xbf"))).ReadAll()
 	p.is.NoErr(err)
 	p.is.Equal(len(rows), 3)
 	p.is.Equal(rows[1][2:6], []string{"admin@example.com", "admin", "active", "ADMIN"})

@@ -83,6 +83,20 @@ func (c *call) challenge() {
 	}
 }
 
+// reads reports whether the caller of a read may see values that it takes the
+// permission to read (domain.Guarded). A key that may read organizations reads all
+// that is theirs.
+func (c *call) reads(permission domain.Permission) bool {
+	if c.caller.Actor.Kind == domain.ActorAPIKey {
+		return true
+	}
+	return allowed(c.membership, permission)
+}
+
+func allowed(m commands.Membership, permission domain.Permission) bool {
+	return m.Policy != nil && m.Policy.Allows(m.Roles, permission)
+}
+
 // request makes the commands.Request, and answers with the commands to give it
 // to, which are those of a dry run if the client asked for one. It fails with
 // CodeInvalid.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/apikey"
@@ -62,7 +63,7 @@ type feedEvent struct {
 	CorrelationID   string         `json:"correlationid,omitempty" doc:"The X-Request-Id of the request that it began with."`
 	DataContentType string         `json:"datacontenttype" enum:"application/json"`
 	DataSchema      string         `json:"dataschema" format:"uri" doc:"Where the JSON Schema of data is."`
-	Data            map[string]any `json:"data" doc:"What has changed, with the values before and after. Personal data is in it for keys with the scope events.read_personal."`
+	Data            map[string]any `json:"data" doc:"What has changed, with the values before and after. Personal data is in it for keys with the scope events.read_personal; so are the values of settings, which members see where their roles allow it, and withheld is true where they are missing."`
 }
 
 type feedPage struct {
@@ -129,15 +130,20 @@ func (a *API) feed(ctx context.Context, c *call, in *feedInput) (answer, error) 
 		cursor = in.LastEventID
 	}
 	now := a.config.Commands.Now()
-	r, err := a.config.Feed.Open(ctx, relay.Query{
-		Organization: c.organization(), Newest: c.newest, Type: in.Type, Cursor: cursor,
-		Personal: c.caller.Key.Allows(apikey.ScopeReadPersonal, now),
+	personal := c.caller.Key.Allows(apikey.ScopeReadPersonal, now)
+	f := &follower{api: a, caller: c.caller.Actor, organization: c.organization(), membership: c.membership, checked: now}
+	reads := relay.All(personal)
+	if c.caller.Actor.Kind != domain.ActorAPIKey {
+		reads = f.reads
+	}
+	var err error
+	f.reader, err = a.config.Feed.Open(ctx, relay.Query{
+		Organization: c.organization(), Newest: c.newest, Type: in.Type, Cursor: cursor, Personal: personal, Reads: reads,
 	})
 	if err != nil {
 		return answer{}, err
 	}
 	accept := c.fiber.Get(fiber.HeaderAccept)
-	f := &follower{api: a, reader: r, caller: c.caller.Actor, organization: c.organization(), checked: now}
 	f.secret, _ = a.secret(c)
 	switch {
 	case strings.Contains(accept, eventStream):
@@ -155,7 +161,8 @@ type follower struct {
 	caller       domain.Actor
 	organization domain.OrganizationID
 	secret       string
-	checked      time.Time // when the caller was found to be allowed
+	membership   commands.Membership // of a member
+	checked      time.Time           // when the caller was found to be allowed
 	form         string
 }
 
@@ -332,9 +339,12 @@ func (f *follower) recheck(ctx context.Context) error {
 	if err := account.CheckEnters(caller.Account, f.organization); err != nil {
 		return err
 	}
-	_, err = f.api.config.Commands.Authorize(ctx, caller.Actor, f.organization, domain.ReadHistory)
+	f.membership, err = f.api.config.Commands.Authorize(ctx, caller.Actor, f.organization, domain.ReadHistory)
 	return err
 }
+
+// reads is as the caller's roles were when they were last looked at.
+func (f *follower) reads(permission domain.Permission) bool { return allowed(f.membership, permission) }
 
 func (f *follower) send(w io.Writer, text []byte, events int) error {
 	if len(text) == 0 {

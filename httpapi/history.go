@@ -30,7 +30,7 @@ type historyEntry struct {
 	Reason      string              `json:"reason,omitempty" doc:"The actor's own words."`
 	Correlation string              `json:"correlation,omitempty" doc:"The X-Request-Id of the request that it began with."`
 	CausedBy    string              `json:"caused_by,omitempty" doc:"The id of the event that led to this one."`
-	Data        map[string]any      `json:"data" doc:"What has changed, with the values before and after."`
+	Data        map[string]any      `json:"data" doc:"What has changed, with the values before and after. Of settings that it takes a permission to read which you do not have, only that they have: withheld is true then."`
 	Roles       *rolesMoved         `json:"roles,omitempty" doc:"Of a change of policy, in the history of a member: the member's own roles."`
 }
 
@@ -61,7 +61,7 @@ func (a *API) organizationHistory(ctx context.Context, c *call, in *struct {
 	OrgPath
 	TimelineInput
 }) (answer, error) {
-	return page(a.config.Reader.Timeline(ctx, in.query(c)))
+	return a.timeline(ctx, c, in.query(c))
 }
 
 func (a *API) memberHistory(ctx context.Context, c *call, in *struct {
@@ -70,7 +70,15 @@ func (a *API) memberHistory(ctx context.Context, c *call, in *struct {
 }) (answer, error) {
 	q := in.query(c)
 	q.Account = c.member()
-	return page(a.config.Reader.Timeline(ctx, q))
+	return a.timeline(ctx, c, q)
+}
+
+func (a *API) timeline(ctx context.Context, c *call, q projections.TimelineQuery) (answer, error) {
+	found, err := a.config.Reader.Timeline(ctx, q)
+	if err == nil {
+		found, err = found.ShownTo(c.reads)
+	}
+	return page(found, err)
 }
 
 func (in TimelineInput) query(c *call) projections.TimelineQuery {

@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/google/uuid"
 
@@ -36,7 +39,7 @@ type inclusionBody struct {
 	LeafHash   string         `json:"leaf_hash" doc:"In base64."`
 	Hashes     []string       `json:"hashes" doc:"The proof (RFC 6962, 2.1.1), each hash in base64."`
 	Checkpoint string         `json:"checkpoint" doc:"The signed note of the tree."`
-	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash."`
+	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash, or settings that you may not read."`
 }
 
 type recordedEvent struct {
@@ -98,12 +101,12 @@ func (a *API) addLedger() {
 	add(a, route{
 		id: "prove-consistency", method: http.MethodGet, path: "/v1/ledger/proof/consistency", tag: "Ledger", access: Public(), status: http.StatusOK,
 		summary: "Proof that nothing before was changed", description: "Proves that the tree of the size to begins with that of the size from.",
-		codes: []domain.Code{domain.CodeInvalid, codeViewBehind}, response: consistencyBody{From: 1000, To: 2000, Hashes: []string{exampleRoot}},
+		codes: []domain.Code{domain.CodeInvalid, codeAheadOfLog, codeViewBehind}, response: consistencyBody{From: 1000, To: 2000, Hashes: []string{exampleRoot}},
 	}, a.proveConsistency)
 	add(a, route{
 		id: "prove-inclusion", method: http.MethodGet, path: "/v1/ledger/proof/inclusion", tag: "Ledger", access: Operator(apikey.ScopeOperator), status: http.StatusOK,
 		summary: "Proof that an event is in the log", description: "Proves that the event at a position is in the tree of a checkpoint.",
-		codes: missing, response: inclusion,
+		codes: append([]domain.Code{codeAheadOfLog}, missing...), response: inclusion,
 	}, a.proveInclusion)
 	add(a, route{
 		id: "prove-history", method: http.MethodGet, path: "/v1/organizations/{org}/history/proof", tag: "Ledger", access: Member(domain.ReadHistory), status: http.StatusOK,
@@ -164,7 +167,7 @@ func (a *API) proveConsistency(ctx context.Context, _ *call, in *struct {
 	}
 	signed, _, err := a.config.Commands.Checkpoints(ctx)
 	if err == nil && in.To > signed.Newest {
-		err = ledger.ErrNotThere
+		err = a.problem(codeAheadOfLog, "", fmt.Sprintf("The log is signed up to size %d by now: give no larger one, or ask again when it has grown.", signed.Newest))
 	}
 	if err != nil {
 		return answer{}, err
@@ -178,7 +181,7 @@ func (a *API) proveInclusion(ctx context.Context, _ *call, in *InclusionInput) (
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, in, position)
+	return a.inclusion(ctx, in, position, relay.All(true))
 }
 
 // eventAt is the position of the event that a proof is asked for.
@@ -207,12 +210,15 @@ func (a *API) proveHistory(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, &in.InclusionInput, position)
+	return a.inclusion(ctx, &in.InclusionInput, position, c.reads)
 }
 
-func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position) (answer, error) {
+func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position, reads func(domain.Permission) bool) (answer, error) {
 	tree := a.config.Tree
 	index, err := tree.Index(ctx, position)
+	if errors.Is(err, ledger.ErrNotThere) {
+		err = cmp.Or(a.beyond(ctx, position), err)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -220,7 +226,10 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	if err != nil {
 		return answer{}, err
 	}
-	if index >= signed.Size {
+	switch {
+	case index >= signed.Size && in.Size > 0: // which it will never be in
+		return answer{}, domain.Invalid("size", fmt.Sprintf("The event is in the trees of %d events and more: give the size of such a checkpoint, or leave it out for the newest.", index+1))
+	case index >= signed.Size:
 		return answer{}, ledger.ErrNotThere
 	}
 	leaf, _, err := tree.Leaf(ctx, index)
@@ -231,15 +240,29 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	if err != nil {
 		return answer{}, err
 	}
-	e, err := a.leafEvent(ctx, index, position)
+	e, err := a.leafEvent(ctx, index, position, reads)
 	return answer{body: inclusionBody{
 		Index: index, Size: signed.Size, LeafHash: leaf.String(), Hashes: texts(hashes), Checkpoint: signed.Cosigned(), Event: e,
 	}}, err
 }
 
-// leafEvent reads the event of a leaf; nil for one with a secret's hash. What
-// position comes before one, the tree alone knows.
-func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position) (_ *recordedEvent, err error) {
+// beyond says that the log has not got to a position; nil where the tree alone has
+// not, which passes.
+func (a *API) beyond(ctx context.Context, p eventstore.Position) error {
+	head, err := a.config.Commands.Store.Head(ctx)
+	if err != nil || p <= head {
+		return err
+	}
+	signed, _, err := a.config.Commands.Checkpoints(ctx)
+	if err != nil {
+		return err
+	}
+	return a.problem(codeAheadOfLog, "", fmt.Sprintf("The log ends at position %d by now, and is signed up to size %d: take the position of an event from a history or a receipt.", head, signed.Newest))
+}
+
+// leafEvent reads the event of a leaf; nil for one with a secret's hash, or values
+// that are not for the caller. What position comes before one, the tree alone knows.
+func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position, reads func(domain.Permission) bool) (_ *recordedEvent, err error) {
 	after := eventstore.Position(0)
 	if index > 0 {
 		if _, after, err = a.config.Tree.Leaf(ctx, index-1); err != nil {
@@ -253,6 +276,9 @@ func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Positio
 		}
 		for i := range page.Events {
 			if e := &page.Events[i]; e.Position == at {
+				if may, err := a.mayRead(e, reads); !may {
+					return nil, err
+				}
 				return shownRecorded(e), nil
 			}
 		}
@@ -262,6 +288,17 @@ func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Positio
 		after = page.Position
 	}
 	return nil, fmt.Errorf("httpapi: the log has no event at position %d, the tree has", at)
+}
+
+// mayRead decides on the values of an event. Only those that may be guarded are
+// decoded: the others are shown also while the keys to them cannot be reached.
+func (a *API) mayRead(e *eventstore.Recorded, reads func(domain.Permission) bool) (bool, error) {
+	if form := events.Form(e.Type); form != nil && !form.Implements(reflect.TypeFor[domain.Guarded]()) {
+		return true, nil
+	}
+	decoded, err := a.config.Commands.Codec.Decode(*e)
+	guarded, ok := decoded.Event.(domain.Guarded)
+	return err == nil && (!ok || reads(guarded.Guard())), err
 }
 
 func shownRecorded(e *eventstore.Recorded) *recordedEvent {

@@ -25,7 +25,7 @@ const (
 	codeIdentityInvalid     domain.Code = "identity_invalid"       // what the identity provider says does not hold
 	codeTenantNotAllowed    domain.Code = "tenant_not_allowed"     // the provider's tenant may not sign in here
 	codeLoginInvalid        domain.Code = "login_invalid"          // not the answer to a sign-in that this browser has begun
-	codeAheadOfLog          domain.Code = "ahead_of_log"           // X5: the moment has not come yet
+	codeAheadOfLog          domain.Code = "ahead_of_log"           // X5, X7: the moment has not come yet, the log is not as long
 	codeNotFounded          domain.Code = "not_founded"            // X5: the organization was founded later
 	codeHistoryBusy         domain.Code = "history_busy"           // X5: try again later
 	codeReportTooLarge      domain.Code = "report_too_large"       // X5: ask for less

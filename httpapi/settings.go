@@ -37,7 +37,7 @@ func (a *API) addSettings() {
 		}, a.getSettings(section))
 		add(a, route{
 			id: "change-" + string(section), method: http.MethodPut, path: path, tag: "Settings", access: Member(access.Change), status: http.StatusOK, etag: true,
-			summary: fmt.Sprintf("Change the organization's %s", subject), description: "What is not in the request goes away. The history shows what was there before: put no secrets here.",
+			summary: fmt.Sprintf("Change the organization's %s", subject), description: "What is not in the request goes away. The history shows what was there before, to those who may read the section: put no secrets here.",
 			request: settingsBody{Settings: map[string]string{"city": after}},
 			response: exampleReceipt(organization.SettingsChanged{
 				OrganizationID: exampleOrganization, Section: section, Changes: []organization.SettingChange{{Name: "city", Before: &before, After: &after}},
@@ -83,8 +83,22 @@ func (a *API) changeSettings(section organization.Section) func(context.Context,
 			return answer{}, err
 		}
 		done, err := do.ChangeSettings(ctx, r, c.organization(), section, in.Body.Settings)
+		if err == nil {
+			done.Events = a.shownToChanger(ctx, c, done.Events)
+		}
 		return commanded(done, err, plainly)
 	}
+}
+
+// shownToChanger withholds what was there before from who may change a section and
+// not read it; from whoever is no member any more when a retry gets the first answer.
+func (a *API) shownToChanger(ctx context.Context, c *call, events []domain.Event) []domain.Event {
+	m, _ := a.config.Commands.AuthorizeMember(ctx, c.actor(), c.organization())
+	shown := make([]domain.Event, len(events))
+	for i, e := range events {
+		shown[i] = domain.ShownTo(e, func(p domain.Permission) bool { return allowed(m, p) })
+	}
+	return shown
 }
 
 func (a *API) addDeletion() {

@@ -26,6 +26,14 @@ type Options struct {
 	// has to fit them as well. They are what shows that the end of a log is
 	// missing together with its checkpoints.
 	Kept []string
+	// Consistency are proofs that link what was kept to the checkpoint of an export,
+	// where its events do not: an organization's are some of the log's, and what
+	// was kept after an export was made is of more than it has.
+	Consistency []Consistency
+	// Witnesses are those of whom Quorum, or all where it is zero, have to have
+	// cosigned the checkpoint at the end, or one that was kept and is of more.
+	Witnesses []*Witness
+	Quorum    int
 	// Tree is the stored tree, to name the first event that is wrong; nil
 	// without one. It is believed only where it fits a checkpoint.
 	Tree *Tree
@@ -66,6 +74,7 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 		return nil, err
 	}
 	w.end()
+	w.witnessed(w.last)
 	return w.report.finish(options), nil
 }
 
@@ -125,7 +134,9 @@ type walk struct {
 	place   func(event int) (line, row int)
 	expect  []expectation // by size once the leaves begin
 	streams map[string]uint64
-	newest  uint64 // size of the checkpoint before
+	newest  uint64      // size of the checkpoint before
+	last    string      // its note, with its cosignatures
+	export  *Checkpoint // that an export ends with; nil for a log
 
 	tree    *compact.Range
 	claimed *compact.Range // another tree, of what is claimed, once a claim differs
@@ -172,6 +183,10 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	}
 	w.contiguous(e, number, nil)
 	if e.Type != (checkpoint.Signed{}).EventType() {
+		var by checkpoint.Cosigned
+		if e.Type == by.EventType() && json.Unmarshal(e.Data, &by) == nil && by.Size == w.newest {
+			w.last += by.Line + "\n" // which is checked where it is asked for
+		}
 		return
 	}
 	wrong := func(problem string) { w.report.found(w.about(e, number, problem)) }
@@ -194,6 +209,7 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	default:
 		w.newest, w.report.Origin, w.report.Size, w.report.Root = c.Size, c.Origin, c.Size, signed.Root
 		w.expect = append(w.expect, expectation{Checkpoint: c})
+		w.last = signed.Note
 	}
 }
 
@@ -209,6 +225,7 @@ func (w *walk) open(text string) (Checkpoint, error) {
 
 // begin comes between the ledger's own events and the leaves.
 func (w *walk) begin() {
+	linked := 0
 	for _, text := range w.options.Kept {
 		c, err := w.open(text)
 		switch {
@@ -216,6 +233,10 @@ func (w *walk) begin() {
 			w.report.found(Finding{whole: true, Problem: "the kept checkpoint is not signed with the key, or is none"})
 		case w.report.Origin != "" && c.Origin != w.report.Origin:
 			w.report.found(Finding{whole: true, Problem: "the kept checkpoint is of another log"})
+		case w.export != nil && c.Size > w.export.Size:
+			if w.link(c, *w.export) {
+				linked++
+			}
 		default:
 			if !slices.ContainsFunc(w.expect, func(x expectation) bool { return x.Size == c.Size }) {
 				w.report.found(Finding{whole: true, Problem: fmt.Sprintf("the checkpoint of size %d, which was kept, is not in the log: its event was removed", c.Size)})
@@ -227,7 +248,7 @@ func (w *walk) begin() {
 	if len(w.expect) == 0 {
 		w.report.found(Finding{whole: true, Problem: "there is no checkpoint: nothing was signed"})
 	}
-	w.report.Checkpoints = len(w.expect)
+	w.report.Checkpoints = len(w.expect) + linked
 }
 
 // leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.

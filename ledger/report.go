@@ -24,9 +24,10 @@ type Report struct {
 	// repeat the positions of the server; that these grow is checked, which they
 	// are is not proved.
 	Position    eventstore.Position `json:"position,omitempty"`
-	Checkpoints int                 `json:"checkpoints"` // that the log was compared with
-	Signature   string              `json:"signature"`   // valid, invalid, none (there is none to check) or not_checked
-	Findings    []Finding           `json:"findings"`    // the first in the log first; at most 100
+	Checkpoints int                 `json:"checkpoints"`         // that the log was compared with
+	Signature   string              `json:"signature"`           // valid, invalid, none (there is none to check) or not_checked
+	Witnesses   []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
+	Findings    []Finding           `json:"findings"`            // the first in the log first; at most 100
 
 	signed bool // a checkpoint was found to be signed with the key
 }

@@ -36,7 +36,12 @@ func (w *world) export(organization string, format ledger.Format) []byte {
 
 func (w *world) verify(export []byte, kept ...string) *ledger.Report {
 	w.Helper()
-	r, err := ledger.VerifyExport(bytes.NewReader(export), ledger.Options{Key: w.key.Verifier(), Kept: kept})
+	return w.verifyWith(export, ledger.Options{Key: w.key.Verifier(), Kept: kept})
+}
+
+func (w *world) verifyWith(export []byte, options ledger.Options) *ledger.Report {
+	w.Helper()
+	r, err := ledger.VerifyExport(bytes.NewReader(export), options)
 	w.is.NoErr(err)
 	return r
 }

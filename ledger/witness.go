@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +65,7 @@ func (w *Witness) KeyHash() uint32 { return w.hash }
 // Verify implements note.Verifier.
 func (w *Witness) Verify(text, signature []byte) bool {
 	at, signature, ok := cutTime(signature)
-	return ok && ed25519.Verify(w.key, cosigned(at, text), signature)
+	return ok && ed25519.Verify(w.key, cosignedText(at, text), signature)
 }
 
 // cutTime splits a cosignature into the time in seconds and what is signed with it.
@@ -74,8 +76,8 @@ func cutTime(signature []byte) (at uint64, rest []byte, ok bool) {
 	return binary.BigEndian.Uint64(signature), signature[8:], true
 }
 
-// cosigned is what a witness signs.
-func cosigned(at uint64, text []byte) []byte {
+// cosignedText is what a witness signs.
+func cosignedText(at uint64, text []byte) []byte {
 	return append(fmt.Appendf(nil, "cosignature/v1\ntime %d\n", at), text...)
 }
 
@@ -110,4 +112,52 @@ func Cosign(signedNote, line string, witnesses []*Witness) (Cosignature, error) 
 		return Cosignature{Witness: w.name, At: time.Unix(int64(at), 0).UTC(), Line: line}, nil
 	}
 	return Cosignature{}, ErrCosignature
+}
+
+// Same reports whether both are one key, whatever it goes by: it does not count twice.
+func (w *Witness) Same(other *Witness) bool { return w.key.Equal(other.key) }
+
+// witnessed checks that enough witnesses have cosigned a checkpoint that covers
+// all that was verified: the note at the end, or one that was kept, whose tree has
+// the same beginning or there is a finding about it. Cosignatures come after the
+// checkpoint, so a note that was asked for later has them.
+func (w *walk) witnessed(end string) {
+	if len(w.options.Witnesses) == 0 {
+		return
+	}
+	last, err := ParseNote(end)
+	if err != nil {
+		return // there is a finding about that
+	}
+	covering := []string{end}
+	for _, text := range w.options.Kept {
+		if c, err := w.open(text); err == nil && c.Origin == last.Origin && c.Size >= last.Size {
+			covering = append(covering, text)
+		}
+	}
+	var missing []string
+	for _, by := range w.options.Witnesses {
+		if slices.ContainsFunc(covering, by.cosigned) {
+			w.report.Witnesses = append(w.report.Witnesses, by.name)
+		} else {
+			missing = append(missing, by.name)
+		}
+	}
+	wanted := cmp.Or(w.options.Quorum, len(w.options.Witnesses))
+	if have := len(w.report.Witnesses); have < wanted {
+		w.report.found(Finding{whole: true, Problem: fmt.Sprintf(
+			"the checkpoint of size %d at the end has %d of the %d cosignatures that are asked for, not that of %s; GET /v1/ledger/checkpoint?size=%d shows those that came since: give its answer with --checkpoint",
+			last.Size, have, wanted, strings.Join(missing, ", "), last.Size)})
+	}
+}
+
+// cosigned reports whether the witness has cosigned a note.
+func (w *Witness) cosigned(text string) bool {
+	_, signatures, _ := strings.Cut(text, "\n\n")
+	for line := range strings.Lines(signatures) {
+		if _, err := Cosign(text, strings.TrimSuffix(line, "\n"), []*Witness{w}); err == nil {
+			return true
+		}
+	}
+	return false
 }

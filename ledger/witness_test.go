@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -142,4 +143,87 @@ func TestACosignatureAgainLeavesNoTrace(t *testing.T) {
 	r := w.audit(false)
 	w.is.Equal(len(r.Findings), 0)
 	w.is.True(r.OK)
+}
+
+// TestAnExportIsCosigned asks for the cosignatures of two witnesses, in the log, at
+// the end of an export, and beside it.
+func TestAnExportIsCosigned(t *testing.T) {
+	w := scene(t)
+	first, second := newCosigner("first.example"), newCosigner("second.example")
+	ask := func(quorum int, names ...cosigner) (o ledger.Options) {
+		o = ledger.Options{Key: w.key.Verifier(), Quorum: quorum}
+		for _, c := range names {
+			witness, err := ledger.ParseWitness(c.verifier(4))
+			w.is.NoErr(err)
+			o.Witnesses = append(o.Witnesses, witness)
+		}
+		return o
+	}
+	hand := func(by cosigner) {
+		line := by.cosign(w.newest(), time.Unix(1_700_000_000, 0))
+		_, err := w.commands.CosignCheckpoint(ctx, commands.Request{Actor: domain.Public()}, 7, []commands.Cosignature{{Witness: by.name, Line: line}})
+		w.is.NoErr(err)
+	}
+	each := func(o ledger.Options, check func(is *is.I, r *ledger.Report)) {
+		t.Helper()
+		r, err := ledger.Audit(ctx, w.log, o)
+		w.is.NoErr(err)
+		check(w.is, r)
+		for _, organization := range []string{"", "acme"} {
+			for _, format := range formats {
+				r, err := ledger.VerifyExport(bytes.NewReader(w.export(organization, format)), o)
+				w.is.NoErr(err)
+				check(w.is, r)
+			}
+		}
+	}
+	misses := func(names string) func(*is.I, *ledger.Report) {
+		return func(is *is.I, r *ledger.Report) {
+			t.Helper()
+			is.True(!r.OK)
+			is.Equal(len(r.Findings), 1)
+			is.True(strings.Contains(r.Findings[0].Problem, "not that of "+names+"; GET /v1/ledger/checkpoint?size=7 "))
+		}
+	}
+	by := func(names ...string) func(*is.I, *ledger.Report) {
+		return func(is *is.I, r *ledger.Report) {
+			t.Helper()
+			is.Equal(len(r.Findings), 0)
+			is.True(r.OK)
+			is.Equal(r.Witnesses, names)
+		}
+	}
+	each(ask(0, first, second), misses("first.example, second.example"))
+	hand(first)
+	each(ask(0, first), by("first.example"))
+	each(ask(0, first, second), misses("second.example"))
+	each(ask(1, first, second), by("first.example"))
+
+	// One that came after the export was made, with a later answer of the server.
+	beside := ask(0, first, second)
+	beside.Kept = []string{w.newest() + second.cosign(w.newest(), time.Unix(1_700_000_060, 0)) + "\n"}
+	each(beside, by("first.example", "second.example"))
+
+	// One of an earlier checkpoint says nothing about what came since.
+	earlier, _, err := w.commands.Checkpoints(ctx)
+	w.is.NoErr(err)
+	older, ok := earlier.Checkpoint(3)
+	w.is.True(ok)
+	early := ask(0, second)
+	early.Kept, early.Consistency = []string{older.Note + second.cosign(older.Note, time.Unix(1_700_000_000, 0)) + "\n"}, []ledger.Consistency{w.consistency(3, 7)}
+	each(early, misses("second.example"))
+
+	// One whose name is right and whose key is not.
+	forged := ask(0, second)
+	forged.Kept = []string{w.newest() + cosigner{second.name, first.key}.cosign(w.newest(), time.Unix(1_700_000_060, 0)) + "\n"}
+	each(forged, misses("second.example"))
+	hand(second)
+	each(ask(0, first, second), by("first.example", "second.example"))
+
+	// What comes after is not cosigned.
+	w.append("z")
+	w.sign()
+	r := w.verifyWith(w.export("", ledger.NDJSON), ask(0, first))
+	w.is.True(!r.OK)
+	w.is.True(strings.Contains(r.Findings[0].Problem, "the checkpoint of size 8 at the end has 0 of the 1 cosignatures"))
 }

@@ -142,7 +142,7 @@ func (o *outlet) beginAtHead(ctx context.Context) error {
 }
 
 func (o *outlet) publish(ctx context.Context) error {
-	reader, err := o.Feed.From(relay.Query{Type: o.target.Type, Personal: o.target.Personal}, o.reached)
+	reader, err := o.Feed.From(relay.Query{Type: o.target.Type, Personal: o.target.Personal, Reads: relay.All(o.target.Personal)}, o.reached)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func position(p uint64) eventstore.Position { return eventstore.Position(p) }
 // query is for the events of the webhook. Of an organization all are read, so
 // that its end is noticed whatever types are wanted.
 func (d *way) query() relay.Query {
-	q := relay.Query{Organization: d.Organization, Type: d.Type, Personal: d.standing.Personal}
+	q := relay.Query{Organization: d.Organization, Type: d.Type, Personal: d.standing.Personal, Reads: d.standing.Reads}
 	if d.Owner != "" {
 		q.Type = ""
 	}
@@ -140,7 +140,7 @@ func (d *way) send(ctx context.Context, e relay.Event, attempt int) (tried proje
 		return tried, nil, err
 	case standing.Held:
 		return tried, nil, d.stop(ctx, webhook.CausePolicy, errHeld)
-	case standing.Personal != d.standing.Personal:
+	case !standing.Same(d.standing):
 		return tried, nil, errChanged
 	}
 	id, began := uuid.UUID(e.ID).String(), time.Now()

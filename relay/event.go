@@ -50,6 +50,7 @@ type renderer struct {
 // form is how the events of one type are shown.
 type form struct {
 	decision
+	guarded  bool // some may see it without its values
 	name     string
 	event    reflect.Type
 	subject  int // the field with the subject's id, -1 for none
@@ -74,6 +75,7 @@ func newRenderer(c *codec.Codec, publicURL string, cursors cursors) (*renderer, 
 			continue
 		}
 		f := &form{decision: d, name: name, event: c.Form(name), subject: -1}
+		f.guarded = f.event.Implements(reflect.TypeFor[domain.Guarded]())
 		var all, plain []int
 		for i := range f.event.NumField() {
 			field := f.event.Field(i)
@@ -143,12 +145,28 @@ func (r *renderer) filter(prefix string) (eventstore.Filter, error) {
 	return eventstore.Filter{TypePrefixes: slices.Sorted(maps.Keys(kinds))}, nil
 }
 
+// view is what somebody may see of events.
+type view struct {
+	personal bool
+	reads    func(domain.Permission) bool // the values of guarded events; nil for none
+}
+
+func (v view) may(p domain.Permission) bool { return v.reads != nil && v.reads(p) }
+
+// guarded reports whether events of a type, as the log has it, may look different to
+// who may read their values. Of an older form nobody knows before it is decoded.
+func (r *renderer) guarded(recordedType string) bool {
+	f, current := r.forms[recordedType]
+	return !current || f.guarded
+}
+
 // event shows one. It fails for an event that this program does not know.
-func (r *renderer) event(recorded eventstore.Recorded, personal bool) (Event, error) {
+func (r *renderer) event(recorded eventstore.Recorded, to view) (Event, error) {
 	e, err := r.codec.Decode(recorded)
 	if err != nil {
 		return Event{}, err
 	}
+	e.Event = domain.ShownTo(e.Event, to.may)
 	f, ok := r.forms[e.Event.EventType()]
 	organization, ofOne := organizationOf(&recorded)
 	if !ok || !ofOne {
@@ -156,7 +174,7 @@ func (r *renderer) event(recorded eventstore.Recorded, personal bool) (Event, er
 	}
 	value := reflect.ValueOf(e.Event)
 	shown := f.plain
-	if personal {
+	if to.personal {
 		shown = f.personal
 	}
 	data, err := shown.of(value)
@@ -165,7 +183,7 @@ func (r *renderer) event(recorded eventstore.Recorded, personal bool) (Event, er
 	}
 	return Event{
 		ID: e.ID, Type: f.name, Organization: organization, Position: e.Position, Revision: e.Revision,
-		JSON: r.envelope(f, &e, organization, value, data, personal),
+		JSON: r.envelope(f, &e, organization, value, data, to.personal),
 	}, nil
 }
 

@@ -96,7 +96,7 @@ func (r *Reader) fromTail(limit int) (_ Batch, ok bool, err error) {
 		if !r.wants(e.Type) {
 			continue
 		}
-		shown, err := r.feed.tail.show(e, r.query.Personal)
+		shown, err := r.feed.tail.show(e, r.query.view())
 		if err != nil {
 			return Batch{}, false, err
 		}
@@ -164,7 +164,7 @@ func (r *Reader) add(batch *Batch, e eventstore.Recorded) error {
 	if !r.wants(e.Type) {
 		return nil
 	}
-	shown, err := r.feed.render.event(e, r.query.Personal)
+	shown, err := r.feed.render.event(e, r.query.view())
 	if err == nil {
 		batch.Events = append(batch.Events, shown)
 	}

@@ -88,9 +88,22 @@ type Query struct {
 	Type string
 	// Personal leaves the personal data in the events.
 	Personal bool
+	// Reads says which values that take a permission of their own (domain.Guarded)
+	// are left in the events; nil for none. It is asked for each of these events.
+	Reads func(domain.Permission) bool
 	// Cursor is what to go on after: empty for the beginning, FromHead for the
 	// end, or the cursor of an event or a page.
 	Cursor string
+}
+
+func (q Query) view() view { return view{personal: q.Personal, reads: q.Reads} }
+
+// All is the Reads of those who may see the values of all events, if they may.
+func All(may bool) func(domain.Permission) bool {
+	if !may {
+		return nil
+	}
+	return func(domain.Permission) bool { return true }
 }
 
 // From is Open for who has kept a position.

@@ -55,6 +55,9 @@ func (f *form) document() (map[string]any, error) {
 		}
 	}
 	open(schema)
+	if property := schema.Properties["withheld"]; f.guarded && property != nil {
+		property.Description = "The values are left out: it takes a permission to read them, or the scope events.read_personal."
+	}
 	for inner := range maps.Values(registry.Map()) {
 		open(inner)
 	}

@@ -135,11 +135,16 @@ func (t *tail) wait(after eventstore.Position) <-chan struct{} {
 }
 
 // show shows an entry; the first reader that asks does the work.
-func (t *tail) show(e *entry, personal bool) (Event, error) {
+// What differs between readers by more than that is shown to each by itself.
+func (t *tail) show(e *entry, to view) (Event, error) {
+	if to.reads != nil && t.render.guarded(e.Type) {
+		return t.render.event(e.Recorded, to)
+	}
 	s := &e.shown[0]
-	if personal {
+	if to.personal {
 		s = &e.shown[1]
 	}
-	s.once.Do(func() { s.event, s.err = t.render.event(e.Recorded, personal) })
+	to.reads = nil // so that nobody sees what somebody else may
+	s.once.Do(func() { s.event, s.err = t.render.event(e.Recorded, to) })
 	return s.event, s.err
 }

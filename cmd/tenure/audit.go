@@ -75,11 +75,13 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 
 type auditVerifyCommand struct {
 	whichLog
-	File       string   `arg:"" optional:"" help:"An export. Without one, give --data or --log: the log itself is verified." type:"path"`
-	Key        string   `help:"The verifier key, from tenure ledger key or GET /v1/ledger/key, kept since before. Without it signatures are not checked." env:"TENURE_LEDGER_KEY"`
-	Checkpoint []string `help:"File with a signed checkpoint that was kept elsewhere, which the log has to fit as well." type:"path" env:"-"`
-	JSON       bool     `help:"Print the report as JSON." name:"json" env:"-"`
+	File string `arg:"" optional:"" help:"An export. Without one, give --data or --log: the log itself is verified." type:"path"`
+	proofs
+	JSON bool `help:"Print the report as JSON." name:"json" env:"-"`
 }
+
+// Validate is called by kong.
+func (c *auditVerifyCommand) Validate() error { return c.proofs.check() }
 
 // Run prints the report.
 func (c *auditVerifyCommand) Run(ctx context.Context, out *kong.Context) error {
@@ -103,7 +105,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, out *kong.Context) error {
 }
 
 func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err error) {
-	options, done, err := verification(c.Key, c.Checkpoint)
+	options, done, err := c.proofs.options()
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +138,8 @@ func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err 
 
 func printReport(out io.Writer, r *ledger.Report) {
 	switch {
+	case r.OK && r.Signature == "not_checked":
+		fmt.Fprintf(out, "%d events that fit the checkpoints beside them; whose these are was not checked\n", r.Events)
 	case r.OK && r.Scope == "organization":
 		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two\n", r.Events, plain(r.Organization), r.Size)
 	case r.OK:
@@ -153,11 +157,14 @@ func printReport(out io.Writer, r *ledger.Report) {
 	if r.Unsigned > 0 {
 		fmt.Fprintf(out, "%d events after it are not signed yet\n", r.Unsigned)
 	}
+	if len(r.Witnesses) > 0 {
+		fmt.Fprintf(out, "cosigned by: %s\n", plain(strings.Join(r.Witnesses, ", ")))
+	}
 	switch r.Signature {
 	case "valid":
 		fmt.Fprintln(out, "signatures: valid")
 	case "not_checked":
-		fmt.Fprintln(out, "SIGNATURES NOT CHECKED: whoever can make the file can make its checkpoints. Give --key, and take the key from elsewhere than the file.")
+		fmt.Fprintln(out, "SIGNATURES NOT CHECKED: whoever can make the file can make its checkpoints. Take the key from elsewhere than the file, and give it as --key.")
 	}
 }
 

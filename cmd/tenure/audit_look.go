@@ -11,8 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"tenure/commands"
 	"tenure/domain"
+	"tenure/eventstore"
 	"tenure/history"
 	"tenure/httpapi"
 	"tenure/projections"
@@ -186,11 +186,15 @@ func (c *auditDiffCommand) Run(ctx context.Context, out *kong.Context) error {
 				Diff  any   `json:"diff"`
 			}{a.rests, httpapi.ShownDiff(d)})
 		}
+		by, err := a.deciders(ctx, d)
+		if err != nil {
+			return err
+		}
 		s := styleOf(out.Stdout)
 		rows := [][]string{{"WHEN", "WHAT", "WHOM", "BEFORE", "AFTER", "BY", "REASON"}}
 		for _, x := range d.Changes {
 			rows = append(rows, []string{
-				instant(x.Event.At), s.kind(x.Kind), plain(x.Name), plain(x.Before.Text()), plain(x.After.Text()), plain(actorOf(x.Event)), plain(x.Event.Reason),
+				instant(x.Event.At), s.kind(x.Kind), plain(x.Name), plain(x.Before.Text()), plain(x.After.Text()), plain(by[x.Event.Position]), plain(x.Event.Reason),
 			})
 		}
 		printTable(out.Stdout, s, rows)
@@ -200,8 +204,22 @@ func (c *auditDiffCommand) Run(ctx context.Context, out *kong.Context) error {
 	})
 }
 
-func actorOf(e commands.AccessEvent) string {
-	return strings.TrimSpace(string(e.Actor.Kind) + " " + e.Actor.ID)
+// deciders says of the events of a difference, by their positions, whose decision
+// each was: what they were called by then, members or not, as replay has it.
+func (a *audited) deciders(ctx context.Context, d history.Diff) (map[eventstore.Position]string, error) {
+	by := make(map[eventstore.Position]string, len(d.Changes))
+	for _, c := range d.Changes {
+		by[c.Event.Position] = strings.TrimSpace(string(c.Event.Actor.Kind) + " " + c.Event.Actor.ID)
+	}
+	if len(by) == 0 {
+		return by, nil
+	}
+	return by, a.history.Steps(ctx, a.org, "", history.Range{}, func(s history.Step) error {
+		if _, wanted := by[s.Position]; wanted {
+			by[s.Position] = s.Decider()
+		}
+		return nil
+	})
 }
 
 func point(p history.Point) string {

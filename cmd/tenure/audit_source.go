@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tenure/commands"
@@ -59,11 +60,18 @@ func (c *whichLog) open() (_ eventstore.Reader, close func() error, err error) {
 // events of the organization are read while it is verified.
 type auditSource struct {
 	whichLog
-	Export     string   `help:"An export, in NDJSON or Parquet, instead of a log: it is verified first, and nothing is answered from one that is not right." type:"path" env:"-"`
-	Org        string   `help:"Id of the organization. Not needed with an export of one." env:"-"`
-	Key        string   `help:"With --export: the verifier key, kept since before. Without it signatures are not checked." env:"TENURE_LEDGER_KEY"`
-	Checkpoint []string `help:"With --export: file with a signed checkpoint that was kept elsewhere." type:"path" env:"-"`
+	Export string `help:"An export, in NDJSON or Parquet, instead of a log: it is verified first, with --key, and nothing is answered from one that is not right." type:"path" env:"-"`
+	Org    string `help:"Id of the organization. Not needed with an export of one." env:"-"`
+	proofs
 	auditKeys
+}
+
+// Validate is called by kong.
+func (s *auditSource) Validate() error {
+	if s.Export == "" {
+		return nil // a log is read as it is
+	}
+	return s.proofs.check()
 }
 
 // audited is a source that was opened.
@@ -81,6 +89,7 @@ type rests struct {
 	Organization string              `json:"organization_id"`
 	Verified     bool                `json:"verified"`
 	Signature    string              `json:"signature,omitempty"` // of the checkpoint: valid or not_checked
+	Witnesses    []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
 	Origin       string              `json:"log,omitempty"`       // that the checkpoint is of
 	Size         uint64              `json:"size,omitempty"`      // of the checkpoint
 	Root         string              `json:"root,omitempty"`      // of the checkpoint
@@ -118,8 +127,8 @@ func (s *auditSource) open(ctx context.Context) (*audited, error) {
 }
 
 func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
-	if len(s.Checkpoint) > 0 {
-		return errors.New("--checkpoint goes with --export; a log is verified by tenure audit verify")
+	if len(s.Checkpoint)+len(s.Consistency)+len(s.Witness) > 0 {
+		return errors.New("--checkpoint, --consistency and --witness go with --export; a log is verified by tenure audit verify")
 	}
 	if a.org == "" {
 		return errors.New("give --org, the id of an organization")
@@ -143,7 +152,7 @@ func (s *auditSource) openExport(a *audited) error {
 		return err
 	}
 	defer file.Close()
-	options, done, err := verification(s.Key, s.Checkpoint)
+	options, done, err := s.proofs.options()
 	if err != nil {
 		return err
 	}
@@ -164,28 +173,9 @@ func (s *auditSource) openExport(a *audited) error {
 	}
 	a.reader, a.org = kept, domain.OrganizationID(kept.Organization)
 	a.rests = rests{
-		Source: "export", Verified: true, Signature: r.Signature, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
+		Source: "export", Verified: true, Signature: r.Signature, Witnesses: r.Witnesses, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
 	}
 	return nil
-}
-
-// verification makes the options of one, with a bar that done removes.
-func verification(key string, checkpoints []string) (o ledger.Options, done func(), err error) {
-	o.Key = key
-	for _, path := range checkpoints {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return o, nil, err
-		}
-		o.Kept = append(o.Kept, string(text))
-	}
-	bar := newProgress("verifying", -1)
-	o.Progress = func(leaves uint64) {
-		if leaves%1000 == 0 {
-			bar.show(int(leaves), fmt.Sprintf("%d events", leaves))
-		}
-	}
-	return o, bar.finish, nil
 }
 
 // ends finds out up to when an export knows the organization.
@@ -210,7 +200,10 @@ func (r *rests) say(to io.Writer, style style, asked ...history.Moment) {
 	if r.Signature == "valid" {
 		fmt.Fprintln(to, style.good("Signature:"), "valid, by the key that was given")
 	} else {
-		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Give --key, and take the key from elsewhere than the file.")
+		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Take the key from elsewhere than the file, and give it as --key.")
+	}
+	if len(r.Witnesses) > 0 {
+		fmt.Fprintln(to, style.good("Cosigned:"), plain(strings.Join(r.Witnesses, ", ")))
 	}
 	if r.EndsAt == nil {
 		return

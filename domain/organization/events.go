@@ -239,11 +239,13 @@ type (
 	}
 
 	// SettingsChanged changes settings of a section: what its holders need, and
-	// Tenure keeps for them.
+	// Tenure keeps for them. Whoever may not read the section sees it without the
+	// changes (domain.Guarded): their names tell as much as the values.
 	SettingsChanged struct {
 		OrganizationID domain.OrganizationID `json:"organization_id"`
 		Section        Section               `json:"section"`
 		Changes        []SettingChange       `json:"changes"`
+		ValuesWithheld bool                  `json:"withheld,omitempty" log:"never"`
 	}
 
 	// PolicyChanged puts another policy in force (X10). Every member, suspended

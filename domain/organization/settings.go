@@ -38,6 +38,27 @@ func Sections() map[Section]SectionAccess {
 	}
 }
 
+// Guards are the permissions that it takes to read sections, sorted.
+func Guards() []domain.Permission {
+	var all []domain.Permission
+	for _, access := range Sections() {
+		all = append(all, access.Read)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+var _ domain.Guarded = SettingsChanged{}
+
+// Guard implements domain.Guarded.
+func (e SettingsChanged) Guard() domain.Permission { return Sections()[e.Section].Read }
+
+// Withheld implements domain.Guarded.
+func (e SettingsChanged) Withheld() domain.Event {
+	e.Changes, e.ValuesWithheld = []SettingChange{}, true
+	return e
+}
+
 // SettingChange is one setting before and after; nil is none.
 type SettingChange struct {
 	Name   string  `json:"name"`

@@ -162,6 +162,15 @@ func (p *Policy) SomeRole(permissions ...domain.Permission) bool {
 	})
 }
 
+// Entails reports whether whoever has the one permission has the other as well,
+// whatever their roles are.
+func (p *Policy) Entails(one, other domain.Permission) bool {
+	return !slices.ContainsFunc(p.Roles, func(r Role) bool {
+		roles := []domain.Role{r.Name}
+		return p.Allows(roles, one) && !p.Allows(roles, other)
+	})
+}
+
 // Permissions lists what a member with these roles may do, sorted.
 func (p *Policy) Permissions(roles []domain.Role) []domain.Permission {
 	all := slices.Clone(p.Members.Permissions)

@@ -1,0 +1,112 @@
+package httpapi_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"tenure/commands"
+	"tenure/domain"
+	"tenure/domain/policy"
+	"tenure/httpapi"
+	"tenure/ledger"
+	"tenure/policies"
+)
+
+// ofUserAdmins lets the user admins of the policy delegated read the history, and
+// change the subscription, which they may not read.
+type ofUserAdmins struct{ commands.Policies }
+
+func (o ofUserAdmins) Get(name string, version int) (*policy.Policy, bool) {
+	p, ok := o.Policies.Get(name, version)
+	if !ok || name != "delegated" {
+		return p, ok
+	}
+	with := *p
+	with.Roles = append([]policy.Role(nil), p.Roles...)
+	for i, r := range with.Roles {
+		if r.Name == "USER_ADMIN" {
+			with.Roles[i].Permissions = append(append([]domain.Permission(nil), r.Permissions...), domain.ReadHistory, domain.ManageSubscriptions)
+		}
+	}
+	return &with, true
+}
+
+// Whoever may read the history and not a section of the settings learns that it was
+// changed, and no value, whatever way it comes.
+func TestSettingsBehindTheirPermission(t *testing.T) {
+	s := newStack(t, func(c *httpapi.Config) {
+		d := c.Commands.Dependencies
+		d.Policies = ofUserAdmins{policies.Builtin()}
+		c.Commands = commands.New(d)
+	})
+	s.commands = s.config.Commands
+	admin := s.person("admin@example.com")
+	org := s.want(201, "POST", "/v1/organizations", admin.token, map[string]any{"name": "Agency", "policy": "delegated"}).str("organization_id")
+	path := "/v1/organizations/" + org
+	_, token := s.invite(admin, org, "users@example.com", "", "USER_ADMIN")
+	accepted := s.want(200, "POST", "/v1/invitations/accept", "", map[string]any{"token": token, "display_name": "Users", "password": secretWord})
+	users := accepted.object["session"].(map[string]any)["token"].(string)
+	set := func(section, name, value string) string {
+		a := s.want(200, "PUT", path+"/"+section, admin.token, map[string]any{"settings": map[string]string{name: value}})
+		return a.header.Get("Tenure-Position")
+	}
+	set("billing", "card", "4711")
+	at := set("subscriptions", "plan_of_choice", "large-4712")
+
+	// The history, the feed in each form, and the proofs.
+	all := map[string]string{
+		"history": path + "/history", "page": "/v1/events?organization=" + org, "ndjson": "/v1/events?type=organization.settings&organization=" + org,
+	}
+	read := func(form, token string) string {
+		headers := []string{"Tenure-Min-Position", at}
+		if form == "ndjson" {
+			headers = []string{"Accept", "application/x-ndjson"}
+		}
+		return string(s.want(200, "GET", all[form], token, nil, headers...).body)
+	}
+	for form := range all {
+		for token, sees := range map[string][2]bool{
+			admin.token: {true, true}, users: {true, false}, s.operator: {true, true},
+			s.follower("events.read", "organizations.read"): {form == "history", form == "history"}, s.follower("events.read", "events.read_personal", "organizations.read"): {true, true},
+		} {
+			text := read(form, token)
+			s.is.Equal(strings.Contains(text, "4711"), sees[0])
+			s.is.Equal(strings.Contains(text, "large-4712"), sees[1])
+			s.is.Equal(strings.Contains(text, "plan_of_choice"), sees[1])
+			s.is.True(strings.Contains(text, `"section":"subscriptions"`))
+			s.is.Equal(strings.Contains(text, `"changes":[],"withheld":true`), sees != [2]bool{true, true})
+		}
+	}
+	following := s.open(all["page"], users, "text/event-stream")
+	text, last := "", set("subscriptions", "plan_of_choice", "huge-4713")
+	for buffer := make([]byte, 4096); strings.Count(text, `"section":"subscriptions"`) < 2; {
+		n, err := following.Body.Read(buffer)
+		text += string(buffer[:n])
+		s.is.True(err == nil || err == io.EOF)
+	}
+	s.is.True(strings.Contains(text, "4711") && !strings.Contains(text, "4712") && !strings.Contains(text, "4713"))
+
+	proofs := ledger.New(ledger.Dependencies{Log: s.commands.Store, Tree: s.config.Tree, Commands: s.commands, Key: s.config.LedgerKey, Interval: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = proofs.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	for s.do("GET", path+"/history/proof?position="+last, admin.token, nil).status != 200 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	_, shown := s.want(200, "GET", path+"/history/proof?position="+at, admin.token, nil).object["event"]
+	s.is.True(shown)
+	a := s.want(200, "GET", path+"/history/proof?position="+at, users, nil)
+	_, shown = a.object["event"]
+	s.is.True(!shown && a.str("leaf_hash") != "")
+
+	// Who changes it sees what is new in the answer to their own request alone.
+	for _, dry := range []string{"true", "false"} {
+		a := s.want(200, "PUT", path+"/subscriptions?dry_run="+dry, users, map[string]any{"settings": map[string]string{}})
+		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "4713"))
+	}
+}
