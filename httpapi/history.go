@@ -47,7 +47,7 @@ func (a *API) addHistory() {
 	}}}
 	add(a, route{
 		id: "organization-history", method: http.MethodGet, path: "/v1/organizations/{org}/history", tag: "Organizations", access: Member(domain.ReadHistory), status: http.StatusOK,
-		summary: "History of an organization", description: "What has happened: when, by whom, why, caused by what.",
+		summary: "History of an organization", description: "What has happened: when, by whom, why, caused by what. Of the addresses of webhooks only those who may manage webhooks see more than scheme and host.",
 		codes: []domain.Code{domain.CodeInvalid}, response: example,
 	}, a.organizationHistory)
 	add(a, route{
@@ -61,7 +61,8 @@ func (a *API) organizationHistory(ctx context.Context, c *call, in *struct {
 	OrgPath
 	TimelineInput
 }) (answer, error) {
-	return page(a.config.Reader.Timeline(ctx, in.query(c)))
+	p, err := a.config.Reader.Timeline(ctx, in.query(c))
+	return a.timeline(c, p, err)
 }
 
 func (a *API) memberHistory(ctx context.Context, c *call, in *struct {
@@ -70,7 +71,8 @@ func (a *API) memberHistory(ctx context.Context, c *call, in *struct {
 }) (answer, error) {
 	q := in.query(c)
 	q.Account = c.member()
-	return page(a.config.Reader.Timeline(ctx, q))
+	p, err := a.config.Reader.Timeline(ctx, q)
+	return a.timeline(c, p, err)
 }
 
 func (in TimelineInput) query(c *call) projections.TimelineQuery {

@@ -66,7 +66,7 @@ type webhookMade struct {
 
 type webhookDocument struct {
 	WebhookID      domain.WebhookID      `json:"webhook_id" format:"uuid"`
-	URL            string                `json:"url"`
+	URL            string                `json:"url" doc:"In full for operators and for those who may manage webhooks; for others scheme and host, and a hash that changes with the address."`
 	OrganizationID domain.OrganizationID `json:"organization_id,omitempty"`
 	Type           string                `json:"type,omitempty"`
 	Personal       bool                  `json:"personal"`
@@ -82,7 +82,7 @@ type webhookFailure struct {
 	EventID string    `json:"event_id"`
 	Attempt int       `json:"attempt"`
 	At      time.Time `json:"at"`
-	Cause   string    `json:"cause" doc:"refused_address, unreachable, tls_failed, timed_out, or status_ and the answer's."`
+	Cause   string    `json:"cause" doc:"unreachable, tls_failed, timed_out, not_https, or status_ and the answer's; to operators also refused_address, for an address that is not of the public internet, which organizations see as unreachable."`
 	NextAt  time.Time `json:"next_at" doc:"When it is tried again."`
 }
 

@@ -345,8 +345,11 @@ func notFound() error {
 
 func checkURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return domain.Invalid("url", "Give an address such as https://hooks.example.com/tenure, without a password in it.")
+	if err == nil && u.User != nil {
+		return domain.Invalid("url", "Leave user and password out of the address: they are not sent. Deliveries are signed, so have the receiver check the signature.")
+	}
+	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Fragment != "" {
+		return domain.Invalid("url", "Give an address such as https://hooks.example.com/tenure.")
 	}
 	return nil
 }

@@ -74,6 +74,10 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 		bad.URL = none
 		r.Refused("Register", domain.CodeInvalid, "no URL "+none[:min(len(none), 30)], nil, register(bad))
 	}
+	_, err := Register(State{}, Registered{WebhookID: hook, URL: "https://user:password@example.com"})
+	if err == nil || !strings.Contains(err.Error(), "user and password") {
+		t.Errorf("a password in the address: %v", err)
+	}
 	r.Refused("Change", domain.CodeNotFound, "none", nil, change("https://example.com"))
 	r.Refused("Change", domain.CodeInvalid, "no URL", given, change("x"))
 	r.Refused("RotateSecret", domain.CodeNotFound, "deleted", gone, rotate(0))
