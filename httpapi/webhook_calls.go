@@ -87,11 +87,17 @@ func (a *API) rotateWebhook(ctx context.Context, c *call, b rotateBody) (answer,
 }
 
 func (a *API) replayWebhook(ctx context.Context, c *call, b replayBody) (answer, error) {
-	after, err := a.config.Feed.Position(ctx, b.Cursor)
-	if err != nil {
-		return answer{}, err
-	}
 	do, r, err := a.request(c, b.Reason)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case (b.Cursor == nil) == (b.Since == nil):
+		return answer{}, domain.Invalid("cursor", "Give either a cursor or since.")
+	case b.Since != nil:
+		done, err := do.ReplayWebhookSince(ctx, r, c.organization(), c.webhook(), *b.Since)
+		return commanded(done, err, plainly)
+	}
+	after, err := a.config.Feed.Position(ctx, *b.Cursor)
 	if err != nil {
 		return answer{}, err
 	}

@@ -49,8 +49,9 @@ type rotateBody struct {
 }
 
 type replayBody struct {
-	Cursor string `json:"cursor" maxLength:"100" doc:"Everything after it is delivered again: the replay_cursor of a dead letter, or a cursor of the feed. Empty is everything."`
-	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+	Cursor *string    `json:"cursor,omitempty" maxLength:"100" doc:"Everything after it is delivered again: the replay_cursor of a dead letter, or a cursor of the feed. Empty is everything."`
+	Since  *time.Time `json:"since,omitempty" doc:"Instead of the cursor: everything since then is delivered again, and what happened a few minutes before; an instant of the last 30 days." example:"2031-03-01T00:00:00Z"`
+	Reason string     `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
 type retryBody struct {
@@ -182,7 +183,7 @@ func (a *API) addEachWebhook(h hooks) {
 		exampleReceipt(webhook.Changed{WebhookID: exampleWebhook, URLBefore: "https://old.example.com", URLAfter: exampleHookURL, Owner: h.owner})), a.changeWebhook)
 	addHookCommand(a, h, command("rotate-webhook-secret", http.MethodPost, "/rotate-secret", "Give another secret to a webhook", "For the time of the overlap deliveries have two signatures.", rotateBody{OverlapHours: 24},
 		webhookMade{exampleWebhook, exampleSecret, exampleReceipt(webhook.SecretRotated{WebhookID: exampleWebhook, Generation: 2, OverlapUntil: exampleTime(), Owner: h.owner})}), a.rotateWebhook)
-	replay := command("replay-webhook", http.MethodPost, "/replay", "Deliver again to a webhook", "Everything after a cursor, with the same webhook-ids.", replayBody{Cursor: exampleFeedCursor},
+	replay := command("replay-webhook", http.MethodPost, "/replay", "Deliver again to a webhook", "Everything after a cursor, or since an instant, with the same webhook-ids.", replayBody{Cursor: new(exampleFeedCursor)},
 		exampleReceipt(webhook.Replayed{WebhookID: exampleWebhook, After: 1042, Owner: h.owner}))
 	replay.codes = []domain.Code{codeCursorAhead}
 	addHookCommand(a, h, replay, a.replayWebhook)
