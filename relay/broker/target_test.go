@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/matryer/is"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"tenure/relay"
 	"tenure/relay/broker"
 )
 
@@ -81,6 +83,27 @@ func TestTargetsThatCannotWork(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: expected %q, found %v", text, says, err)
 		}
+	}
+}
+
+// What the AsyncAPI document says of a target names neither user nor password.
+func TestPublications(t *testing.T) {
+	is := is.New(t)
+	for text, want := range map[string]relay.Publication{
+		"nats://user:secret@a,b:1/tenure?personal=true": {Name: "nats", Protocol: "nats", Hosts: []string{"a:4222", "b:1"}, Address: "tenure.{organization}.{type}", Personal: true},
+		"rediss://:secret@a/3/tenure?name=hub":          {Name: "hub", Protocol: "rediss", Hosts: []string{"a:6379"}, Path: "3", Address: "tenure"},
+		"amqps://user:secret@a/host/tenure":             {Name: "amqp", Protocol: "amqps", Hosts: []string{"a:5671"}, Path: "host", Address: "{type}"},
+		"kafka://user:secret@a/tenure?tls=true&type=x":  {Name: "kafka", Protocol: "kafka-secure", Hosts: []string{"a:9092"}, Address: "tenure", Type: "x"},
+	} {
+		target, err := broker.Parse(text)
+		is.NoErr(err)
+		got := target.Publication()
+		all := fmt.Sprint(got)
+		is.True(!strings.Contains(all, "secret") && !strings.Contains(all, "user"))
+		is.Equal(len(got.Parameters) > 0, strings.Contains(got.Address, "{"))
+		is.Equal(len(got.Bindings) > 0, strings.Contains(text, "amqp") || strings.Contains(text, "kafka"))
+		got.Parameters, got.Bindings = nil, nil
+		is.Equal(got, want)
 	}
 }
 
