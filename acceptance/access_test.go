@@ -125,7 +125,7 @@ func (o operation) decision(who caller, user *person) string {
 func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string) response {
 	t.Helper()
 	path, client := o.filled(ids), who.client
-	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org, "{space}", c.org, "{kind}", "contact", "{work}", "4711", "{type}", "organization.renamed.v1", "{webhook}", c.org, "{broker}", "nats").Replace(path)
+	path = strings.NewReplacer("{key}", c.org, "{view}", "timeline", "{identity}", c.org, "{space}", c.org, "{kind}", "contact", "{work}", "4711", "{type}", "organization.renamed.v1", "{webhook}", c.org, "{broker}", "nats", "{erasure}", c.org).Replace(path)
 	if o.reads() {
 		return client.get(path)
 	}

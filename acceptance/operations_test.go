@@ -186,27 +186,54 @@ func TestOperations_ReadyAndNot(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		s := b.start(t, withOwnRedis())
 		is := is.New(t)
-		ada := s.signUp(t, "Ada")
+		ada, grace, forced := s.signUp(t, "Ada"), s.signUp(t, "Grace"), s.signUp(t, "Forced")
 		ok(t, s.anonymous().get("/healthz"))
 		ok(t, s.anonymous().get("/readyz"))
 
 		release := s.stores.blockViews(t)
 		org := decoded[receipt](t, ada.activate(unique("Blocked"))).OrganizationID // commands do not mind
+		school := decoded[receipt](t, ok(t, ada.foundAs("moderated", unique("School")))).OrganizationID
+		ok(t, ada.add(school, grace.Email, "", "participant"))
 		var said response
 		eventually(t, "a halted view makes the server not ready", func() bool {
 			said = s.anonymous().get("/readyz")
-			return said.status == 503
+			return said.status == 503 && strings.Contains(said.problem().Detail, "views")
 		})
 		is.Equal(said.code(), "not_ready")
-		is.True(strings.Contains(said.problem().Detail, "views"))
 		ok(t, s.anonymous().get("/healthz"))
 		halted := string(ok(t, s.operator().get("/metrics")).body)
 		is.Equal(metric(halted, "tenure_projection_halted"), "1")
 
+		// A person is erased all the same (X8), which is finished when the views go
+		// on; that nobody can do without them, the log says.
+		erase := func(p *person, body obj) response {
+			return s.operator().post("/v1/operator/accounts/"+p.AccountID+"/erase", body)
+		}
+		state := func(id string) response { return s.operator().get("/v1/operator/erasures/" + id) }
+		blocked := refused(t, erase(ada, obj{}), 409, "erasure_blocked").Detail
+		is.True(strings.Contains(blocked, school) && !strings.Contains(blocked, org))
+		refused(t, state(grace.AccountID), 404, "not_found")
+		ok(t, erase(grace, obj{}))
+		ok(t, erase(forced, obj{"force": true}))
+		refused(t, grace.get("/v1/me"), 401, "not_signed_in")
+		for _, p := range []*person{grace, forced} {
+			is.Equal(decoded[erasureDoc](t, state(p.AccountID)), erasureDoc{p.AccountID, "under_way", "views"})
+		}
+
 		release()
+		for _, p := range []*person{grace, forced} {
+			eventually(t, "the erasure is done", func() bool { return decoded[erasureDoc](t, state(p.AccountID)) == erasureDoc{p.AccountID, "done", ""} })
+		}
 		eventually(t, "it is ready again", func() bool { return s.anonymous().get("/readyz").done() })
 		is.Equal(ada.roleOf(t, org, ada), "OWNER")
 	})
+}
+
+// erasureDoc is how far an erasure is.
+type erasureDoc struct {
+	ErasureID string `json:"erasure_id"`
+	State     string `json:"state"`
+	WaitsFor  string `json:"waits_for"`
 }
 
 // The page for operators names every metric of ours, with its type and labels,

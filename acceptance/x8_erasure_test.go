@@ -257,15 +257,31 @@ func TestX8_WhoCannotBeSpared(t *testing.T) {
 		}
 		refused(t, c.operator().post("/v1/operator/accounts/"+c.org+"/erase", map[string]any{}), 404, "not_found")
 		refused(t, c.admin.post(path, map[string]any{}), 403, "permission_denied")
+		forced := decoded[erasureReceipt](t, ok(t, c.operator().post(path, map[string]any{"force": true}, dryRun)))
+		is.Equal(forced.Organizations[0].OrganizationID, c.org)
+		is.Equal(forced.Organizations[0].Outcome, "left")
+		is.True(strings.Contains(strings.ToLower(forced.Organizations[0].Lacks), "transfer"))
 		ok(t, c.operator().post(path, map[string]any{"force": true, "reason": "A court says so."}))
 		refused(t, c.owner.get("/v1/me"), 401, "not_signed_in")
 		eventually(t, "the owner is gone", func() bool { return c.admin.member(t, c.org, c.owner).Status == "removed" })
 		is.Equal(decoded[receipt](t, ok(t, c.operator().post(path, map[string]any{"force": true}))).types(), "")
 
 		alone := c.signUp(t, "Alone")
-		ok(t, alone.activate(unique("Alone")))
-		ok(t, alone.post("/v1/me/erase", map[string]any{"password": password})) // nobody is left who needs an owner
+		own := decoded[receipt](t, ok(t, alone.activate(unique("Alone")))).OrganizationID
+		foretold := decoded[erasureReceipt](t, ok(t, alone.post("/v1/me/erase", map[string]any{"password": password}, dryRun)))
+		is.Equal(foretold.Organizations, []erasureConsequence{{own, "deleted", ""}})
+		is.Equal(decoded[erasureReceipt](t, ok(t, alone.post("/v1/me/erase", map[string]any{"password": password}))).Organizations, nil) // nobody is left who needs an owner
 	})
+}
+
+type erasureReceipt struct {
+	Organizations []erasureConsequence `json:"organizations"`
+}
+
+type erasureConsequence struct {
+	OrganizationID string `json:"organization_id"`
+	Outcome        string `json:"outcome"`
+	Lacks          string `json:"lacks"`
 }
 
 // erasing is the fate of somebody who has left traces everywhere.

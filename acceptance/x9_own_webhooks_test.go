@@ -10,10 +10,13 @@ import (
 	"github.com/matryer/is"
 )
 
+// urlSecret is what of an address not everybody may read.
+const urlSecret = "/t0ken-of-the-receiver?key=also-secret"
+
 // deliverOwn registers a webhook of an organization.
 func (c client) deliverOwn(t *testing.T, org string, h *hooks, body obj) (hook string) {
 	t.Helper()
-	body["url"] = h.URL
+	body["url"] = h.URL + urlSecret
 	made := decoded[receipt](t, c.post(orgPath(org, "webhooks"), body))
 	c.server.issued.add(made.Secret)
 	h.accept(made.Secret)
@@ -91,6 +94,30 @@ func TestX9_WebhooksOfAnOrganization(t *testing.T) {
 				"webhook.registered.v1 " + c.admin.AccountID + " ", "webhook.registered.v1 " + c.owner.AccountID + " ",
 				"webhook.disabled.v1 " + c.owner.AccountID + " The receiver moves.", "webhook.enabled.v1 " + c.owner.AccountID + " ",
 			})
+		})
+
+		t.Run("only those who may manage webhooks see the whole address", func(t *testing.T) {
+			is := is.New(t)
+			ok(t, c.owner.patch(hook, obj{"url": plain.URL + urlSecret + "-2"}))
+			id := hook[strings.LastIndex(hook, "/")+1:]
+			shown := func(as client, path string) string { return string(ok(t, as.get(path)).body) }
+			reader := c.follower(t, "organizations.read")
+			for _, path := range []string{hook, orgPath(c.org, "webhooks"), orgPath(c.org, "history")} {
+				is.True(strings.Contains(shown(c.owner.client, path), urlSecret) && strings.Contains(shown(c.operator(), path), urlSecret))
+				for _, as := range []client{c.viewer.client, reader} {
+					masked := shown(as, path)
+					is.True(strings.Contains(masked, plain.URL+"/…#"))
+					is.True(!strings.Contains(masked, "t0ken") && !strings.Contains(masked, "also-secret"))
+				}
+			}
+			for _, e := range c.viewer.history(t, c.org) {
+				if e.Type == "webhook.changed.v1" {
+					is.True(e.Data["url_before"] != e.Data["url_after"])
+					is.Equal(e.Data["url_after"], hookOf(t, c.viewer.client, hook).URL)
+				}
+			}
+			is.True(strings.Contains(shown(c.operator(), "/v1/webhooks/"+id), urlSecret))
+			is.True(!strings.Contains(shown(c.operator(), "/metrics"), "t0ken") && !s.stderr.contains("t0ken") && !s.stdout.contains("t0ken"))
 		})
 
 		t.Run("the delivery log has every attempt, and dead letters are tried again", func(t *testing.T) {
@@ -174,9 +201,22 @@ func TestX9_WebhooksOfAnOrganizationEndWithIt(t *testing.T) {
 		ok(t, owner.rename(org, unique("Acme")))
 		eventually(t, "it is refused", func() bool {
 			tried := owner.deliveries(t, hook, "")
-			return len(tried) > 0 && tried[0].Cause == "refused_address"
+			return len(tried) > 0 && tried[0].Cause == "not_https"
 		})
-		for range 9 {
+
+		// Who looks for the names of the server's own network learns nothing.
+		inside := decoded[receipt](t, owner.post(orgPath(org, "webhooks"), obj{"url": strings.Replace(guarded.URL, "http:", "https:", 1)}))
+		s.issued.add(inside.Secret)
+		probe := orgPath(org, "webhooks", inside.WebhookID)
+		ok(t, owner.rename(org, unique("Acme")))
+		eventually(t, "it looks as if nobody were there", func() bool {
+			tried := owner.deliveries(t, probe, "")
+			return len(tried) > 0 && tried[0].Cause == "unreachable" && tried[0].DurationMS == 0
+		})
+		is.Equal(hookOf(t, owner.client, probe).Failing.(obj)["cause"], "unreachable")
+		is.Equal(hookOf(t, s.operator(), "/v1/webhooks/"+inside.WebhookID).Failing.(obj)["cause"], "refused_address")
+		is.Equal(s.operator().deliveries(t, "/v1/webhooks/"+inside.WebhookID, "")[0].Cause, "refused_address")
+		for range 8 {
 			made := decoded[receipt](t, owner.post(orgPath(org, "webhooks"), obj{"url": guarded.URL, "type": "organization.seat"}))
 			s.issued.add(made.Secret)
 		}
@@ -187,7 +227,7 @@ func TestX9_WebhooksOfAnOrganizationEndWithIt(t *testing.T) {
 		s.flags = append(s.flags, "--organization-webhooks-private")
 		s.run(t)
 		s.shiftClock(t, time.Minute)
-		eventually(t, "it arrives", func() bool { return len(guarded.arrived()) == 1 })
+		eventually(t, "it arrives", func() bool { return len(guarded.arrived()) == 2 })
 		ok(t, owner.delete("/v1/organizations/"+org))
 		eventually(t, "the end arrives", func() bool {
 			got := guarded.arrived()

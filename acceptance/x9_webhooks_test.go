@@ -83,6 +83,12 @@ func (h *hooks) accept(secrets ...string) {
 	h.secrets = secrets
 }
 
+func (h *hooks) repetitions() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.repeated
+}
+
 func (h *hooks) arrived() []eventDoc {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -249,6 +255,13 @@ func TestX9_Webhooks(t *testing.T) {
 		eventually(t, "all since then arrives", func() bool { return len(other.arrived()) == len(want()) })
 		is.Equal(eventIDs(other.arrived()), want())
 		is.Equal(len(founded), 1)
+		replay := func(body obj) response { return s.operator().post("/v1/webhooks/"+late.WebhookID+"/replay", body) }
+		ok(t, replay(obj{"since": time.Now().Add(-time.Hour)}))
+		eventually(t, "what is not that old arrives again", func() bool { return other.repetitions() >= len(want()) })
+		is.Equal(len(other.arrived()), len(founded)+len(want())) // with the same ids
+		for _, body := range []obj{{}, {"since": time.Now().AddDate(-1, 0, 0)}, {"since": time.Now(), "cursor": cursor}} {
+			refused(t, replay(body), 422, "invalid")
+		}
 		ok(t, s.operator().delete("/v1/webhooks/"+late.WebhookID))
 		refused(t, s.operator().get("/v1/webhooks/"+late.WebhookID), 404, "not_found")
 		for _, secret := range []string{made.Secret, rotated.Secret, late.Secret} {

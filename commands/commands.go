@@ -115,7 +115,8 @@ type Commands struct {
 	erasures      *aggregates[erasure.State]
 	known         *knownPolicies
 
-	scrubbed atomic.Bool // since a key was destroyed
+	scrubbed   atomic.Bool          // since a key was destroyed
+	unfinished atomic.Pointer[pass] // of erasures, which has failed
 }
 
 // New makes the commands.

@@ -2,13 +2,12 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"tenure/domain"
 	"tenure/domain/account"
-	"tenure/domain/organization"
+	"tenure/eventstore"
 )
 
 // RecentSignIn is how long ago somebody without a password may have signed in who
@@ -17,9 +16,12 @@ const RecentSignIn = 15 * time.Minute
 
 // Erasure says how an account is to be erased.
 type Erasure struct {
-	// Organizations are those that the account is a member of, as far as views
-	// know. Another one, joined at this moment, is left all the same.
+	// Organizations are those that the account is a member of, or asks to be, as
+	// views know them at a position; what came after it the log says. None at 0 has
+	// the log say all: views that are halted keep nobody from being erased. Another
+	// one, joined at this moment, is left all the same.
 	Organizations []domain.OrganizationID
+	KnownAt       eventstore.Position
 	// Force erases also one whom organizations cannot do without.
 	Force bool
 }
@@ -33,7 +35,7 @@ func (c *Commands) EraseAccount(ctx context.Context, r Request, id domain.Accoun
 		return known, err
 	}
 	if !in.Force {
-		if err := c.checkErasure(ctx, id, in.Organizations); err != nil {
+		if err := c.checkErasure(ctx, id, in); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -73,20 +75,15 @@ func (c *Commands) EraseOwnAccount(ctx context.Context, r Request, id domain.Acc
 
 // checkErasure names every organization that cannot do without the account, and
 // what has to happen there first.
-func (c *Commands) checkErasure(ctx context.Context, id domain.AccountID, orgs []domain.OrganizationID) error {
+func (c *Commands) checkErasure(ctx context.Context, id domain.AccountID, in Erasure) error {
+	all, err := c.ErasureConsequences(ctx, id, in)
+	if err != nil {
+		return err
+	}
 	var blocked []string
-	for _, org := range orgs {
-		s, _, err := c.organizations.load(ctx, string(org))
-		if err != nil {
-			return err
-		}
-		p, err := c.rules(s)
-		if err != nil {
-			return err
-		}
-		var refusal *domain.Error
-		if errors.As(organization.CheckErasure(s, p, id), &refusal) {
-			blocked = append(blocked, string(s.Name)+" ("+string(org)+"): "+refusal.Message)
+	for _, x := range all {
+		if x.Lacks != "" {
+			blocked = append(blocked, string(x.Name)+" ("+string(x.Organization)+"): "+x.Lacks)
 		}
 	}
 	if len(blocked) == 0 {

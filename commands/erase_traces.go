@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 
 	"tenure/domain"
 	"tenure/domain/invitation"
@@ -12,104 +14,141 @@ import (
 	"tenure/eventstore"
 )
 
-// tracesPage is how many events are read at a time in search of a person.
+// tracesPage is how many events are read at a time in search of people.
 const tracesPage = 2000
 
-// traces are where a person is to be found.
-type traces struct {
-	erasee
-	hash          func(domain.Email) string // as the address is
+// erasee is whom an erasure is about, and where they are to be found.
+type erasee struct {
+	request Request // of the process, because of the event that the erasure began with
+	erasure domain.ErasureID
+	account domain.AccountID // empty for who has none
+	address string           // a keyed hash
+
 	organizations []domain.OrganizationID
-	members       map[domain.OrganizationID]bool // those that name the account
-	invitations   []domain.InvitationID          // to the address, or accepted by the account
-	until         eventstore.Position            // of the log, read so far
+	invitations   []domain.InvitationID // to the address, or accepted by the account
+	news          traces                // of the last look
+	done          eventstore.Position   // of what was written
+	err           error                 // why it is not concluded in this pass
 }
 
-// look finds a person in what has come into the log since the last look, and
-// answers with what it has found: what is known of somebody is not all in views,
-// and an erasure is rare.
-func (c *Commands) look(ctx context.Context, t *traces) (members []domain.OrganizationID, invitations []domain.InvitationID, err error) {
+// traces are where somebody was found.
+type traces struct {
+	members     []domain.OrganizationID // those that name the account
+	invitations []domain.InvitationID
+}
+
+// pass is one way through the log in search of all whose erasure waits: that is
+// read once, however many they are.
+type pass struct {
+	erasees   []*erasee
+	accounts  map[domain.AccountID]*erasee
+	addresses map[string][]*erasee
+	hash      func(domain.Email) string // as the addresses are
+	until     eventstore.Position       // of the log, read so far
+}
+
+func newPass(erasees []*erasee, hash func(domain.Email) string) *pass {
+	p := &pass{erasees: erasees, accounts: make(map[domain.AccountID]*erasee), addresses: make(map[string][]*erasee), hash: hash}
+	for _, who := range erasees {
+		if who.account != "" {
+			p.accounts[who.account] = who
+		}
+		p.addresses[who.address] = append(p.addresses[who.address], who)
+	}
+	return p
+}
+
+// look finds people in what has come into the log since the last look. No view
+// has all of it: they show who is a member and what is open now, and not whom an
+// organization or an invitation has ever named.
+func (c *Commands) look(ctx context.Context, p *pass) error {
 	filter := eventstore.Filter{TypePrefixes: []string{"organization.", "invitation."}}
-	news := &traces{erasee: t.erasee, hash: t.hash, until: t.until}
+	until := p.until
 	for head := false; !head; {
-		page, err := c.Store.ReadAll(ctx, news.until, tracesPage, filter)
+		page, err := c.Store.ReadAll(ctx, until, tracesPage, filter)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		if err := c.Codec.Prefetch(ctx, page.Events); err != nil {
-			return nil, nil, err
+		until, head = page.Position, page.Head
+		concerned := slices.DeleteFunc(page.Events, func(r eventstore.Recorded) bool { return !p.mayConcern(r) })
+		if err := c.Codec.Prefetch(ctx, concerned); err != nil {
+			return err
 		}
-		for _, recorded := range page.Events {
+		for _, recorded := range concerned {
 			e, err := c.Codec.Decode(recorded)
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
-			news.note(e.Event)
-		}
-		news.until, head = page.Position, page.Head
-	}
-	for _, org := range news.organizations {
-		t.in(org)
-		if news.members[org] {
-			members = append(members, org)
+			p.note(e.Event)
 		}
 	}
-	for _, inv := range news.invitations {
-		if !slices.Contains(t.invitations, inv) {
-			t.invitations = append(t.invitations, inv)
-		}
-	}
-	t.until = news.until
-	return members, news.invitations, nil
+	p.until = until
+	return nil
 }
 
-// note keeps what an event says about the person.
-func (t *traces) note(e domain.Event) {
+// mayConcern tells the few events that have to be opened: those with an address,
+// which is sealed, and those that hold the id of an account.
+func (p *pass) mayConcern(r eventstore.Recorded) bool {
+	if strings.HasPrefix(r.Type, "organization.invitation_opened.") || strings.HasPrefix(r.Type, "invitation.issued.") {
+		return true
+	}
+	for text := range bytes.SplitSeq(r.Data, []byte{'"'}) {
+		if _, ok := p.accounts[domain.AccountID(text)]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// note keeps what an event says about people.
+func (p *pass) note(e domain.Event) {
 	switch x := e.(type) {
 	case invitation.Issued:
-		t.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
+		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
 	case organization.InvitationOpened:
-		t.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
+		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
 	case invitation.Accepted:
-		if t.account != "" && x.AccountID == t.account {
-			t.found(x.OrganizationID, x.InvitationID)
+		if who, ok := p.accounts[x.AccountID]; ok {
+			who.found(x.OrganizationID, x.InvitationID)
 		}
 	}
-	if t.account == "" || !slices.Contains(accountsIn(e), t.account) {
+	org := organizationIn(e)
+	if org == "" {
 		return
 	}
-	if org := organizationIn(e); org != "" {
-		t.in(org)
-		if t.members == nil {
-			t.members = make(map[domain.OrganizationID]bool)
+	for _, account := range accountsIn(e) {
+		if who, ok := p.accounts[account]; ok {
+			who.organizations, who.news.members = with(who.organizations, org), with(who.news.members, org)
 		}
-		t.members[org] = true
 	}
 }
 
-func (t *traces) invited(org domain.OrganizationID, id domain.InvitationID, addresses ...domain.Email) {
-	if slices.ContainsFunc(addresses, func(e domain.Email) bool { return e != "" && t.hash(e) == t.address }) {
-		t.found(org, id)
+func (p *pass) invited(org domain.OrganizationID, id domain.InvitationID, addresses ...domain.Email) {
+	for _, address := range addresses {
+		if address == "" {
+			continue
+		}
+		for _, who := range p.addresses[p.hash(address)] {
+			who.found(org, id)
+		}
 	}
 }
 
-func (t *traces) found(org domain.OrganizationID, id domain.InvitationID) {
-	t.in(org)
-	if !slices.Contains(t.invitations, id) {
-		t.invitations = append(t.invitations, id)
-	}
+func (who *erasee) found(org domain.OrganizationID, id domain.InvitationID) {
+	who.organizations, who.invitations, who.news.invitations = with(who.organizations, org), with(who.invitations, id), with(who.news.invitations, id)
 }
 
-func (t *traces) in(org domain.OrganizationID) {
-	if !slices.Contains(t.organizations, org) {
-		t.organizations = append(t.organizations, org)
+func with[T comparable](all []T, x T) []T {
+	if slices.Contains(all, x) {
+		return all
 	}
+	return append(all, x)
 }
 
 // subjects are those under whose keys everything about the person is sealed.
-func (t *traces) subjects(who erasee) []string {
+func (who *erasee) subjects() []string {
 	all := []string{string(who.erasure)} // the account, or what the reason of the erasure is sealed under
-	for _, inv := range t.invitations {
+	for _, inv := range who.invitations {
 		all = append(all, string(inv))
 	}
 	return all
@@ -134,32 +173,48 @@ func eraseMember(id domain.AccountID, pseudonym domain.Pseudonym) func(organizat
 	}
 }
 
-// eraseTraces erases the person wherever the log says, and looks again, from where
-// it has got to, until there is nothing new: commands that were under way when the
-// account ended may have written something since. What comes after that has its
-// own event; see EraseAgain.
-func (c *Commands) eraseTraces(ctx context.Context, r Request, who erasee, done Receipt) (*traces, Receipt, error) {
-	t := &traces{erasee: who, hash: c.addressName}
+// eraseTraces erases the people of a pass wherever the log says, and looks again,
+// from where it has got to, until there is nothing new: commands that were under
+// way when an account ended may have written something since. What comes after
+// that has its own event; see EraseAgain. Somebody who cannot be erased now holds
+// up nobody else.
+func (c *Commands) eraseTraces(ctx context.Context, p *pass) error {
 	for {
-		members, invitations, err := c.look(ctx, t)
-		if err != nil || len(members)+len(invitations) == 0 {
-			return t, done, err
+		if err := c.look(ctx, p); err != nil {
+			return err
 		}
-		for _, org := range members {
-			erased, err := c.onOrganization(ctx, plain(r), org, eraseMember(who.account, c.pseudonym(string(who.account))))
-			if err != nil {
-				return nil, done, err
+		news := false
+		for _, who := range p.erasees {
+			if who.err != nil || len(who.news.members)+len(who.news.invitations) == 0 {
+				continue
 			}
-			done = done.later(erased.Position)
+			news = true
+			who.err = c.eraseFound(ctx, who)
 		}
-		for _, inv := range invitations {
-			erased, err := c.eraseInvitation(ctx, r, inv)
-			if err != nil {
-				return nil, done, err
-			}
-			done = done.later(erased.Position)
+		if !news {
+			return ctx.Err()
 		}
 	}
+}
+
+// eraseFound erases somebody where they were found.
+func (c *Commands) eraseFound(ctx context.Context, who *erasee) error {
+	for _, org := range who.news.members {
+		erased, err := c.onOrganization(ctx, plain(who.request), org, eraseMember(who.account, c.pseudonym(string(who.account))))
+		if err != nil {
+			return err
+		}
+		who.done = max(who.done, erased.Position)
+	}
+	for _, inv := range who.news.invitations {
+		erased, err := c.eraseInvitation(ctx, who.request, inv)
+		if err != nil {
+			return err
+		}
+		who.done = max(who.done, erased.Position)
+	}
+	who.news = traces{}
+	return nil
 }
 
 // eraseInvitation ends an invitation to a person who is erased, and has everybody

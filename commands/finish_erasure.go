@@ -5,7 +5,10 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/erasure"
 	"tenure/domain/reservation"
 	"tenure/eventstore"
@@ -22,16 +25,19 @@ type Copies interface {
 
 var errErased = errors.New("commands: the account was erased")
 
-// FinishErasure erases what is left of the person whose account has ended. At is
-// the position of the event that has ended it.
+// FinishErasure erases what is left of the person whose account has ended, and of
+// everybody else whose erasure waits. At is the position of the event that has
+// ended it.
 //
 // Everything that is to be found goes by the address, which the account's key
 // opens. So what was found is recorded, and the keys are destroyed after that.
 // Killed between
 //
 //   - the event and the rest: the process begins;
-//   - two organizations, two invitations, the address and the identities: each of
-//     them is done or not, and what is done is not done again;
+//   - two people, two organizations, two invitations, the address and the
+//     identities: each of them is done or not, and what is done is not done again;
+//   - the records of the keys of two people: the one is finished, the other begins
+//     with the event of their own;
 //   - the record of the keys and their end: nodes open nothing with them any more,
 //     and whichever starts or goes on next destroys them;
 //   - the end of the keys and of the copies: nothing is looked for again, and the
@@ -41,67 +47,146 @@ func (c *Commands) FinishErasure(ctx context.Context, r Request, id domain.Accou
 	if err != nil {
 		return err
 	}
-	who := erasee{erasure: erasure.OfAccount(id), account: id, address: c.addressName(s.Held().Email)}
-	return c.finishErasure(ctx, r, who, at, copies)
+	return c.finishErasure(ctx, c.eraseeOf(r, s, at), copies)
 }
 
 // FinishInviteeErasure is FinishErasure for somebody who has no account.
 func (c *Commands) FinishInviteeErasure(ctx context.Context, r Request, requested erasure.Requested, at eventstore.Position, copies Copies) error {
-	return c.finishErasure(ctx, r, erasee{erasure: requested.ErasureID, address: requested.Address}, at, copies)
+	return c.finishErasure(ctx, inviteeOf(r, requested, at), copies)
 }
 
-// erasee is whom an erasure is about.
-type erasee struct {
-	erasure domain.ErasureID
-	account domain.AccountID // empty for who has none
-	address string           // a keyed hash
+func (c *Commands) eraseeOf(r Request, s account.State, at eventstore.Position) *erasee {
+	return &erasee{request: r, erasure: erasure.OfAccount(s.ID), account: s.ID, address: c.addressName(s.Held().Email), done: at}
 }
 
-func (c *Commands) finishErasure(ctx context.Context, r Request, who erasee, at eventstore.Position, copies Copies) error {
+func inviteeOf(r Request, requested erasure.Requested, at eventstore.Position) *erasee {
+	return &erasee{request: r, erasure: requested.ErasureID, address: requested.Address, done: at}
+}
+
+// mostErasees bounds a pass.
+const mostErasees = 1000
+
+// finishErasure erases those who wait, the first of them in any case.
+func (c *Commands) finishErasure(ctx context.Context, first *erasee, copies Copies) error {
+	if copies == nil {
+		return errors.New("commands: nothing is known of what holds personal data")
+	}
 	s, _, err := c.erasures.load(ctx, allErasures)
 	if err != nil {
 		return err
 	}
 	// The log comes again when views are made anew; what was found is not looked for.
-	if subjects, concluded := s.Concluded(who.erasure); concluded {
+	if subjects, concluded := s.Concluded(first.erasure); concluded {
+		c.unfinished.Store(nil)
 		if _, err := c.destroy(ctx, subjects); err != nil || c.scrubbed.Load() {
 			return err
 		}
 		return c.scrub(ctx, copies)
 	}
-	found, done, err := c.eraseTraces(ctx, r, who, Receipt{Position: at})
+	// What has failed is tried again from where it has got to: the views may take
+	// hours.
+	p := c.unfinished.Load()
+	if p == nil || p.erasees[0].erasure != first.erasure {
+		all, err := c.waiting(ctx, s, first)
+		if err != nil {
+			return err
+		}
+		p = newPass(all, c.addressName)
+	}
+	c.unfinished.Store(p)
+	if err := c.erase(ctx, p, copies); err != nil {
+		return err
+	}
+	if first = p.erasees[0]; first.err != nil {
+		p.erasees = slices.DeleteFunc(p.erasees, func(who *erasee) bool { return who.err == nil })
+		return first.err
+	}
+	c.unfinished.Store(nil)
+	return nil
+}
+
+// waiting is the first with those who come after, as far as the log says now.
+func (c *Commands) waiting(ctx context.Context, s erasure.State, first *erasee) ([]*erasee, error) {
+	page, err := c.Store.ReadAll(ctx, first.done, mostErasees-1, eventstore.Filter{TypePrefixes: []string{"account.erased.", "erasure.requested."}})
 	if err != nil {
+		return nil, err
+	}
+	all := []*erasee{first}
+	for _, recorded := range page.Events {
+		e, err := c.Codec.Decode(recorded)
+		if err != nil {
+			return nil, err
+		}
+		r := first.request
+		r.Correlation, r.Causation, r.Continues = e.Metadata.Correlation, uuid.UUID(e.ID).String(), e.Metadata.CommandID
+		var who *erasee
+		switch x := e.Event.(type) {
+		case account.Erased:
+			s, _, err := c.accounts.load(ctx, string(x.AccountID))
+			if err != nil {
+				return nil, err
+			}
+			who = c.eraseeOf(r, s, e.Position)
+		case erasure.Requested:
+			who = inviteeOf(r, x, e.Position)
+		}
+		if _, concluded := s.Concluded(who.erasure); !concluded {
+			all = append(all, who)
+		}
+	}
+	return all, nil
+}
+
+// erase erases the people of a pass and scrubs once.
+func (c *Commands) erase(ctx context.Context, p *pass, copies Copies) error {
+	for _, who := range p.erasees {
+		who.err = nil
+	}
+	if err := c.eraseTraces(ctx, p); err != nil {
 		return err
 	}
 	c.Step(StepErasedLeft)
-	if err := c.releaseHeld(ctx, r, who.account); err != nil {
-		return err
+	for _, who := range p.erasees {
+		if who.err == nil {
+			who.err = c.releaseHeld(ctx, who.request, who.account)
+		}
 	}
 	c.Step(StepErasedReleased)
-	return c.conclude(ctx, r, who.erasure, found.subjects(who), found.organizations, done, copies)
+	return c.conclude(ctx, p.erasees, copies)
 }
 
-// conclude records under which keys everything about a person was sealed, and
-// destroys them and what the views held, which are up to what was done.
-func (c *Commands) conclude(ctx context.Context, r Request, id domain.ErasureID, subjects []string, orgs []domain.OrganizationID, done Receipt, copies Copies) error {
-	if copies == nil {
-		return errors.New("commands: nothing is known of what holds personal data")
+// conclude records under which keys everything about people was sealed, and
+// destroys them and what the views held, which are up to what was done. Who
+// could not be erased is left out.
+func (c *Commands) conclude(ctx context.Context, erasees []*erasee, copies Copies) error {
+	erasees = slices.DeleteFunc(slices.Clone(erasees), func(who *erasee) bool { return who.err != nil })
+	if len(erasees) == 0 {
+		return nil
 	}
-	if err := copies.Settle(ctx, done.Position); err != nil {
+	var done eventstore.Position
+	for _, who := range erasees {
+		done = max(done, who.done)
+	}
+	if err := copies.Settle(ctx, done); err != nil {
 		return err
 	}
-	concluded, err := c.erasures.execute(ctx, allErasures, plain(r), func(s erasure.State) ([]domain.Event, error) {
-		return erasure.Conclude(s, id, subjects, orgs), nil
-	})
-	if err != nil {
-		return err
+	c.scrubbed.Store(false)
+	var subjects []string
+	var concluded []domain.Event
+	for _, who := range erasees {
+		receipt, err := c.erasures.execute(ctx, allErasures, plain(who.request), func(s erasure.State) ([]domain.Event, error) {
+			return erasure.Conclude(s, who.erasure, who.subjects(), who.organizations), nil
+		})
+		if err != nil {
+			return err
+		}
+		concluded, subjects = append(concluded, receipt.Events...), append(subjects, who.subjects()...)
 	}
 	c.Step(StepErasureConcluded)
-	c.scrubbed.Store(false)
 	if _, err := c.destroy(ctx, subjects); err != nil {
 		return err
 	}
-	for _, e := range concluded.Events {
+	for _, e := range concluded {
 		c.Forget(e.(erasure.Concluded))
 	}
 	c.Step(StepErasedKeys)
@@ -129,18 +214,19 @@ func (c *Commands) EraseAgain(ctx context.Context, r Request, id domain.AccountI
 	if err != nil {
 		return err
 	}
-	subjects := []string{string(id)}
+	who := &erasee{request: r, erasure: erasure.OfAccount(id), account: id, organizations: []domain.OrganizationID{org}}
 	if by != "" {
 		erased, err := c.eraseInvitation(ctx, r, by)
 		if err != nil {
 			return err
 		}
-		done, subjects = done.and(erased), append(subjects, string(by))
+		done, who.invitations = done.and(erased), []domain.InvitationID{by}
 	}
 	if len(done.Events) == 0 && c.scrubbed.Load() {
 		return nil
 	}
-	return c.conclude(ctx, r, erasure.OfAccount(id), subjects, []domain.OrganizationID{org}, done, copies)
+	who.done = done.Position
+	return c.conclude(ctx, []*erasee{who}, copies)
 }
 
 // KeepErased destroys the keys of all who were erased once more: of a keyring that

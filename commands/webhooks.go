@@ -153,14 +153,6 @@ func (c *Commands) RotateWebhookSecret(ctx context.Context, r Request, owner dom
 	return c.WebhookSecret(id, receipt.Events[0].(webhook.SecretRotated).Generation), receipt, nil
 }
 
-// ReplayWebhook delivers everything after a position again. It fails with
-// CodeNotFound and CodePermissionDenied.
-func (c *Commands) ReplayWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, after eventstore.Position) (Receipt, error) {
-	return c.onWebhook(ctx, r, owner, id, func(s webhook.State, _ webhook.Webhook) ([]domain.Event, error) {
-		return webhook.Replay(s, id, uint64(after))
-	})
-}
-
 // RetryWebhook tries dead letters once more: those with these ids, or all for
 // none. It fails with CodeNotFound, CodeInvalid and CodePermissionDenied.
 func (c *Commands) RetryWebhook(ctx context.Context, r Request, owner domain.OrganizationID, id domain.WebhookID, events []string) (Receipt, error) {

@@ -69,7 +69,7 @@ func (s *stack) key(scope string) (text, id string) {
 // path fills in a template, with a dry run for whatever is not a read.
 func (c *scene) path(op httpapi.Operation) string {
 	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key,
-		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.hook, "{broker}", "nats").Replace(op.Path)
+		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.hook, "{broker}", "nats", "{erasure}", c.org).Replace(op.Path)
 	path = strings.ReplaceAll(path, "{type}", "organization.renamed.v1")
 	switch {
 	case op.Method != "GET":

@@ -56,6 +56,8 @@ type Config struct {
 
 	// Brokers are the message brokers that the feed is published to; nil for none.
 	Brokers func(context.Context) ([]Broker, error)
+	// Publications are the same for the AsyncAPI document.
+	Publications []relay.Publication
 
 	// PublicURL is where browsers reach the API, for example
 	// "https://members.example.com". With https, Strict-Transport-Security is

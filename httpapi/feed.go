@@ -357,19 +357,26 @@ func (f *follower) send(w io.Writer, text []byte, events int) error {
 	return err
 }
 
-// addAsyncAPI serves the AsyncAPI document, which is made once.
+// addAsyncAPI serves the AsyncAPI document, which is made once: for everybody, and
+// for those who read events with where the brokers are.
 func (a *API) addAsyncAPI() error {
-	document, err := a.config.Feed.AsyncAPI(a.config.Version)
-	if err != nil {
-		return err
-	}
 	example := map[string]any{"asyncapi": "3.0.0", "info": map[string]any{"title": "Tenure events", "version": a.config.Version}}
-	add(a, route{
-		id: "asyncapi", method: http.MethodGet, path: "/asyncapi.json", tag: "Events", access: Public(), status: http.StatusOK,
-		summary: "The AsyncAPI document of the event feed", description: "Every type of events with the JSON Schema of its data.",
-		response: example,
-	}, func(context.Context, *call, *struct{}) (answer, error) {
-		return answer{raw: document, cache: "no-cache"}, nil
-	})
-	return nil
+	serve := func(hosts bool, r route) error {
+		document, err := a.config.Feed.AsyncAPI(a.config.Version, a.config.Publications, hosts)
+		if err != nil {
+			return err
+		}
+		r.method, r.tag, r.status, r.response = http.MethodGet, "Events", http.StatusOK, example
+		add(a, r, func(context.Context, *call, *struct{}) (answer, error) {
+			return answer{raw: document, cache: "no-cache"}, nil
+		})
+		return nil
+	}
+	return errors.Join(serve(false, route{
+		id: "asyncapi", path: "/asyncapi.json", access: Public(),
+		summary: "The AsyncAPI document of the event feed", description: "Every type of events with the JSON Schema of its data, and the channels of the brokers that they are published to.",
+	}), serve(true, route{
+		id: "asyncapi-with-brokers", path: "/v1/events/asyncapi.json", access: Operator(apikey.ScopeReadEvents),
+		summary: "The AsyncAPI document, with the brokers' hosts", description: "As /asyncapi.json, which leaves out where the brokers are. Users and passwords are in neither.",
+	}))
 }

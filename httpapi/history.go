@@ -47,7 +47,7 @@ func (a *API) addHistory() {
 	}}}
 	add(a, route{
 		id: "organization-history", method: http.MethodGet, path: "/v1/organizations/{org}/history", tag: "Organizations", access: Member(domain.ReadHistory), status: http.StatusOK,
-		summary: "History of an organization", description: "What has happened: when, by whom, why, caused by what.",
+		summary: "History of an organization", description: "What has happened: when, by whom, why, caused by what. Of the addresses of webhooks only those who may manage webhooks see more than scheme and host.",
 		codes: []domain.Code{domain.CodeInvalid}, response: example,
 	}, a.organizationHistory)
 	add(a, route{
@@ -78,7 +78,7 @@ func (a *API) timeline(ctx context.Context, c *call, q projections.TimelineQuery
 	if err == nil {
 		found, err = found.ShownTo(c.reads)
 	}
-	return page(found, err)
+	return a.withoutAddresses(c, found, err)
 }
 
 func (in TimelineInput) query(c *call) projections.TimelineQuery {

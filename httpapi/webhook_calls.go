@@ -7,53 +7,11 @@ import (
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/webhook"
-	"tenure/eventstore"
-	"tenure/projections"
 	"tenure/relay"
 	sending "tenure/relay/webhook"
 )
 
 func (c *call) webhook() domain.WebhookID { return domain.WebhookID(c.param("webhook")) }
-
-func (a *API) listWebhooks(ctx context.Context, c *call) (answer, error) {
-	s, err := a.config.Commands.Webhooks(ctx)
-	shown := list[webhookDocument]{Items: []webhookDocument{}}
-	for _, w := range s.Of(c.organization()) {
-		shown.Items = append(shown.Items, shownWebhook(w))
-	}
-	return answer{body: shown}, err
-}
-
-func (a *API) showWebhook(_ context.Context, _ *call, w webhook.Webhook, _ *DeliveriesInput) (answer, error) {
-	return answer{body: shownWebhook(w)}, nil
-}
-
-func shownWebhook(w webhook.Webhook) webhookDocument {
-	shown := webhookDocument{
-		WebhookID: w.ID, URL: w.URL, OrganizationID: w.Organization, Type: w.Type, Personal: w.Personal, Generation: w.Generation,
-		Enabled: w.Disabled == "", Cause: w.Disabled, DeadLetters: len(w.Letters),
-	}
-	if f := w.Failing; f != nil {
-		shown.Failing = &webhookFailure{f.EventID, f.Attempt, f.At, f.Cause, f.NextAt}
-	}
-	if !w.FailingSince.IsZero() {
-		shown.FailingSince = &w.FailingSince
-	}
-	return shown
-}
-
-func (a *API) listDeliveries(ctx context.Context, _ *call, w webhook.Webhook, in *DeliveriesInput) (answer, error) {
-	return page(a.config.Deliveries.Page(ctx, projections.DeliveriesQuery{Webhook: w.ID, Outcome: in.Outcome, Cursor: in.Cursor, Limit: in.Limit}))
-}
-
-func (a *API) listLetters(_ context.Context, _ *call, w webhook.Webhook, _ *DeliveriesInput) (answer, error) {
-	shown := list[deadLetter]{Items: []deadLetter{}}
-	for i := len(w.Letters) - 1; i >= 0; i-- {
-		l := w.Letters[i]
-		shown.Items = append(shown.Items, deadLetter{l.EventID, l.Attempts, l.Cause, l.Wanted, a.config.Feed.CursorAt(eventstore.Position(l.After))})
-	}
-	return answer{body: shown}, nil
-}
 
 func (a *API) registerWebhook(ctx context.Context, c *call, in *struct {
 	NewHeaders
@@ -129,11 +87,17 @@ func (a *API) rotateWebhook(ctx context.Context, c *call, b rotateBody) (answer,
 }
 
 func (a *API) replayWebhook(ctx context.Context, c *call, b replayBody) (answer, error) {
-	after, err := a.config.Feed.Position(ctx, b.Cursor)
-	if err != nil {
-		return answer{}, err
-	}
 	do, r, err := a.request(c, b.Reason)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case (b.Cursor == nil) == (b.Since == nil):
+		return answer{}, domain.Invalid("cursor", "Give either a cursor or since.")
+	case b.Since != nil:
+		done, err := do.ReplayWebhookSince(ctx, r, c.organization(), c.webhook(), *b.Since)
+		return commanded(done, err, plainly)
+	}
+	after, err := a.config.Feed.Position(ctx, *b.Cursor)
 	if err != nil {
 		return answer{}, err
 	}

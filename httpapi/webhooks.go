@@ -49,8 +49,9 @@ type rotateBody struct {
 }
 
 type replayBody struct {
-	Cursor string `json:"cursor" maxLength:"100" doc:"Everything after it is delivered again: the replay_cursor of a dead letter, or a cursor of the feed. Empty is everything."`
-	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
+	Cursor *string    `json:"cursor,omitempty" maxLength:"100" doc:"Everything after it is delivered again: the replay_cursor of a dead letter, or a cursor of the feed. Empty is everything."`
+	Since  *time.Time `json:"since,omitempty" doc:"Instead of the cursor: everything since then is delivered again, and what happened a few minutes before; an instant of the last 30 days." example:"2031-03-01T00:00:00Z"`
+	Reason string     `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
 
 type retryBody struct {
@@ -66,7 +67,7 @@ type webhookMade struct {
 
 type webhookDocument struct {
 	WebhookID      domain.WebhookID      `json:"webhook_id" format:"uuid"`
-	URL            string                `json:"url"`
+	URL            string                `json:"url" doc:"In full for operators and for those who may manage webhooks; for others scheme and host, and a hash that changes with the address."`
 	OrganizationID domain.OrganizationID `json:"organization_id,omitempty"`
 	Type           string                `json:"type,omitempty"`
 	Personal       bool                  `json:"personal"`
@@ -82,7 +83,7 @@ type webhookFailure struct {
 	EventID string    `json:"event_id"`
 	Attempt int       `json:"attempt"`
 	At      time.Time `json:"at"`
-	Cause   string    `json:"cause" doc:"refused_address, unreachable, tls_failed, timed_out, or status_ and the answer's."`
+	Cause   string    `json:"cause" doc:"unreachable, tls_failed, timed_out, not_https, or status_ and the answer's; to operators also refused_address, for an address that is not of the public internet, which organizations see as unreachable."`
 	NextAt  time.Time `json:"next_at" doc:"When it is tried again."`
 }
 
@@ -182,7 +183,7 @@ func (a *API) addEachWebhook(h hooks) {
 		exampleReceipt(webhook.Changed{WebhookID: exampleWebhook, URLBefore: "https://old.example.com", URLAfter: exampleHookURL, Owner: h.owner})), a.changeWebhook)
 	addHookCommand(a, h, command("rotate-webhook-secret", http.MethodPost, "/rotate-secret", "Give another secret to a webhook", "For the time of the overlap deliveries have two signatures.", rotateBody{OverlapHours: 24},
 		webhookMade{exampleWebhook, exampleSecret, exampleReceipt(webhook.SecretRotated{WebhookID: exampleWebhook, Generation: 2, OverlapUntil: exampleTime(), Owner: h.owner})}), a.rotateWebhook)
-	replay := command("replay-webhook", http.MethodPost, "/replay", "Deliver again to a webhook", "Everything after a cursor, with the same webhook-ids.", replayBody{Cursor: exampleFeedCursor},
+	replay := command("replay-webhook", http.MethodPost, "/replay", "Deliver again to a webhook", "Everything after a cursor, or since an instant, with the same webhook-ids.", replayBody{Cursor: new(exampleFeedCursor)},
 		exampleReceipt(webhook.Replayed{WebhookID: exampleWebhook, After: 1042, Owner: h.owner}))
 	replay.codes = []domain.Code{codeCursorAhead}
 	addHookCommand(a, h, replay, a.replayWebhook)

@@ -42,7 +42,7 @@ type Webhooks struct {
 	Observe       func(outcome string) // delivered, failed or given_up; may be nil
 
 	running   map[domain.WebhookID]delivery
-	forgotten map[domain.WebhookID]bool // of the deleted ones, whose delivery log is gone
+	forgotten map[domain.WebhookID]bool // of the deleted ones that are remembered, whose delivery log is gone
 	arranged  webhook.State
 }
 
@@ -113,6 +113,7 @@ func (x *Webhooks) arrange(ctx context.Context, s webhook.State) {
 			}
 		}()
 	}
+	forgotten := make(map[domain.WebhookID]bool)
 	for _, id := range s.Deleted() {
 		if !x.forgotten[id] {
 			if err := x.Log.Forget(ctx, id); err != nil {
@@ -120,9 +121,10 @@ func (x *Webhooks) arrange(ctx context.Context, s webhook.State) {
 				x.Logger.Warn("the delivery log of a deleted webhook could not be deleted; trying again", "webhook", id, "error", err)
 				continue
 			}
-			x.forgotten[id] = true
 		}
+		forgotten[id] = true
 	}
+	x.forgotten = forgotten
 }
 
 // deliver delivers until ctx ends, something of ours fails, or the webhook has

@@ -24,11 +24,11 @@ type Delivery struct {
 	EventID    string     `json:"event_id" format:"uuid"`
 	Type       string     `json:"type"`
 	At         time.Time  `json:"at"`
-	DurationMS int64      `json:"duration_ms"`
+	DurationMS int64      `json:"duration_ms" doc:"0 for organizations where the cause is unreachable."`
 	Attempt    int        `json:"attempt" doc:"At this event, counted from 1."`
 	Outcome    string     `json:"outcome" enum:"delivered,failed,given_up"`
 	Status     int        `json:"status,omitempty" doc:"Of the answer; missing where there was none."`
-	Cause      string     `json:"cause,omitempty" doc:"Why it failed: refused_address, unreachable, tls_failed, timed_out, or status_ and the answer's."`
+	Cause      string     `json:"cause,omitempty" doc:"Why it failed: unreachable, tls_failed, timed_out, not_https, or status_ and the answer's; to operators also refused_address, which organizations see as unreachable."`
 	NextAt     *time.Time `json:"next_at,omitempty" doc:"When it is tried again."`
 	Retry      bool       `json:"retry,omitempty" doc:"A dead letter was tried once more."`
 }

@@ -9,8 +9,9 @@ import (
 type object = map[string]any
 
 // AsyncAPI is the AsyncAPI 3 document of the feed, made of the same types as the
-// events. Version is that of the program.
-func (f *Feed) AsyncAPI(version string) ([]byte, error) {
+// events, and of the brokers that it is published to; with hosts it says where
+// these are. Version is that of the program.
+func (f *Feed) AsyncAPI(version string, brokers []Publication, hosts bool) ([]byte, error) {
 	public, err := url.Parse(f.config.PublicURL)
 	if err != nil {
 		return nil, err
@@ -55,6 +56,9 @@ func (f *Feed) AsyncAPI(version string) ([]byte, error) {
 			"schemas": schemas, "messages": messages,
 			"securitySchemes": object{"bearer": object{"type": "http", "scheme": "bearer", "description": "An API key with the scope events.read, or the session of a member who may read the history."}},
 		},
+	}
+	for _, b := range brokers {
+		b.describe(document, f.Types(), hosts)
 	}
 	return json.Marshal(document)
 }

@@ -76,7 +76,7 @@ func TestEveryEventIsAValidCloudEvent(t *testing.T) {
 	b := newBench(t)
 	types := b.golden()
 	b.is.True(len(types) > len(b.feed.Types()))
-	asyncAPI, err := b.feed.AsyncAPI("1.2.3")
+	asyncAPI, err := b.feed.AsyncAPI("1.2.3", nil, true)
 	b.is.NoErr(err)
 	known := codec.New()
 	for _, personal := range []bool{false, true} {
@@ -143,7 +143,10 @@ func TestSchemasRefuse(t *testing.T) {
 // type is a message of the channel and the operation.
 func TestAsyncAPIDocument(t *testing.T) {
 	b := newBench(t)
-	text, err := b.feed.AsyncAPI("1.2.3")
+	text, err := b.feed.AsyncAPI("1.2.3", []relay.Publication{
+		{Name: "nats", Protocol: "nats", Hosts: []string{"one.internal:4222", "two.internal:4222"}, Address: "tenure.{organization}.{type}", Parameters: map[string]string{"organization": "…", "type": "…"}},
+		{Name: "hub", Protocol: "amqps", Hosts: []string{"hub.internal:5671"}, Path: "host", Address: "{type}", Type: "organization.member_", Bindings: map[string]any{"amqp": map[string]any{}}},
+	}, true)
 	b.is.NoErr(err)
 	var document map[string]any
 	b.is.NoErr(json.Unmarshal(text, &document))
@@ -188,4 +191,22 @@ func TestAsyncAPIDocument(t *testing.T) {
 	}
 	walk(document)
 	b.is.True(references > 4*len(b.feed.Types()))
+
+	b.is.Equal(at("servers", "broker-nats-2")["host"], "two.internal:4222")
+	b.is.Equal(len(at("channels", "broker-nats")["servers"].([]any)), 2)
+	b.is.Equal(len(at("channels", "broker-nats", "parameters")), 2)
+	b.is.Equal(len(at("channels", "broker-nats", "messages")), len(b.feed.Types()))
+	b.is.Equal(at("servers", "broker-hub")["pathname"], "/host")
+	some := at("channels", "broker-hub", "messages")
+	b.is.True(len(some) > 0 && len(some) < len(b.feed.Types()))
+	b.is.Equal(len(at("operations", "publish-hub")["messages"].([]any)), len(some))
+
+	// Everybody may read what there is, and not where.
+	text, err = b.feed.AsyncAPI("1.2.3", []relay.Publication{{Name: "nats", Protocol: "nats", Hosts: []string{"one.internal:4222", "two.internal:4222"}, Path: "0", Address: "tenure"}}, false)
+	b.is.NoErr(err)
+	b.is.True(!bytes.Contains(text, []byte("internal")))
+	b.is.NoErr(json.Unmarshal(text, &document))
+	b.is.Equal(at("servers", "broker-nats")["host"], "{host}")
+	at("servers", "broker-nats", "variables", "host")
+	walk(document)
 }

@@ -10,6 +10,7 @@ import (
 	"tenure/eventstore"
 	"tenure/httpapi"
 	"tenure/processes"
+	"tenure/relay"
 )
 
 // leaseBroker is the lease of publishing to a broker. Each has one of its own, so
@@ -29,6 +30,15 @@ func (x *server) listBrokers(ctx context.Context) ([]httpapi.Broker, error) {
 		})
 	}
 	return all, nil
+}
+
+// publications are the brokers of the settings, for the AsyncAPI document.
+func (x *server) publications() []relay.Publication {
+	var all []relay.Publication
+	for _, b := range x.settings.brokers {
+		all = append(all, b.Publication())
+	}
+	return all
 }
 
 // watchBrokers adds what is asked of the publishing to brokers when metrics are

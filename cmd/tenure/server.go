@@ -240,7 +240,7 @@ func (x *server) wire() error {
 		limits = httpapi.Throttle{}
 	}
 	x.api, err = httpapi.New(httpapi.Config{
-		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Brokers: x.listBrokers, Deliveries: deliveries, Outbox: outbox,
+		Commands: x.commands, Reader: reader, Progress: x.projector, Feed: x.feed, Brokers: x.listBrokers, Publications: x.publications(), Deliveries: deliveries, Outbox: outbox,
 		History: x.history, Tree: tree, LedgerKey: ledgerKey, Witnesses: s.witnesses,
 		Limiter: x.limiter, Logger: x.logger, Metrics: x.metrics.registry, MetricsOpen: s.OpenMetrics, Ready: x.ready, Version: buildVersion(),
 		Providers: oidc.New(s.providers, publicURL, now),

@@ -73,7 +73,7 @@ type (
 		WebhookID domain.WebhookID `json:"webhook_id"`
 		EventID   string           `json:"event_id"`
 		Attempt   int              `json:"attempt"`
-		Cause     string           `json:"cause"` // refused_address, unreachable, timed_out, or status_ and the answer's
+		Cause     string           `json:"cause"` // a cause of package relay/webhook
 		NextAt    time.Time        `json:"next_at"`
 		At        time.Time        `json:"at,omitzero"` // when it failed
 	}

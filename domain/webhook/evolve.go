@@ -32,9 +32,7 @@ func Evolve(s State, e domain.Event) State {
 			w.letters(func(l *Letter) { l.Wanted = l.Wanted || slices.Contains(e.EventIDs, l.EventID) })
 		})
 	case Deleted:
-		return s.managed(e.WebhookID, func(w *Webhook) {
-			*w = Webhook{ID: w.ID, Owner: w.Owner, Deleted: true, Version: w.Version, number: w.number}
-		})
+		return s.delete(e.WebhookID)
 	}
 	return s.deliver(e)
 }
@@ -87,13 +85,29 @@ func (s State) register(e Registered) State {
 		return s
 	}
 	if s.all == nil {
-		s.all = immutable.NewMap[domain.WebhookID, Webhook](nil)
+		s.all, s.deleted = immutable.NewMap[domain.WebhookID, Webhook](nil), immutable.NewList[domain.WebhookID]()
 	}
 	w := Webhook{
 		ID: e.WebhookID, Owner: e.Owner, URL: e.URL, Organization: e.OrganizationID, Type: e.Type, Personal: e.Personal, Generation: 1, Reached: e.After, Version: 1,
-		number: s.all.Len(),
+		number: s.registered,
 	}
-	return State{s.all.Set(w.ID, w)}
+	s.all, s.registered = s.all.Set(w.ID, w), s.registered+1
+	return s
+}
+
+// delete keeps of a webhook that there was one, and forgets the one that was
+// deleted longest ago where that makes too many.
+func (s State) delete(id domain.WebhookID) State {
+	w, ok := s.Webhook(id)
+	if !ok {
+		return s
+	}
+	s.all = s.all.Set(id, Webhook{ID: id, Owner: w.Owner, Deleted: true, Version: w.Version + 1, number: w.number})
+	if s.deleted = s.deleted.Append(id); s.deleted.Len() > MaxDeleted {
+		s.all = s.all.Delete(s.deleted.Get(0))
+		s.deleted = s.deleted.Slice(1, s.deleted.Len())
+	}
+	return s
 }
 
 // managed is with for what people do: deliveries begin anew with it, an event
@@ -119,7 +133,8 @@ func (s State) with(id domain.WebhookID, change func(*Webhook)) State {
 		return s
 	}
 	change(&w)
-	return State{s.all.Set(id, w)}
+	s.all = s.all.Set(id, w)
+	return s
 }
 
 // letters changes a copy of the dead letters.

@@ -25,7 +25,10 @@ const (
 	MaxPerOrganization = 10
 	// MaxLetters is how many dead letters a webhook keeps. There is at most one in
 	// RetryFor.
-	MaxLetters   = 1000
+	MaxLetters = 1000
+	// MaxDeleted is how many webhooks that were deleted are remembered: so that
+	// deleting one twice is no mistake, and that their delivery logs are dropped.
+	MaxDeleted   = 1000
 	maxURLBytes  = 2000
 	MaxOverlap   = 7 * 24 * time.Hour // of two secrets
 	RetryFor     = 3 * 24 * time.Hour // that one event is tried
@@ -37,7 +40,9 @@ const (
 
 // State is all webhooks. States are immutable; two are the same where == says so.
 type State struct {
-	all *immutable.Map[domain.WebhookID, Webhook]
+	all        *immutable.Map[domain.WebhookID, Webhook]
+	deleted    *immutable.List[domain.WebhookID] // of all, in the order of their end
+	registered int                               // how many there ever were
 }
 
 // Webhook is one of them.
@@ -95,11 +100,15 @@ func (s State) Of(owner domain.OrganizationID) []Webhook {
 	return s.list(func(w Webhook) bool { return !w.Deleted && w.Owner == owner })
 }
 
-// Deleted lists those that are.
+// Deleted lists those that are, and are remembered.
 func (s State) Deleted() []domain.WebhookID {
-	var ids []domain.WebhookID
-	for _, w := range s.list(func(w Webhook) bool { return w.Deleted }) {
-		ids = append(ids, w.ID)
+	if s.deleted == nil {
+		return nil
+	}
+	ids := make([]domain.WebhookID, 0, s.deleted.Len())
+	for itr := s.deleted.Iterator(); !itr.Done(); {
+		_, id := itr.Next()
+		ids = append(ids, id)
 	}
 	return ids
 }
@@ -126,8 +135,8 @@ func (s State) Webhook(id domain.WebhookID) (Webhook, bool) {
 	return w, true
 }
 
-// Owns reports whether a webhook is an organization's, also when it is deleted;
-// the operators own all.
+// Owns reports whether a webhook is an organization's, also when it is deleted and
+// remembered; the operators own all.
 func (s State) Owns(owner domain.OrganizationID, id domain.WebhookID) bool {
 	w, ok := s.get(id)
 	return ok && (owner == "" || w.Owner == owner)
@@ -273,7 +282,7 @@ func Settle(s State, id domain.WebhookID, version int, event, cause string) []do
 }
 
 // Delete ends a webhook for good. It fails with CodeNotFound for one that never
-// was.
+// was, or is not remembered.
 func Delete(s State, id domain.WebhookID) ([]domain.Event, error) {
 	w, ok := s.get(id)
 	switch {
@@ -345,8 +354,11 @@ func notFound() error {
 
 func checkURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return domain.Invalid("url", "Give an address such as https://hooks.example.com/tenure, without a password in it.")
+	if err == nil && u.User != nil {
+		return domain.Invalid("url", "Leave user and password out of the address: they are not sent. Deliveries are signed, so have the receiver check the signature.")
+	}
+	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Fragment != "" {
+		return domain.Invalid("url", "Give an address such as https://hooks.example.com/tenure.")
 	}
 	return nil
 }

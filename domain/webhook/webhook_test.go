@@ -58,6 +58,34 @@ func version(s State) int {
 	return w.Version
 }
 
+// Whoever registers and deletes webhooks for ever makes nothing grow.
+func TestDeletedWebhooksAreForgottenInTheEnd(t *testing.T) {
+	is := is.New(t)
+	named := func(id string) Registered {
+		r := registered()
+		r.WebhookID = domain.WebhookID(id)
+		return r
+	}
+	s := Evolve(State{}, named("first"))
+	for i := range 3 * MaxDeleted {
+		r := named(fmt.Sprint(i))
+		s = Evolve(Evolve(s, r), Deleted{WebhookID: r.WebhookID})
+	}
+	s = Evolve(s, Deleted{WebhookID: "0"}) // of one that is forgotten
+	s = Evolve(s, named("last"))
+	is.Equal(len(s.Deleted()), MaxDeleted)
+	is.Equal(s.Deleted()[MaxDeleted-1], domain.WebhookID(fmt.Sprint(3*MaxDeleted-1)))
+	is.Equal(len(s.Webhooks()), 2)
+	is.Equal(s.Webhooks()[0].ID, domain.WebhookID("first"))
+	is.True(!s.Owns("", "0"))
+	_, err := Delete(s, "0")
+	is.True(err != nil)
+	is.True(s.Owns("", s.Deleted()[0]))
+	again, err := Delete(s, s.Deleted()[0])
+	is.NoErr(err)
+	is.Equal(again, nil)
+}
+
 func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	given, gone := []domain.Event{registered()}, []domain.Event{registered(), Deleted{WebhookID: hook}}
 	var full []domain.Event
@@ -73,6 +101,10 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 		bad := registered()
 		bad.URL = none
 		r.Refused("Register", domain.CodeInvalid, "no URL "+none[:min(len(none), 30)], nil, register(bad))
+	}
+	_, err := Register(State{}, Registered{WebhookID: hook, URL: "https://user:password@example.com"})
+	if err == nil || !strings.Contains(err.Error(), "user and password") {
+		t.Errorf("a password in the address: %v", err)
 	}
 	r.Refused("Change", domain.CodeNotFound, "none", nil, change("https://example.com"))
 	r.Refused("Change", domain.CodeInvalid, "no URL", given, change("x"))

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nkeys"
 
 	"tenure/relay"
 )
@@ -164,8 +165,8 @@ func (t *Target) read(s scheme, options url.Values) error {
 		return errors.New("give name= a lower-case letter and up to 39 letters, digits and -")
 	}
 	t.Type, t.credentials = options.Get("type"), options.Get("credentials-file")
-	if _, err := os.Stat(t.credentials); t.credentials != "" && err != nil {
-		return fmt.Errorf("credentials-file: %w", err)
+	if err := t.checkCredentials(); err != nil {
+		return err
 	}
 	var secure bool
 	for name, to := range map[string]*bool{"personal": &t.Personal, "tls": &secure} {
@@ -191,10 +192,35 @@ func (t *Target) read(s scheme, options url.Values) error {
 	if t.mechanism = options.Get("sasl"); t.mechanism == "" && t.user != nil {
 		t.mechanism = "plain"
 	}
-	if _, ok := mechanisms[t.mechanism]; t.Scheme == "kafka" && t.mechanism != "" && (!ok || t.user == nil) {
+	if _, ok := mechanisms[t.mechanism]; t.Scheme == "kafka" && t.mechanism != "" && (!ok || t.password() == "") {
 		return errors.New("give user and password, and sasl= plain, scram-sha-256 or scram-sha-512")
 	}
 	return t.secure(secure || t.Scheme == "rediss" || t.Scheme == "amqps", options.Get("ca-file"))
+}
+
+// checkCredentials looks into the file of a user of NATS: the client does so at
+// every connection, and would fail at each.
+func (t *Target) checkCredentials() error {
+	if t.credentials == "" {
+		return nil
+	}
+	if t.user != nil {
+		return errors.New("give either a user or credentials-file")
+	}
+	text, err := os.ReadFile(t.credentials)
+	if err != nil {
+		return fmt.Errorf("credentials-file: %w", err)
+	}
+	defer clear(text)
+	if token, err := nkeys.ParseDecoratedJWT(text); err != nil || strings.Count(token, ".") != 2 {
+		return errors.New("credentials-file: it holds no JWT of a user")
+	}
+	key, err := nkeys.ParseDecoratedUserNKey(text)
+	if err != nil {
+		return errors.New("credentials-file: it holds no key of a user")
+	}
+	key.Wipe()
+	return nil
 }
 
 // secure has the connection encrypted.
@@ -229,18 +255,24 @@ func (t Target) Address() string {
 	return t.Scheme + "://" + strings.Join(t.Hosts, ",") + "/" + path
 }
 
-// Masked is a target as it was written, right or wrong, without a password.
+// Masked is a target as it was written, right or wrong, without a password: also
+// one with characters in it that should have been escaped.
 func Masked(text string) string {
 	start := strings.Index(text, "://")
 	if start < 0 {
 		start = -len("://")
 	}
 	rest := text[start+len("://"):]
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
+	part := func(ends string) string {
+		if end := strings.IndexAny(rest, ends); end >= 0 {
+			return rest[:end]
+		}
+		return rest
 	}
-	at := strings.LastIndex(rest[:end], "@")
+	at := strings.LastIndex(part("?#"), "@")
+	if _, port, found := strings.Cut(part("/?#"), ":"); at < 0 && found && strings.Trim(port, "0123456789") != "" {
+		at = strings.LastIndex(rest, "@") // what looks like a port is a password
+	}
 	if at < 0 {
 		return text
 	}

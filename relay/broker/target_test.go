@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/matryer/is"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"tenure/relay"
 	"tenure/relay/broker"
 )
 
@@ -44,6 +46,8 @@ func TestTargetsThatCannotWork(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	is := is.New(t)
 	is.NoErr(os.WriteFile(file, []byte("x"), 0o600))
+	keyless := filepath.Join(t.TempDir(), "keyless")
+	is.NoErr(os.WriteFile(keyless, []byte("-----BEGIN NATS USER JWT-----\nx.y.z\n------END NATS USER JWT------\n"), 0o600))
 	for text, says := range map[string]string{
 		"":                          "begin with nats://",
 		"localhost:4222":            "begin with nats://",
@@ -53,34 +57,63 @@ func TestTargetsThatCannotWork(t *testing.T) {
 		"nats://localhost/tenure.>": "name the topic",
 		"nats://localhost/tenure.":  "name the topic",
 		"redis://localhost:6379/0":  "name the topic",
-		"kafka://localhost/" + strings.Repeat("a", 201):     "name the topic",
-		"nats://localhost/a/tenure":                         "leave out what stands before",
-		"redis://localhost/first/tenure":                    "leave out what stands before",
-		"nats:///tenure":                                    "host:port",
-		"nats://localhost:port/tenure":                      "host:port",
-		"nats://localhost:0/tenure":                         "host:port",
-		"nats://a,,b/tenure":                                "host:port",
-		"amqp://a,b/tenure":                                 "name one host",
-		"nats://user:p%zz@localhost/tenure":                 "%-escapes",
-		"nats://localhost/tenure#x":                         "write it as",
-		"nats://localhost/tenure?colour=blue":               `leave out "colour"`,
-		"nats://localhost/tenure?max-length=3":              `leave out "max-length"`,
-		"nats://localhost/tenure?personal=yes":              "personal= true or false",
-		"nats://localhost/tenure?name=a&name=b":             "give name once",
-		"nats://localhost/tenure?name=Hub":                  "give name=",
-		"nats://localhost/tenure?from=yesterday":            "start or head",
-		"redis://localhost/tenure?max-length=0":             "a number of events",
-		"kafka://localhost/tenure?sasl=plain":               "user and password",
-		"kafka://u:p@localhost/tenure?sasl=gssapi":          "user and password",
-		"nats://localhost/tenure?ca-file=" + file:           "for connections with TLS",
-		"amqps://localhost/tenure?ca-file=" + file:          "no certificate",
-		"amqps://localhost/tenure?ca-file=/nowhere":         "ca-file",
-		"nats://localhost/tenure?credentials-file=/nowhere": "credentials-file",
+		"kafka://localhost/" + strings.Repeat("a", 201):        "name the topic",
+		"nats://localhost/a/tenure":                            "leave out what stands before",
+		"redis://localhost/first/tenure":                       "leave out what stands before",
+		"nats:///tenure":                                       "host:port",
+		"nats://localhost:port/tenure":                         "host:port",
+		"nats://localhost:0/tenure":                            "host:port",
+		"nats://a,,b/tenure":                                   "host:port",
+		"amqp://a,b/tenure":                                    "name one host",
+		"nats://user:p%zz@localhost/tenure":                    "%-escapes",
+		"nats://localhost/tenure#x":                            "write it as",
+		"nats://localhost/tenure?colour=blue":                  `leave out "colour"`,
+		"nats://localhost/tenure?max-length=3":                 `leave out "max-length"`,
+		"nats://localhost/tenure?personal=yes":                 "personal= true or false",
+		"nats://localhost/tenure?name=a&name=b":                "give name once",
+		"nats://localhost/tenure?name=Hub":                     "give name=",
+		"nats://localhost/tenure?from=yesterday":               "start or head",
+		"redis://localhost/tenure?max-length=0":                "a number of events",
+		"kafka://localhost/tenure?sasl=plain":                  "user and password",
+		"kafka://u:p@localhost/tenure?sasl=gssapi":             "user and password",
+		"kafka://u@localhost/tenure":                           "user and password",
+		"nats://localhost/tenure?sasl=plain":                   `leave out "sasl"`,
+		"redis://localhost/tenure?tls=true":                    `leave out "tls"`,
+		"amqp://localhost/tenure?ca-file=" + file:              "for connections with TLS",
+		"nats://localhost/tenure?tls=maybe":                    "tls= true or false",
+		"nats://u:p@localhost/tenure?credentials-file=" + file: "either a user or credentials-file",
+		"nats://localhost/tenure?credentials-file=" + file:     "credentials-file: it holds no JWT",
+		"nats://localhost/tenure?credentials-file=" + keyless:  "credentials-file: it holds no key",
+		"nats://localhost/tenure?ca-file=" + file:              "for connections with TLS",
+		"amqps://localhost/tenure?ca-file=" + file:             "no certificate",
+		"amqps://localhost/tenure?ca-file=/nowhere":            "ca-file",
+		"nats://localhost/tenure?credentials-file=/nowhere":    "credentials-file",
 	} {
 		_, err := broker.Parse(text)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: expected %q, found %v", text, says, err)
 		}
+	}
+}
+
+// What the AsyncAPI document says of a target names neither user nor password.
+func TestPublications(t *testing.T) {
+	is := is.New(t)
+	for text, want := range map[string]relay.Publication{
+		"nats://user:secret@a,b:1/tenure?personal=true": {Name: "nats", Protocol: "nats", Hosts: []string{"a:4222", "b:1"}, Address: "tenure.{organization}.{type}", Personal: true},
+		"rediss://:secret@a/3/tenure?name=hub":          {Name: "hub", Protocol: "rediss", Hosts: []string{"a:6379"}, Path: "3", Address: "tenure"},
+		"amqps://user:secret@a/host/tenure":             {Name: "amqp", Protocol: "amqps", Hosts: []string{"a:5671"}, Path: "host", Address: "{type}"},
+		"kafka://user:secret@a/tenure?tls=true&type=x":  {Name: "kafka", Protocol: "kafka-secure", Hosts: []string{"a:9092"}, Address: "tenure", Type: "x"},
+	} {
+		target, err := broker.Parse(text)
+		is.NoErr(err)
+		got := target.Publication()
+		all := fmt.Sprint(got)
+		is.True(!strings.Contains(all, "secret") && !strings.Contains(all, "user"))
+		is.Equal(len(got.Parameters) > 0, strings.Contains(got.Address, "{"))
+		is.Equal(len(got.Bindings) > 0, strings.Contains(text, "amqp") || strings.Contains(text, "kafka"))
+		got.Parameters, got.Bindings = nil, nil
+		is.Equal(got, want)
 	}
 }
 
@@ -93,6 +126,11 @@ func TestPasswordsAreMasked(t *testing.T) {
 		"nats://host/tenure?a=b@c:d":      "nats://host/tenure?a=b@c:d",
 		"user:secret@host":                "user:xxxxx@host",
 		"nonsense":                        "nonsense",
+		"nats//user:secret@host/tenure":   "nats//user:xxxxx@host/tenure",
+		"nats://user:sec/ret@host/tenure": "nats://user:xxxxx@host/tenure",
+		"nats://user:sec?ret@host/tenure": "nats://user:xxxxx@host/tenure",
+		"nats://host:1/tenure?a=b@c":      "nats://host:1/tenure?a=b@c",
+		"nats://[::1]:1/tenure?name=a":    "nats://[::1]:1/tenure?name=a",
 	} {
 		is.Equal(broker.Masked(text), want)
 	}

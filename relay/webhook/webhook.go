@@ -55,7 +55,8 @@ func (e *Error) Error() string { return "webhook: " + e.Cause }
 
 // The causes besides status_ and a number.
 const (
-	CauseAddress     = "refused_address"
+	CauseAddress     = "refused_address" // not of the public internet
+	CauseScheme      = "not_https"
 	CauseUnreachable = "unreachable"
 	CauseTimedOut    = "timed_out"
 	CauseTLS         = "tls_failed"
@@ -97,7 +98,7 @@ func (s *Sender) Send(ctx context.Context, url string, m Message) (status int, e
 	case err != nil:
 		return 0, &Error{Cause: CauseUnreachable}
 	case !s.private && request.URL.Scheme != "https":
-		return 0, &Error{Cause: CauseAddress}
+		return 0, &Error{Cause: CauseScheme}
 	}
 	timestamp := strconv.FormatInt(m.At.Unix(), 10)
 	request.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")

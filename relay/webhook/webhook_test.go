@@ -176,7 +176,7 @@ func TestAddressesThatAreNotPublic(t *testing.T) {
 	var plain *Error
 	_, err := s.Send(context.Background(), "http://example.com", message())
 	is.True(errors.As(err, &plain)) // nothing leaves without TLS
-	is.Equal(plain.Cause, CauseAddress)
+	is.Equal(plain.Cause, CauseScheme)
 	for _, address := range []string{
 		"10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.1.2.3", "224.0.0.1", "255.255.255.255", "198.18.0.1",
 		"::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "fec0::1",
