@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/transparency-dev/merkle/compact"
-
 	"tenure/domain/checkpoint"
 	"tenure/eventstore"
 )
@@ -69,9 +67,15 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	return w.report.finish(options), nil
 }
 
+// readLog goes through the log. What visit hears of is there until it returns.
 func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit func(*eventstore.Recorded) error) error {
-	for at := eventstore.Position(0); ; {
-		page, err := log.ReadAll(ctx, at, pageEvents, filter)
+	for page := (eventstore.Page{}); ; {
+		var err error
+		if len(filter.TypePrefixes) == 0 {
+			err = readPage(ctx, log, page.Position, &page)
+		} else {
+			page, err = log.ReadAll(ctx, page.Position, pageEvents, filter)
+		}
 		if err != nil {
 			return err
 		}
@@ -80,7 +84,7 @@ func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit fu
 				return err
 			}
 		}
-		if at = page.Position; page.Head {
+		if page.Head {
 			return nil
 		}
 	}
@@ -127,13 +131,13 @@ type walk struct {
 	streams map[string]uint64
 	newest  uint64 // size of the checkpoint before
 
-	tree    *compact.Range
-	claimed *compact.Range // another tree, of what is claimed, once a claim differs
-	unclear bool           // a leaf has no claim
-	broken  bool           // a checkpoint did not fit: no later one will
-	fitting uint64         // the last size that did
-	first   *Finding       // the first leaf after that
-	suspect *Finding       // the first leaf after that which is not as claimed
+	tree    frontier
+	claimed *frontier // another tree, of what is claimed, once a claim differs
+	unclear bool      // a leaf has no claim
+	broken  bool      // a checkpoint did not fit: no later one will
+	fitting uint64    // the last size that did
+	first   *Finding  // the first leaf after that
+	suspect *Finding  // the first leaf after that which is not as claimed
 }
 
 func newWalk(options Options) *walk {
@@ -141,7 +145,7 @@ func newWalk(options Options) *walk {
 		options.Progress = func(uint64) {}
 	}
 	return &walk{
-		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64), tree: ranges.NewEmptyRange(0),
+		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64),
 		place: func(int) (int, int) { return 0, 0 }, // a log has none
 	}
 }
@@ -232,7 +236,7 @@ func (w *walk) begin() {
 
 // leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.
 func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number int) {
-	index := w.tree.End()
+	index := w.tree.size
 	w.contiguous(e, number, &index)
 	here := w.about(e, number, "")
 	here.Leaf = &index
@@ -240,7 +244,7 @@ func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number in
 		w.first = &here
 	}
 	w.claim(hash, claimed, here)
-	_ = w.tree.Append(hash[:], nil) // never fails
+	w.tree.add(hash)
 	if w.options.Progress(index + 1); w.broken {
 		return
 	}
@@ -270,30 +274,22 @@ func (w *walk) claim(hash Hash, claimed *claim, here Finding) {
 		w.suspect = &here
 	}
 	if differs && w.claimed == nil && !w.unclear {
-		w.claimed, _ = ranges.NewRange(0, w.tree.End(), slices.Clone(w.tree.Hashes()))
+		w.claimed = &frontier{w.tree.size, slices.Clone(w.tree.roots)}
 	}
 	if w.claimed != nil {
-		_ = w.claimed.Append(claimed.hash[:], nil)
+		w.claimed.add(claimed.hash)
 	}
-}
-
-func rootOfRange(r *compact.Range) Hash {
-	root, err := r.GetRootHash(nil)
-	if err != nil || root == nil {
-		return Hash{}
-	}
-	return Hash(root)
 }
 
 // compare compares the tree with a checkpoint of its size.
 func (w *walk) compare(x expectation) {
-	if rootOfRange(w.tree) == x.Root {
+	if w.tree.root() == x.Root {
 		w.fitting, w.first, w.suspect, w.claimed = x.Size, nil, nil, nil
 		w.report.Events = x.Size
 		return
 	}
 	w.broken = true
-	if w.suspect != nil && w.claimed != nil && !w.unclear && rootOfRange(w.claimed) == x.Root {
+	if w.suspect != nil && w.claimed != nil && !w.unclear && w.claimed.root() == x.Root {
 		w.report.found(*w.suspect) // what is claimed was signed
 		return
 	}
@@ -311,7 +307,7 @@ func (w *walk) compare(x expectation) {
 
 // end comes after the last leaf.
 func (w *walk) end() {
-	size := w.tree.End()
+	size := w.tree.size
 	if len(w.expect) > 0 && !w.broken {
 		x := w.expect[len(w.expect)-1]
 		if w.suspect != nil { // what is claimed cannot be compared any more, and says where to look

@@ -127,7 +127,7 @@ func Forge(export []byte, format Format, change func(*Forgery)) ([]byte, error) 
 	if format == Parquet {
 		w = newParquetWriter(&b)
 	}
-	err = errors.Join(w.begin(*h), w.write(w.prepare(entries)), w.end(*h, sum.seal(trailer{Checkpoint: f.Checkpoint, Position: f.Position, Events: uint64(len(entries))})))
+	err = errors.Join(w.begin(*h), w.write(w.prepare(entries, nil)), w.end(*h, sum.seal(trailer{Checkpoint: f.Checkpoint, Position: f.Position, Events: uint64(len(entries))})))
 	return b.Bytes(), err
 }
 

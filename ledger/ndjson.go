@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -109,14 +113,11 @@ func appendLine(b []byte, e *entry) []byte {
 }
 
 func appendUUID(b []byte, id eventstore.ID) []byte {
-	const digits = "0123456789abcdef"
-	for i, c := range id {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			b = append(b, '-')
-		}
-		b = append(b, digits[c>>4], digits[c&15])
-	}
-	return b
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:])
 }
 
 func appendBytes(b []byte, name string, raw []byte) []byte {
@@ -128,36 +129,66 @@ func appendBytes(b []byte, name string, raw []byte) []byte {
 	return append(b, '"')
 }
 
-// mayStand says which bytes stand for themselves in a JSON string.
-var mayStand = func() (may [256]bool) {
-	for c := range may {
-		may[c] = c >= ' ' && c != '"' && c != '\\'
-	}
-	return may
-}()
-
-// appendText appends a JSON string.
+// appendText appends a JSON string. It goes eight bytes at a time: most texts are
+// JSON themselves, and hold a quotation mark in every second eight.
 func appendText[T string | []byte](b []byte, s T) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if mayStand[c] {
-			continue
+	const slack = 24 // beyond two bytes for each, as eights are written whole
+	b = slices.Grow(append(b, '"'), 2*len(s)+slack)
+	to, at, i := b[:cap(b)], len(b), 0
+eights:
+	for len(s)-i >= 8 {
+		eight := eightOf(s, i)
+		binary.LittleEndian.PutUint64(to[at:], eight)
+		for special := specials(eight); special != 0; special &= special - 1 {
+			bit := bits.TrailingZeros64(special) &^ 7
+			n := bit / 8
+			if c := byte(eight >> bit); c < ' ' {
+				b = slices.Grow(appendControl(to[:at+n], c), 2*(len(s)-i)+slack)
+				to, at, i = b[:cap(b)], len(b), i+n+1
+				continue eights
+			}
+			to[at+n] = '\\'
+			binary.LittleEndian.PutUint64(to[at+n+1:], eight>>bit)
+			at++
 		}
-		b = append(b, s[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
+		at, i = at+8, i+8
+	}
+	b = to[:at]
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ':
+			b = appendControl(b, c)
+		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, `\n`...)
 		default:
-			b = fmt.Appendf(b, `\u%04x`, c)
+			b = append(b, c)
 		}
 	}
-	b = append(b, s[from:]...)
 	return append(b, '"')
+}
+
+func appendControl(b []byte, c byte) []byte {
+	if c == '\n' {
+		return append(b, `\n`...)
+	}
+	return fmt.Appendf(b, `\u%04x`, c)
+}
+
+// eightOf are eight bytes, the first the lowest.
+func eightOf[T string | []byte](s T, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// specials has the highest bit of each of eight bytes that does not stand for
+// itself in a JSON string: quotation marks, backslashes, and what is below a
+// space. No sum carries into the next byte, since each byte has seven bits first.
+func specials(eight uint64) uint64 {
+	const each = 0x0101010101010101
+	seven := eight & (each * 0x7f)
+	plain := ((seven ^ each*'"') + each*0x7f) & ((seven ^ each*'\\') + each*0x7f) & (seven + each*(0x80-' '))
+	return ^(plain | eight) & (each * 0x80)
 }
 
 func appendHeader(b []byte, h header) []byte {
@@ -196,12 +227,9 @@ func (w ndjsonWriter) begin(h header) error {
 	return err
 }
 
-func (ndjsonWriter) prepare(entries []entry) any {
-	size := 0
-	for i := range entries {
-		size += 320 + len(entries[i].Stream) + (len(entries[i].Data)+len(entries[i].Metadata))*9/8 + 48*len(entries[i].proof)
-	}
-	b := make([]byte, 0, size)
+func (ndjsonWriter) prepare(entries []entry, before any) any {
+	b, _ := before.([]byte)
+	b = b[:0]
 	for i := range entries {
 		b = appendLine(b, &entries[i])
 	}

@@ -197,12 +197,12 @@ func (v *verification) log() error {
 	err = v.events(false, func(number int, e *entry) {
 		hash := LeafHash(e.Recorded)
 		if IsLeaf(e.Recorded) {
-			if want := v.tree.End(); e.leaf != want {
+			if want := v.tree.size; e.leaf != want {
 				f := v.about(e.Recorded, number, fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", e.leaf, want))
 				f.Leaf = &want
 				v.report.found(f)
 			}
-			if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
+			if index := v.tree.size; index == v.checkpoint.Size { // the first of them says it
 				f := v.about(e.Recorded, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
 				f.Leaf = &index
 				v.report.found(f)
