@@ -49,15 +49,15 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	}
 	w.begin()
 	claims := comparison{tree: options.Tree}
-	err = readLog(ctx, log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		if !IsLeaf(e) {
-			return nil
+	leaves := walkthrough{log: log, keep: func(e *entry) bool { return IsLeaf(e.Recorded) }}
+	err = inTurns(ctx, leaves.next, (*pageWork).hash, func(p *pageWork) error {
+		for i := range p.entries {
+			claimed, err := claims.next(ctx)
+			if err != nil {
+				return err
+			}
+			w.leaf(p.entries[i].Recorded, p.entries[i].hash, claimed, 0)
 		}
-		claimed, err := claims.next(ctx)
-		if err != nil {
-			return err
-		}
-		w.leaf(e, LeafHash(e), claimed, 0)
 		return nil
 	})
 	if err != nil {
@@ -67,15 +67,9 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	return w.report.finish(options), nil
 }
 
-// readLog goes through the log. What visit hears of is there until it returns.
 func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit func(*eventstore.Recorded) error) error {
-	for page := (eventstore.Page{}); ; {
-		var err error
-		if len(filter.TypePrefixes) == 0 {
-			err = readPage(ctx, log, page.Position, &page)
-		} else {
-			page, err = log.ReadAll(ctx, page.Position, pageEvents, filter)
-		}
+	for at := eventstore.Position(0); ; {
+		page, err := log.ReadAll(ctx, at, pageEvents, filter)
 		if err != nil {
 			return err
 		}
@@ -84,7 +78,7 @@ func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit fu
 				return err
 			}
 		}
-		if page.Head {
+		if at = page.Position; page.Head {
 			return nil
 		}
 	}

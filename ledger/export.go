@@ -181,16 +181,16 @@ func (w *exporter) exportLog(ctx context.Context) error {
 // exportOrganization reads the log twice: first for the whole tree.
 func (w *exporter) exportOrganization(ctx context.Context) error {
 	tree, in := newMemory(), scope{organization: w.Organization}
-	err := readLog(ctx, w.log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		if !IsLeaf(e) {
-			return nil
-		}
-		if w.leaves++; w.leaves <= w.newest.Size {
-			tree.add(LeafHash(e))
-			in.learn(e)
+	log := walkthrough{log: w.log, keep: func(e *entry) bool { return IsLeaf(e.Recorded) && e.leaf < w.newest.Size }}
+	err := inTurns(ctx, log.next, (*pageWork).hash, func(p *pageWork) error {
+		for i := range p.entries {
+			e := &p.entries[i]
+			tree.add(e.hash)
+			in.learn(e.Recorded)
 			w.position = e.Position
-			w.Progress(w.leaves/2, w.newest.Size)
 		}
+		w.leaves = p.leaves
+		w.Progress(tree.size/2, w.newest.Size)
 		return nil
 	})
 	if err != nil {

@@ -108,11 +108,17 @@ func Forge(export []byte, format Format, change func(*Forgery)) ([]byte, error) 
 		return nil, err
 	}
 	f := &Forgery{Export: h.Export, Organization: h.Organization, Size: h.Size, Checkpoint: t.Checkpoint, Position: t.Position}
-	err = r.events(func(e *entry, wrong error) error {
-		f.Events = append(f.Events, &Forged{*e.Recorded, e.leaf, e.hash, e.proof})
-		return wrong
+	var wrong error
+	err = r.events(allEvents, func(e *readEvent) {
+		if e.wrong != nil {
+			wrong = e.wrong
+			return
+		}
+		kept := *e.Recorded
+		kept.Data, kept.Metadata = bytes.Clone(e.Data), bytes.Clone(e.Metadata)
+		f.Events = append(f.Events, &Forged{kept, e.leaf, e.hash, slices.Clone(e.proof)})
 	})
-	if err != nil {
+	if err = errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
 	change(f)

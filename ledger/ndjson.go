@@ -1,13 +1,9 @@
 package ledger
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -15,74 +11,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"tenure/eventstore"
 )
-
-// maxLine is more than the longest event takes.
-const maxLine = 16 << 20
-
-// line is how an event stands in NDJSON. Data and metadata are texts, or in
-// base64 where they are none.
-type line struct {
-	Leaf        *uint64  `json:"leaf"` // nil for the ledger's own
-	Hash        *Hash    `json:"hash"` // of the leaf
-	Position    uint64   `json:"position"`
-	Stream      string   `json:"stream"`
-	Revision    uint64   `json:"revision"`
-	ID          string   `json:"id"`
-	Type        string   `json:"type"`
-	Data        *string  `json:"data"`
-	DataB64     []byte   `json:"data_base64"`
-	Metadata    *string  `json:"metadata"`
-	MetadataB64 []byte   `json:"metadata_base64"`
-	Proof       []string `json:"proof"`
-}
-
-var errLine = errors.New("the event does not stand there as an export has it")
-
-// decodeLine reads a line and sees that it is what appendLine makes of it.
-func decodeLine(text []byte) (*entry, error) {
-	var l line
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if d.Decode(&l) != nil {
-		return nil, errLine
-	}
-	e := &entry{Recorded: &eventstore.Recorded{
-		Event:  eventstore.Event{Type: l.Type, Data: l.DataB64, Metadata: l.MetadataB64},
-		Stream: l.Stream, Revision: eventstore.Revision(l.Revision), Position: eventstore.Position(l.Position),
-	}}
-	id, err := uuid.Parse(l.ID)
-	if err != nil {
-		return e, errLine
-	}
-	e.ID = eventstore.ID(id)
-	if l.Data != nil {
-		e.Data = []byte(*l.Data)
-	}
-	if l.Metadata != nil {
-		e.Metadata = []byte(*l.Metadata)
-	}
-	for _, p := range l.Proof {
-		h, err := ParseHash(p)
-		if err != nil {
-			return e, errLine
-		}
-		e.proof = append(e.proof, h)
-	}
-	if IsLeaf(e.Recorded) {
-		if l.Leaf == nil || l.Hash == nil {
-			return e, errLine
-		}
-		e.leaf, e.hash = *l.Leaf, *l.Hash
-	}
-	if !bytes.Equal(appendLine(make([]byte, 0, len(text)), e), text) {
-		return e, errLine
-	}
-	return e, nil
-}
 
 // appendLine appends the line of an event.
 func appendLine(b []byte, e *entry) []byte {
@@ -208,17 +138,6 @@ func appendTrailer(b []byte, t trailer) []byte {
 	return append(b, "}\n"...)
 }
 
-// decodeFrame reads a header or a trailer that is as it was written.
-func decodeFrame[T header | trailer](text []byte, write func([]byte, T) []byte) (*T, bool) {
-	var v T
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if d.Decode(&v) != nil || !bytes.Equal(write(nil, v), text) {
-		return nil, false
-	}
-	return &v, true
-}
-
 // ndjsonWriter writes an export as lines of JSON.
 type ndjsonWriter struct{ to io.Writer }
 
@@ -244,73 +163,4 @@ func (w ndjsonWriter) write(prepared any) error {
 func (w ndjsonWriter) end(_ header, t trailer) error {
 	_, err := w.to.Write(appendTrailer(nil, t))
 	return err
-}
-
-// ndjsonReader reads an export of lines of JSON.
-type ndjsonReader struct {
-	file  io.ReadSeeker
-	lines int
-}
-
-// frame implements exportReader.
-func (r *ndjsonReader) frame() (h *header, t *trailer, events int, err error) {
-	var first, last []byte
-	err = r.each(func(number int, text []byte) error {
-		if number == 1 {
-			first = bytes.Clone(text)
-		}
-		last, r.lines = append(last[:0], text...), number
-		return nil
-	})
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	h, _ = decodeFrame(first, appendHeader)
-	if r.lines > 1 {
-		t, _ = decodeFrame(last, appendTrailer)
-	}
-	return h, t, max(r.lines-2, 0), nil
-}
-
-// events implements exportReader.
-func (r *ndjsonReader) events(visit func(e *entry, wrong error) error) error {
-	return r.each(func(number int, text []byte) error {
-		if number == 1 || number == r.lines {
-			return nil
-		}
-		return visit(decodeLine(text))
-	})
-}
-
-func (r *ndjsonReader) place(event int) (line, row int) { return event + 1, 0 }
-
-// each hands over every line with its number, from 1.
-func (r *ndjsonReader) each(visit func(number int, text []byte) error) error {
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	in := bufio.NewReaderSize(r.file, 64<<10)
-	var text []byte
-	for number := 1; ; number++ {
-		text = text[:0]
-		for {
-			part, err := in.ReadSlice('\n')
-			text = append(text, part...)
-			if err == nil || errors.Is(err, io.EOF) {
-				break
-			}
-			if !errors.Is(err, bufio.ErrBufferFull) {
-				return err
-			}
-			if len(text) > maxLine {
-				return fmt.Errorf("ledger: line %d is longer than any of an export", number)
-			}
-		}
-		if len(text) == 0 {
-			return nil
-		}
-		if err := visit(number, text); err != nil {
-			return err
-		}
-	}
 }

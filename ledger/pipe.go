@@ -2,167 +2,118 @@ package ledger
 
 import (
 	"context"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"tenure/eventstore"
 )
 
-// pageWork is a page of the log on its way into an export, and the memory that it
-// takes: each page after it takes the same.
+// pageWork is a page of the log on its way to where its events go.
 type pageWork struct {
 	page     eventstore.Page
-	entries  []entry
-	leaves   uint64 // of the log up to its end
-	summed   []byte // what the checksum is of
-	leaf     []byte // the one that is hashed
-	prepared any
+	entries  []entry // of the page, those that were asked for
+	leaves   uint64  // of the log up to its end
+	leaf     []byte  // the one that is hashed
+	summed   []byte  // what the checksum is of
+	prepared any     // for the file
 }
 
-// pipe takes the log through the export. Some workers take page after page in
-// turn: they read one after the other and write in the same order; between these
-// each hashes and prepares its own page beside the others. keep says which entries
-// are exported, once their leaf is known; add hears of these, with their hashes,
-// before they are written. There are as many pages in memory as workers.
+// pipe takes the log through the export. keep says which entries are exported, once
+// their leaf is known; add hears of these, with their hashes, before they are
+// written. Both are called in the order of the log.
 func (w *exporter) pipe(ctx context.Context, keep func(*entry) bool, add func(*entry) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	workers := runtime.GOMAXPROCS(0) + 1 // one waits for its turn or the disk
-	reading, writing := newTurns(workers), newTurns(workers)
-	log := walker{log: w.log}
+	log := walkthrough{log: w.log, keep: keep}
 	// Of an organization the proofs come after the hashes, so the rest is for the
 	// one whose turn it is to write; that is little.
 	late := w.Organization != ""
-	for me := range workers {
-		group.Go(func() error {
-			for p := new(pageWork); ; {
-				if err := reading.await(ctx, me); err != nil {
-					return err
-				}
-				more, err := log.next(ctx, p, keep)
-				if err != nil {
-					return err
-				}
-				reading.pass(me)
-				if !more {
-					return nil
-				}
-				p.hash()
-				if !late {
-					p.prepared = w.form.prepare(p.entries, p.prepared)
-				}
-				if err := writing.await(ctx, me); err != nil {
-					return err
-				}
-				for i := range p.entries {
-					if err := add(&p.entries[i]); err != nil {
-						return err
-					}
-				}
-				if late {
-					p.prepared = w.form.prepare(p.entries, p.prepared)
-				}
-				if err := w.write(p); err != nil {
-					return err
-				}
-				writing.pass(me)
+	return inTurns(ctx, log.next, func(p *pageWork) {
+		p.hash()
+		p.summed = p.summed[:0]
+		for i := range p.entries {
+			p.summed = appendSummed(p.summed, p.entries[i].hash, p.entries[i].Position)
+		}
+		if !late {
+			p.prepared = w.form.prepare(p.entries, p.prepared)
+		}
+	}, func(p *pageWork) error {
+		for i := range p.entries {
+			if err := add(&p.entries[i]); err != nil {
+				return err
 			}
-		})
-	}
-	return group.Wait()
+		}
+		if late {
+			p.prepared = w.form.prepare(p.entries, p.prepared)
+		}
+		w.sum.Write(p.summed)
+		if err := w.form.write(p.prepared); err != nil {
+			return err
+		}
+		w.rows += uint64(len(p.entries))
+		w.leaves = p.leaves
+		w.progressed()
+		return nil
+	})
 }
 
-// write writes a page, in the order of the log.
-func (w *exporter) write(p *pageWork) error {
-	w.sum.Write(p.summed)
-	if err := w.form.write(p.prepared); err != nil {
-		return err
-	}
-	w.rows += uint64(len(p.entries))
-	w.leaves = p.leaves
-	// The first half of an organization's export is the tree.
+// progressed says how far it is; the first half of an organization's export is the tree.
+func (w *exporter) progressed() {
 	all := w.newest.Size
 	if done := min(w.leaves, all); w.Organization != "" {
 		w.Progress(all/2+done/2, all)
 	} else {
 		w.Progress(done, all)
 	}
-	return nil
 }
 
-// hash hashes the leaves, and says what the checksum is of.
+// hash hashes the events as leaves.
 func (p *pageWork) hash() {
-	p.summed = p.summed[:0]
 	for i := range p.entries {
-		e := &p.entries[i]
-		e.hash, p.leaf = hashLeaf(p.leaf, e.Recorded)
-		p.summed = appendSummed(p.summed, e.hash, e.Position)
+		p.entries[i].hash, p.leaf = hashLeaf(p.leaf, p.entries[i].Recorded)
 	}
 }
 
-// walker goes through the log.
-type walker struct {
+// walkthrough goes through a log, page by page.
+type walkthrough struct {
 	log    Source
+	keep   func(*entry) bool // which ones are handed over
 	at     eventstore.Position
 	leaves uint64
 	ended  bool
 }
 
 // next reads the next page, if there is one.
-func (r *walker) next(ctx context.Context, p *pageWork, keep func(*entry) bool) (more bool, err error) {
-	if r.ended {
+func (w *walkthrough) next(ctx context.Context, p *pageWork) (more bool, err error) {
+	if w.ended {
 		return false, nil
 	}
-	if err := readPage(ctx, r.log, r.at, &p.page); err != nil {
+	if err := readPage(ctx, w.log, w.at, &p.page); err != nil {
 		return false, err
 	}
 	p.entries = p.entries[:0]
 	for i := range p.page.Events {
-		e := entry{Recorded: &p.page.Events[i], leaf: r.leaves}
+		e := entry{Recorded: &p.page.Events[i], leaf: w.leaves}
 		if IsLeaf(e.Recorded) {
-			r.leaves++
+			w.leaves++
 		}
-		if keep(&e) {
+		if w.keep(&e) {
 			p.entries = append(p.entries, e)
 		}
 	}
-	p.leaves, r.at, r.ended = r.leaves, p.page.Position, p.page.Head
+	p.leaves, w.at, w.ended = w.leaves, p.page.Position, p.page.Head
 	return true, nil
 }
-
-// turns let one worker after the other do what only one may do at a time, in a
-// fixed order: each waits for the one before it.
-type turns []chan struct{}
-
-func newTurns(workers int) turns {
-	t := make(turns, workers)
-	for i := range t {
-		t[i] = make(chan struct{}, 1)
-	}
-	t[0] <- struct{}{}
-	return t
-}
-
-func (t turns) await(ctx context.Context, me int) error {
-	select {
-	case <-t[me]:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t turns) pass(me int) { t[(me+1)%len(t)] <- struct{}{} }
 
 // reuser is a log that reads into the memory of a page that is done with.
 type reuser interface {
 	ReadInto(ctx context.Context, after eventstore.Position, limit int, page *eventstore.Page) error
 }
 
+// workEvents is how many events are worked on at a time: as many as stay, with
+// what is made of them, in the cache of a core.
+const workEvents = 400
+
 // readPage reads the page after a position; what was in the page before is gone.
 func readPage(ctx context.Context, log Source, after eventstore.Position, page *eventstore.Page) (err error) {
 	if log, can := log.(reuser); can {
-		return log.ReadInto(ctx, after, pageEvents, page)
+		return log.ReadInto(ctx, after, workEvents, page)
 	}
 	*page, err = log.ReadAll(ctx, after, pageEvents, eventstore.Filter{})
 	return err
