@@ -57,7 +57,7 @@ func (w *exporter) pipe(ctx context.Context, keep func(*entry) bool, add func(*e
 func (w *exporter) progressed() {
 	all := w.newest.Size
 	if done := min(w.leaves, all); w.Organization != "" {
-		w.Progress(all/2+done/2, all)
+		w.Progress((all+done)/2, all)
 	} else {
 		w.Progress(done, all)
 	}
