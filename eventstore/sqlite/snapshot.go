@@ -51,8 +51,8 @@ func OpenSnapshot(path string) (*Snapshot, error) {
 func (s *Snapshot) Close() error { return s.conn.Close() }
 
 const (
-	selectSnapshot       = "SELECT " + columns + " FROM events e WHERE e.position > ? ORDER BY e.position LIMIT ?"
-	selectSnapshotStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position WHERE r.event >= ? AND r.event < ? ORDER BY r.event LIMIT ?"
+	selectSnapshot       = "SELECT " + columns + " FROM events e WHERE e.position > ? ORDER BY e.position" + limited
+	selectSnapshotStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position WHERE r.event >= ? AND r.event < ? ORDER BY r.event" + limited
 	selectLate           = "SELECT e.position, ifnull(s.name, ''), e.revision FROM events e LEFT JOIN streams s ON s.id = e.stream" +
 		" WHERE e.position > (SELECT position FROM indexed) ORDER BY e.position"
 )
