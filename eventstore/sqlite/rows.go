@@ -20,8 +20,8 @@ const (
 // Both queries walk an index and sort nothing, so that every step is short: it
 // is enough to look at the context between steps.
 const (
-	// SQLite compiles a statement again whenever another value is bound to a limit
-	// that is a bare parameter, which takes as long as a hundred rows.
+	// SQLite compiles a statement again whenever a value is bound to a limit that is a
+	// bare parameter, which takes as long as fifty rows.
 	limited = " LIMIT ? + 0"
 
 	columns = "e.position, e.stream, e.revision, e.id, e.type, e.data, e.metadata, e.recorded_at"
