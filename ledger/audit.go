@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/transparency-dev/merkle/compact"
-
 	"tenure/domain/checkpoint"
 	"tenure/eventstore"
 )
@@ -59,15 +57,15 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	}
 	w.begin()
 	claims := comparison{tree: options.Tree}
-	err = readLog(ctx, log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		if !IsLeaf(e) {
-			return nil
+	leaves := walkthrough{log: log, keep: func(e *entry) bool { return IsLeaf(e.Recorded) }}
+	err = inTurns(ctx, leaves.next, (*pageWork).hash, func(p *pageWork) error {
+		for i := range p.entries {
+			claimed, err := claims.next(ctx)
+			if err != nil {
+				return err
+			}
+			w.leaf(p.entries[i].Recorded, p.entries[i].hash, claimed, 0)
 		}
-		claimed, err := claims.next(ctx)
-		if err != nil {
-			return err
-		}
-		w.leaf(e, LeafHash(e), claimed, 0)
 		return nil
 	})
 	if err != nil {
@@ -138,13 +136,13 @@ type walk struct {
 	last    string      // its note, with its cosignatures
 	export  *Checkpoint // that an export ends with; nil for a log
 
-	tree    *compact.Range
-	claimed *compact.Range // another tree, of what is claimed, once a claim differs
-	unclear bool           // a leaf has no claim
-	broken  bool           // a checkpoint did not fit: no later one will
-	fitting uint64         // the last size that did
-	first   *Finding       // the first leaf after that
-	suspect *Finding       // the first leaf after that which is not as claimed
+	tree    frontier
+	claimed *frontier // another tree, of what is claimed, once a claim differs
+	unclear bool      // a leaf has no claim
+	broken  bool      // a checkpoint did not fit: no later one will
+	fitting uint64    // the last size that did
+	first   *Finding  // the first leaf after that
+	suspect *Finding  // the first leaf after that which is not as claimed
 }
 
 func newWalk(options Options) *walk {
@@ -152,7 +150,7 @@ func newWalk(options Options) *walk {
 		options.Progress = func(uint64) {}
 	}
 	return &walk{
-		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64), tree: ranges.NewEmptyRange(0),
+		options: options, report: &Report{Scope: "log", Findings: []Finding{}}, streams: make(map[string]uint64),
 		place: func(int) (int, int) { return 0, 0 }, // a log has none
 	}
 }
@@ -253,7 +251,7 @@ func (w *walk) begin() {
 
 // leaf takes the next leaf, its hash, and what it is claimed to be, if anything is.
 func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number int) {
-	index := w.tree.End()
+	index := w.tree.size
 	w.contiguous(e, number, &index)
 	here := w.about(e, number, "")
 	here.Leaf = &index
@@ -261,7 +259,7 @@ func (w *walk) leaf(e *eventstore.Recorded, hash Hash, claimed *claim, number in
 		w.first = &here
 	}
 	w.claim(hash, claimed, here)
-	_ = w.tree.Append(hash[:], nil) // never fails
+	w.tree.add(hash)
 	if w.options.Progress(index + 1); w.broken {
 		return
 	}
@@ -291,30 +289,22 @@ func (w *walk) claim(hash Hash, claimed *claim, here Finding) {
 		w.suspect = &here
 	}
 	if differs && w.claimed == nil && !w.unclear {
-		w.claimed, _ = ranges.NewRange(0, w.tree.End(), slices.Clone(w.tree.Hashes()))
+		w.claimed = &frontier{w.tree.size, slices.Clone(w.tree.roots)}
 	}
 	if w.claimed != nil {
-		_ = w.claimed.Append(claimed.hash[:], nil)
+		w.claimed.add(claimed.hash)
 	}
-}
-
-func rootOfRange(r *compact.Range) Hash {
-	root, err := r.GetRootHash(nil)
-	if err != nil || root == nil {
-		return Hash{}
-	}
-	return Hash(root)
 }
 
 // compare compares the tree with a checkpoint of its size.
 func (w *walk) compare(x expectation) {
-	if rootOfRange(w.tree) == x.Root {
+	if w.tree.root() == x.Root {
 		w.fitting, w.first, w.suspect, w.claimed = x.Size, nil, nil, nil
 		w.report.Events = x.Size
 		return
 	}
 	w.broken = true
-	if w.suspect != nil && w.claimed != nil && !w.unclear && rootOfRange(w.claimed) == x.Root {
+	if w.suspect != nil && w.claimed != nil && !w.unclear && w.claimed.root() == x.Root {
 		w.report.found(*w.suspect) // what is claimed was signed
 		return
 	}
@@ -332,7 +322,7 @@ func (w *walk) compare(x expectation) {
 
 // end comes after the last leaf.
 func (w *walk) end() {
-	size := w.tree.End()
+	size := w.tree.size
 	if len(w.expect) > 0 && !w.broken {
 		x := w.expect[len(w.expect)-1]
 		if w.suspect != nil { // what is claimed cannot be compared any more, and says where to look

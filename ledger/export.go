@@ -53,7 +53,7 @@ func Export(ctx context.Context, log eventstore.Reader, to io.Writer, o ExportOp
 	if o.Progress == nil {
 		o.Progress = func(uint64, uint64) {}
 	}
-	buffer := bufio.NewWriterSize(to, 1<<20)
+	buffer := bufio.NewWriterSize(to, 64<<10) // for headers and the like: whole pages pass it by
 	w := &exporter{ExportOptions: o, log: log, newest: newest}
 	if w.form = exportWriter(ndjsonWriter{buffer}); o.Format == Parquet {
 		w.form = newParquetWriter(buffer)
@@ -119,8 +119,9 @@ func (n *newestNote) follow(e *eventstore.Recorded) (err error) {
 type exportWriter interface {
 	begin(h header) error
 	// prepare does most of the work for some entries. It is called for several
-	// pages at once.
-	prepare(entries []entry) any
+	// pages at once. What it made before of a page that is written, or nil, it may
+	// use again.
+	prepare(entries []entry, before any) any
 	// write writes what was prepared, in the order of the log.
 	write(prepared any) error
 	end(h header, t trailer) error
@@ -155,7 +156,7 @@ func (w *exporter) exportLog(ctx context.Context) error {
 	if err := w.begin(exportLog); err != nil {
 		return err
 	}
-	tree := ranges.NewEmptyRange(0)
+	var tree frontier
 	err := w.pipe(ctx, func(e *entry) bool {
 		if !IsLeaf(e.Recorded) {
 			return e.Revision <= w.newest.revision
@@ -167,28 +168,29 @@ func (w *exporter) exportLog(ctx context.Context) error {
 		}
 		w.position = e.Position
 		w.events++
-		return tree.Append(e.hash[:], nil)
+		tree.add(e.hash)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	w.fits = rootOfRange(tree) == w.newest.Root && tree.End() == w.newest.Size
+	w.fits = tree.root() == w.newest.Root && tree.size == w.newest.Size
 	return w.end()
 }
 
 // exportOrganization reads the log twice: first for the whole tree.
 func (w *exporter) exportOrganization(ctx context.Context) error {
 	tree, in := newMemory(), scope{organization: w.Organization}
-	err := readLog(ctx, w.log, eventstore.Filter{}, func(e *eventstore.Recorded) error {
-		if !IsLeaf(e) {
-			return nil
-		}
-		if w.leaves++; w.leaves <= w.newest.Size {
-			tree.add(LeafHash(e))
-			in.learn(e)
+	log := walkthrough{log: w.log, keep: func(e *entry) bool { return IsLeaf(e.Recorded) && e.leaf < w.newest.Size }}
+	err := inTurns(ctx, log.next, (*pageWork).hash, func(p *pageWork) error {
+		for i := range p.entries {
+			e := &p.entries[i]
+			tree.add(e.hash)
+			in.learn(e.Recorded)
 			w.position = e.Position
-			w.Progress(w.leaves/2, w.newest.Size)
 		}
+		w.leaves = p.leaves
+		w.Progress(tree.size/2, w.newest.Size)
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -33,8 +34,10 @@ func ReadExport(file ExportFile, organization string, options Options) (*Kept, *
 	options.visit = func(of string, e *entry) {
 		in.organization = cmp.Or(organization, of)
 		if IsLeaf(e.Recorded) && (isPolicy(e.Recorded) || in.has(e.Recorded)) {
-			k.all = append(k.all, *e.Recorded)
-			k.streams[e.Stream] = append(k.streams[e.Stream], *e.Recorded)
+			kept := *e.Recorded
+			kept.Data, kept.Metadata = bytes.Clone(e.Data), bytes.Clone(e.Metadata)
+			k.all = append(k.all, kept)
+			k.streams[e.Stream] = append(k.streams[e.Stream], kept)
 		}
 	}
 	r, err := VerifyExport(file, options)

@@ -55,7 +55,14 @@ func appendLeaf(b []byte, e *eventstore.Recorded) []byte {
 // byte that no node begins with.
 func LeafHash(e *eventstore.Recorded) Hash {
 	var room [1024]byte // most events need no more
-	return sha256.Sum256(appendLeaf(append(room[:0], rfc6962.RFC6962LeafHashPrefix), e))
+	hash, _ := hashLeaf(room[:0], e)
+	return hash
+}
+
+// hashLeaf is LeafHash with memory, for who hashes many.
+func hashLeaf(room []byte, e *eventstore.Recorded) (Hash, []byte) {
+	room = appendLeaf(append(room[:0], rfc6962.RFC6962LeafHashPrefix), e)
+	return sha256.Sum256(room), room
 }
 
 // IsLeaf reports whether the event is a leaf of the tree: all are but the

@@ -69,11 +69,11 @@ func newChecksum(h header) checksum {
 	return c
 }
 
-func (c checksum) add(hash Hash, p eventstore.Position) {
-	var b [HashSize + 8]byte
-	copy(b[:], hash[:])
-	binary.BigEndian.PutUint64(b[HashSize:], uint64(p))
-	c.Write(b[:])
+func (c checksum) add(hash Hash, p eventstore.Position) { c.Write(appendSummed(nil, hash, p)) }
+
+// appendSummed appends what the checksum is of in an event.
+func appendSummed(b []byte, hash Hash, p eventstore.Position) []byte {
+	return binary.BigEndian.AppendUint64(append(b, hash[:]...), uint64(p))
 }
 
 // seal is the trailer with the sum of everything.

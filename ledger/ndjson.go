@@ -1,84 +1,18 @@
 package ledger
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"tenure/eventstore"
 )
-
-// maxLine is more than the longest event takes.
-const maxLine = 16 << 20
-
-// line is how an event stands in NDJSON. Data and metadata are texts, or in
-// base64 where they are none.
-type line struct {
-	Leaf        *uint64  `json:"leaf"` // nil for the ledger's own
-	Hash        *Hash    `json:"hash"` // of the leaf
-	Position    uint64   `json:"position"`
-	Stream      string   `json:"stream"`
-	Revision    uint64   `json:"revision"`
-	ID          string   `json:"id"`
-	Type        string   `json:"type"`
-	Data        *string  `json:"data"`
-	DataB64     []byte   `json:"data_base64"`
-	Metadata    *string  `json:"metadata"`
-	MetadataB64 []byte   `json:"metadata_base64"`
-	Proof       []string `json:"proof"`
-}
-
-var errLine = errors.New("the event does not stand there as an export has it")
-
-// decodeLine reads a line and sees that it is what appendLine makes of it.
-func decodeLine(text []byte) (*entry, error) {
-	var l line
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if d.Decode(&l) != nil {
-		return nil, errLine
-	}
-	e := &entry{Recorded: &eventstore.Recorded{
-		Event:  eventstore.Event{Type: l.Type, Data: l.DataB64, Metadata: l.MetadataB64},
-		Stream: l.Stream, Revision: eventstore.Revision(l.Revision), Position: eventstore.Position(l.Position),
-	}}
-	id, err := uuid.Parse(l.ID)
-	if err != nil {
-		return e, errLine
-	}
-	e.ID = eventstore.ID(id)
-	if l.Data != nil {
-		e.Data = []byte(*l.Data)
-	}
-	if l.Metadata != nil {
-		e.Metadata = []byte(*l.Metadata)
-	}
-	for _, p := range l.Proof {
-		h, err := ParseHash(p)
-		if err != nil {
-			return e, errLine
-		}
-		e.proof = append(e.proof, h)
-	}
-	if IsLeaf(e.Recorded) {
-		if l.Leaf == nil || l.Hash == nil {
-			return e, errLine
-		}
-		e.leaf, e.hash = *l.Leaf, *l.Hash
-	}
-	if !bytes.Equal(appendLine(make([]byte, 0, len(text)), e), text) {
-		return e, errLine
-	}
-	return e, nil
-}
 
 // appendLine appends the line of an event.
 func appendLine(b []byte, e *entry) []byte {
@@ -109,14 +43,11 @@ func appendLine(b []byte, e *entry) []byte {
 }
 
 func appendUUID(b []byte, id eventstore.ID) []byte {
-	const digits = "0123456789abcdef"
-	for i, c := range id {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			b = append(b, '-')
-		}
-		b = append(b, digits[c>>4], digits[c&15])
-	}
-	return b
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:])
 }
 
 func appendBytes(b []byte, name string, raw []byte) []byte {
@@ -128,36 +59,66 @@ func appendBytes(b []byte, name string, raw []byte) []byte {
 	return append(b, '"')
 }
 
-// mayStand says which bytes stand for themselves in a JSON string.
-var mayStand = func() (may [256]bool) {
-	for c := range may {
-		may[c] = c >= ' ' && c != '"' && c != '\\'
-	}
-	return may
-}()
-
-// appendText appends a JSON string.
+// appendText appends a JSON string. It goes eight bytes at a time: most texts are
+// JSON themselves, and hold a quotation mark in every second eight.
 func appendText[T string | []byte](b []byte, s T) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if mayStand[c] {
-			continue
+	const slack = 24 // beyond two bytes for each, as eights are written whole
+	b = slices.Grow(append(b, '"'), 2*len(s)+slack)
+	to, at, i := b[:cap(b)], len(b), 0
+eights:
+	for len(s)-i >= 8 {
+		eight := eightOf(s, i)
+		binary.LittleEndian.PutUint64(to[at:], eight)
+		for special := specials(eight); special != 0; special &= special - 1 {
+			bit := bits.TrailingZeros64(special) &^ 7
+			n := bit / 8
+			if c := byte(eight >> bit); c < ' ' {
+				b = slices.Grow(appendControl(to[:at+n], c), 2*(len(s)-i)+slack)
+				to, at, i = b[:cap(b)], len(b), i+n+1
+				continue eights
+			}
+			to[at+n] = '\\'
+			binary.LittleEndian.PutUint64(to[at+n+1:], eight>>bit)
+			at++
 		}
-		b = append(b, s[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
+		at, i = at+8, i+8
+	}
+	b = to[:at]
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ':
+			b = appendControl(b, c)
+		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, `\n`...)
 		default:
-			b = fmt.Appendf(b, `\u%04x`, c)
+			b = append(b, c)
 		}
 	}
-	b = append(b, s[from:]...)
 	return append(b, '"')
+}
+
+func appendControl(b []byte, c byte) []byte {
+	if c == '\n' {
+		return append(b, `\n`...)
+	}
+	return fmt.Appendf(b, `\u%04x`, c)
+}
+
+// eightOf are eight bytes, the first the lowest.
+func eightOf[T string | []byte](s T, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// specials has the highest bit of each of eight bytes that does not stand for
+// itself in a JSON string: quotation marks, backslashes, and what is below a
+// space. No sum carries into the next byte, since each byte has seven bits first.
+func specials(eight uint64) uint64 {
+	const each = 0x0101010101010101
+	seven := eight & (each * 0x7f)
+	plain := ((seven ^ each*'"') + each*0x7f) & ((seven ^ each*'\\') + each*0x7f) & (seven + each*(0x80-' '))
+	return ^(plain | eight) & (each * 0x80)
 }
 
 func appendHeader(b []byte, h header) []byte {
@@ -177,17 +138,6 @@ func appendTrailer(b []byte, t trailer) []byte {
 	return append(b, "}\n"...)
 }
 
-// decodeFrame reads a header or a trailer that is as it was written.
-func decodeFrame[T header | trailer](text []byte, write func([]byte, T) []byte) (*T, bool) {
-	var v T
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if d.Decode(&v) != nil || !bytes.Equal(write(nil, v), text) {
-		return nil, false
-	}
-	return &v, true
-}
-
 // ndjsonWriter writes an export as lines of JSON.
 type ndjsonWriter struct{ to io.Writer }
 
@@ -196,12 +146,9 @@ func (w ndjsonWriter) begin(h header) error {
 	return err
 }
 
-func (ndjsonWriter) prepare(entries []entry) any {
-	size := 0
-	for i := range entries {
-		size += 320 + len(entries[i].Stream) + (len(entries[i].Data)+len(entries[i].Metadata))*9/8 + 48*len(entries[i].proof)
-	}
-	b := make([]byte, 0, size)
+func (ndjsonWriter) prepare(entries []entry, before any) any {
+	b, _ := before.([]byte)
+	b = b[:0]
 	for i := range entries {
 		b = appendLine(b, &entries[i])
 	}
@@ -216,73 +163,4 @@ func (w ndjsonWriter) write(prepared any) error {
 func (w ndjsonWriter) end(_ header, t trailer) error {
 	_, err := w.to.Write(appendTrailer(nil, t))
 	return err
-}
-
-// ndjsonReader reads an export of lines of JSON.
-type ndjsonReader struct {
-	file  io.ReadSeeker
-	lines int
-}
-
-// frame implements exportReader.
-func (r *ndjsonReader) frame() (h *header, t *trailer, events int, err error) {
-	var first, last []byte
-	err = r.each(func(number int, text []byte) error {
-		if number == 1 {
-			first = bytes.Clone(text)
-		}
-		last, r.lines = append(last[:0], text...), number
-		return nil
-	})
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	h, _ = decodeFrame(first, appendHeader)
-	if r.lines > 1 {
-		t, _ = decodeFrame(last, appendTrailer)
-	}
-	return h, t, max(r.lines-2, 0), nil
-}
-
-// events implements exportReader.
-func (r *ndjsonReader) events(visit func(e *entry, wrong error) error) error {
-	return r.each(func(number int, text []byte) error {
-		if number == 1 || number == r.lines {
-			return nil
-		}
-		return visit(decodeLine(text))
-	})
-}
-
-func (r *ndjsonReader) place(event int) (line, row int) { return event + 1, 0 }
-
-// each hands over every line with its number, from 1.
-func (r *ndjsonReader) each(visit func(number int, text []byte) error) error {
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	in := bufio.NewReaderSize(r.file, 64<<10)
-	var text []byte
-	for number := 1; ; number++ {
-		text = text[:0]
-		for {
-			part, err := in.ReadSlice('\n')
-			text = append(text, part...)
-			if err == nil || errors.Is(err, io.EOF) {
-				break
-			}
-			if !errors.Is(err, bufio.ErrBufferFull) {
-				return err
-			}
-			if len(text) > maxLine {
-				return fmt.Errorf("ledger: line %d is longer than any of an export", number)
-			}
-		}
-		if len(text) == 0 {
-			return nil
-		}
-		if err := visit(number, text); err != nil {
-			return err
-		}
-	}
 }

@@ -216,10 +216,11 @@ func newParquetWriter(to io.Writer, more ...parquet.WriterOption) *parquetWriter
 
 func (w *parquetWriter) begin(header) error { return nil }
 
-func (w *parquetWriter) prepare(entries []entry) any {
-	rows := make([]row, len(entries))
+func (w *parquetWriter) prepare(entries []entry, before any) any {
+	rows, _ := before.([]row)
+	rows = rows[:0]
 	for i := range entries {
-		rows[i] = newRow(&entries[i])
+		rows = append(rows, newRow(&entries[i]))
 	}
 	return rows
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,40 +61,92 @@ func (r *parquetReader) frame() (h *header, t *trailer, events int, err error) {
 	return h, t, int(r.parsed.NumRows()), nil
 }
 
-// rowsAtOnce is how many rows are in memory.
+// rowsAtOnce is how many rows a worker has in memory.
 const rowsAtOnce = 64
 
+// rowWork are some rows of an export.
+type rowWork struct {
+	rows   []row
+	number int // of rows before these
+	events []readEvent
+	leaf   []byte // the one that is hashed
+}
+
 // events implements exportReader.
-func (r *parquetReader) events(visit func(e *entry, wrong error) error) error {
-	return guarded(func() error {
-		for _, group := range r.parsed.RowGroups() {
-			if err := r.group(group, visit); err != nil {
-				return err
-			}
+func (r *parquetReader) events(which events, visit func(*readEvent)) error {
+	groups := rowGroups{groups: r.parsed.RowGroups()}
+	defer groups.close()
+	return inTurns(context.Background(), func(_ context.Context, w *rowWork) (more bool, err error) {
+		err = guarded(func() error {
+			w.number = groups.read
+			w.rows, err = groups.next()
+			return err
+		})
+		return len(w.rows) > 0, err
+	}, func(w *rowWork) {
+		w.read(which)
+	}, func(w *rowWork) error {
+		for i := range w.events {
+			visit(&w.events[i])
 		}
 		return nil
 	})
 }
 
-func (r *parquetReader) group(group parquet.RowGroup, visit func(e *entry, wrong error) error) error {
-	rows := parquet.NewGenericRowGroupReader[row](group, rowSchema)
-	defer rows.Close()
-	for {
-		batch := make([]row, rowsAtOnce) // what is visited may be kept
-		n, err := rows.Read(batch)
-		for i := range batch[:n] {
-			if err := visit(batch[i].entry()); err != nil {
-				return err
-			}
+// read makes events of the rows, and hashes them.
+func (w *rowWork) read(which events) {
+	w.events = w.events[:0]
+	for i := range w.rows {
+		if which == ownEvents && w.rows[i].Leaf != nil {
+			continue
 		}
+		e := readEvent{number: w.number + i + 1}
+		var read *entry
+		read, e.wrong = w.rows[i].entry()
+		if e.entry = *read; e.wrong == nil {
+			e.computed, w.leaf = hashLeaf(w.leaf, e.Recorded)
+		}
+		w.events = append(w.events, e)
+	}
+}
+
+// rowGroups reads the rows of one group after the other.
+type rowGroups struct {
+	groups []parquet.RowGroup
+	rows   *parquet.GenericReader[row] // of the first of these; nil before it is begun
+	read   int
+	failed error // comes after the rows that were read before it
+}
+
+// next reads some rows; none at the end.
+func (g *rowGroups) next() ([]row, error) {
+	for g.failed == nil && len(g.groups) > 0 {
+		if g.rows == nil {
+			g.rows = parquet.NewGenericRowGroupReader[row](g.groups[0], rowSchema)
+		}
+		rows := make([]row, rowsAtOnce)
+		n, err := g.rows.Read(rows)
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			g.close()
+			g.groups = g.groups[1:]
 		case err != nil:
-			return fmt.Errorf("%w: %w", errParquet, err)
+			g.failed = fmt.Errorf("%w: %w", errParquet, err)
 		case n == 0:
-			return errParquet
+			g.failed = errParquet
 		}
+		if n > 0 {
+			g.read += n
+			return rows[:n], nil
+		}
+	}
+	return nil, g.failed
+}
+
+func (g *rowGroups) close() {
+	if g.rows != nil {
+		g.rows.Close()
+		g.rows = nil
 	}
 }
 

@@ -42,7 +42,7 @@ func subtree(hashes []Hash) Hash {
 	copy(level, hashes)
 	for n := len(level); n > 1; n /= 2 {
 		for i := range n / 2 {
-			level[i] = Hash(rfc6962.DefaultHasher.HashChildren(level[2*i][:], level[2*i+1][:]))
+			level[i] = hashChildren(&level[2*i], &level[2*i+1])
 		}
 	}
 	return level[0]

@@ -152,6 +152,7 @@ func check(rt *rapid.T, tree *ledger.Tree, leaves []ledger.Hash, positions []eve
 		root, err = memory.Root(uint64(size))
 		is.NoErr(err)
 		is.Equal(root, want)
+		is.Equal(ledger.Frontier(leaves[:size]), want)
 		if size == 0 {
 			continue
 		}

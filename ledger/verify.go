@@ -26,12 +26,28 @@ type exportReader interface {
 	// frame reads all but the events, and says how many of these there are. What
 	// cannot be read of header or trailer is nil.
 	frame() (h *header, t *trailer, events int, err error)
-	// events hands over the events in the order of the file; wrong says that one
-	// is not as it was written.
-	events(visit func(e *entry, wrong error) error) error
+	// events hands over events in the order of the file. What visit hears of is
+	// there until it returns.
+	events(which events, visit func(*readEvent)) error
 	// place is where an event is for people: its line, or else its row, from 1.
 	// Events count from 1; the header comes before the first, the trailer after the last.
 	place(event int) (line, row int)
+}
+
+// events are those of an export that somebody asks for.
+type events int
+
+const (
+	allEvents events = iota
+	ownEvents        // of the ledger: those that do not say that they are leaves
+)
+
+// readEvent is an event as it was read from an export.
+type readEvent struct {
+	entry
+	number   int   // from 1
+	computed Hash  // of it as a leaf, whatever the export says
+	wrong    error // it is not as it was written; then there may be nothing else
 }
 
 // openExport finds out which format it is.
@@ -130,45 +146,41 @@ func (v *verification) frame() error {
 	return nil
 }
 
-// events hands over the events that can be read, with their numbers from 1.
-func (v *verification) events(complain bool, visit func(number int, e *entry)) error {
-	number := 0
-	return v.file.events(func(e *entry, wrong error) error {
-		number++
-		if wrong == nil {
-			visit(number, e)
-			return nil
+// events hands over all events that can be read, and complains of the others.
+func (v *verification) events(visit func(*readEvent)) error {
+	return v.file.events(allEvents, func(e *readEvent) {
+		if e.wrong == nil {
+			visit(e)
+			return
 		}
-		if complain {
-			f := Finding{Problem: wrong.Error()}
-			f.Line, f.Row = v.place(number)
-			if e != nil {
-				f.Stream, f.Type, f.Leaf = e.Stream, e.Type, &e.leaf
-			}
-			v.report.found(f)
+		f := Finding{Problem: e.wrong.Error()}
+		f.Line, f.Row = v.place(e.number)
+		if e.Recorded != nil {
+			leaf := e.leaf
+			f.Stream, f.Type, f.Leaf = e.Stream, e.Type, &leaf
 		}
-		return nil
+		v.report.found(f)
 	})
 }
 
-// passing takes what is the same for every event when its hash is known.
-func (v *verification) passing(sum checksum, number int, e *entry, hash Hash) {
-	sum.add(hash, e.Position)
+// passing takes what is the same for every event.
+func (v *verification) passing(sum checksum, e *readEvent) {
+	sum.add(e.computed, e.Position)
 	if e.Position <= v.position || e.Position > v.last.Position && IsLeaf(e.Recorded) {
-		f := v.about(e.Recorded, number, "the position is not in the order of the log")
-		if IsLeaf(e.Recorded) {
-			f.Leaf = &e.leaf
+		f := v.about(e.Recorded, e.number, "the position is not in the order of the log")
+		if leaf := e.leaf; IsLeaf(e.Recorded) {
+			f.Leaf = &leaf
 		}
 		v.report.found(f)
 	}
 	v.position = e.Position
-	if IsLeaf(e.Recorded) && e.hash != hash && v.rehashed == nil {
-		f := v.about(e.Recorded, number, "the event is not what was signed: it has another hash than the file says")
-		f.Leaf = &e.leaf
+	if leaf := e.leaf; IsLeaf(e.Recorded) && e.hash != e.computed && v.rehashed == nil {
+		f := v.about(e.Recorded, e.number, "the event is not what was signed: it has another hash than the file says")
+		f.Leaf = &leaf
 		v.rehashed = &f
 	}
 	if v.options.visit != nil {
-		v.options.visit(v.head.Organization, e)
+		v.options.visit(v.head.Organization, &e.entry)
 	}
 }
 
@@ -181,9 +193,9 @@ func (v *verification) unchanged(sum checksum) {
 
 // log verifies an export of a whole log: first the ledger's own events.
 func (v *verification) log() error {
-	err := v.events(true, func(number int, e *entry) {
-		if !IsLeaf(e.Recorded) {
-			v.note(e.Recorded, number)
+	err := v.file.events(ownEvents, func(e *readEvent) {
+		if e.wrong == nil && !IsLeaf(e.Recorded) {
+			v.note(e.Recorded, e.number)
 		}
 	})
 	if err != nil {
@@ -195,22 +207,21 @@ func (v *verification) log() error {
 	}
 	v.begin()
 	sum := newChecksum(*v.head)
-	err = v.events(false, func(number int, e *entry) {
-		hash := LeafHash(e.Recorded)
+	err = v.events(func(e *readEvent) {
 		if IsLeaf(e.Recorded) {
-			if want := v.tree.End(); e.leaf != want {
-				f := v.about(e.Recorded, number, fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", e.leaf, want))
+			if want := v.tree.size; e.leaf != want {
+				f := v.about(e.Recorded, e.number, fmt.Sprintf("leaf %d where %d should be: an event is missing, added or moved", e.leaf, want))
 				f.Leaf = &want
 				v.report.found(f)
 			}
-			if index := v.tree.End(); index == v.checkpoint.Size { // the first of them says it
-				f := v.about(e.Recorded, number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
+			if index := v.tree.size; index == v.checkpoint.Size { // the first of them says it
+				f := v.about(e.Recorded, e.number, "the event was not there when the log was signed: the checkpoint at the end covers those before it")
 				f.Leaf = &index
 				v.report.found(f)
 			}
-			v.leaf(e.Recorded, hash, &claim{hash: e.hash}, number)
+			v.leaf(e.Recorded, e.computed, &claim{hash: e.hash}, e.number)
 		}
-		v.passing(sum, number, e, hash)
+		v.passing(sum, e)
 	})
 	if err != nil {
 		return err
@@ -229,8 +240,8 @@ func (v *verification) log() error {
 func (v *verification) organization() error {
 	v.report.Origin, v.report.Size, v.report.Root, v.report.Checkpoints = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String(), 1
 	next, in, sum, ended := uint64(0), scope{organization: v.head.Organization}, newChecksum(*v.head), make(map[string]bool)
-	err := v.events(true, func(number int, e *entry) {
-		f := v.about(e.Recorded, number, "")
+	err := v.events(func(e *readEvent) {
+		f := v.about(e.Recorded, e.number, "")
 		found := func(problem string) {
 			f.Problem = problem
 			v.report.found(f)
@@ -239,12 +250,13 @@ func (v *verification) organization() error {
 			found("an event that is none of an organization")
 			return
 		}
-		f.Leaf = &e.leaf
+		leaf := e.leaf
+		f.Leaf = &leaf
 		if !isPolicy(e.Recorded) { // of these there are only some
 			if !in.has(e.Recorded) {
 				found("the event is none of the organization's")
 			}
-			v.contiguous(e.Recorded, number, &e.leaf)
+			v.contiguous(e.Recorded, e.number, &leaf)
 			if stream := endedInvitation(e.Recorded); stream != "" {
 				ended[stream] = true
 			}
@@ -253,20 +265,20 @@ func (v *verification) organization() error {
 			found("the event is not in the order of the log")
 		}
 		next = e.leaf + 1
-		hash, hashes := LeafHash(e.Recorded), make([][]byte, len(e.proof))
+		hashes := make([][]byte, len(e.proof))
 		for i := range e.proof {
 			hashes[i] = e.proof[i][:]
 		}
-		err := proof.VerifyInclusion(rfc6962.DefaultHasher, e.leaf, v.checkpoint.Size, hash[:], hashes, v.checkpoint.Root[:])
+		err := proof.VerifyInclusion(rfc6962.DefaultHasher, e.leaf, v.checkpoint.Size, e.computed[:], hashes, v.checkpoint.Root[:])
 		switch {
-		case hash != e.hash:
+		case e.computed != e.hash:
 			found("the event is not what was signed: it has another hash than the file says")
 		case err != nil:
 			found("the event is not proved to be in the log that was signed")
 		default:
 			v.report.Events++
 		}
-		v.passing(sum, number, e, hash)
+		v.passing(sum, e)
 		v.options.Progress(v.report.Events)
 	})
 	if err != nil {

@@ -276,6 +276,10 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		e, err := ledger.DecodeLine(text)
+		quick, quickErr := ledger.DecodeQuickly(text)
+		if (err == nil) != (quickErr == nil) || err == nil && ledger.LeafHash(quick) != ledger.LeafHash(e) {
+			t.Fatalf("%q is read as %+v, %v and quickly as %+v, %v", text, e, err, quick, quickErr)
+		}
 		if err != nil || !ledger.IsLeaf(e) {
 			return
 		}

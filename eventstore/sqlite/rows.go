@@ -20,12 +20,16 @@ const (
 // Both queries walk an index and sort nothing, so that every step is short: it
 // is enough to look at the context between steps.
 const (
+	// SQLite compiles a statement again whenever a value is bound to a limit that is a
+	// bare parameter, which takes as long as fifty rows.
+	limited = " LIMIT ? + 0"
+
 	columns = "e.position, e.stream, e.revision, e.id, e.type, e.data, e.metadata, e.recorded_at"
 
-	selectAll = "SELECT " + columns + " FROM events e WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?"
+	selectAll = "SELECT " + columns + " FROM events e WHERE e.position > ? AND e.position <= ? ORDER BY e.position" + limited
 
 	selectStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position" +
-		" WHERE r.event >= ? AND r.event < ? AND r.position <= ? ORDER BY r.event LIMIT ?"
+		" WHERE r.event >= ? AND r.event < ? AND r.position <= ? ORDER BY r.event" + limited
 
 	selectNext = "SELECT event + 1 FROM revisions WHERE event >= ? AND event < ? AND position <= ? ORDER BY event DESC LIMIT 1"
 )

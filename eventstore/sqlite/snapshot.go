@@ -19,8 +19,8 @@ import (
 type Snapshot struct {
 	mu      sync.Mutex
 	conn    *sqlite.Conn
-	streams map[int64]string   // names that were looked up
-	types   map[int64]string   // the same
+	streams names
+	types   names
 	late    map[string][]place // of the events that the index does not have yet; nil until it is needed
 }
 
@@ -40,15 +40,19 @@ func OpenSnapshot(path string) (*Snapshot, error) {
 	if err := execute(conn, "BEGIN", "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &Snapshot{conn: conn, streams: make(map[int64]string), types: make(map[int64]string)}, nil
+	return &Snapshot{
+		conn:    conn,
+		streams: names{query: "SELECT name FROM streams WHERE id = ?", known: make(map[int64]string)},
+		types:   names{query: "SELECT name FROM types WHERE id = ?", known: make(map[int64]string)},
+	}, nil
 }
 
 // Close ends the snapshot.
 func (s *Snapshot) Close() error { return s.conn.Close() }
 
 const (
-	selectSnapshot       = "SELECT " + columns + " FROM events e WHERE e.position > ? ORDER BY e.position LIMIT ?"
-	selectSnapshotStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position WHERE r.event >= ? AND r.event < ? ORDER BY r.event LIMIT ?"
+	selectSnapshot       = "SELECT " + columns + " FROM events e WHERE e.position > ? ORDER BY e.position" + limited
+	selectSnapshotStream = "SELECT " + columns + " FROM revisions r CROSS JOIN events e ON e.position = r.position WHERE r.event >= ? AND r.event < ? ORDER BY r.event" + limited
 	selectLate           = "SELECT e.position, ifnull(s.name, ''), e.revision FROM events e LEFT JOIN streams s ON s.id = e.stream" +
 		" WHERE e.position > (SELECT position FROM indexed) ORDER BY e.position"
 )
@@ -83,9 +87,8 @@ func (s *Snapshot) ReadStream(ctx context.Context, stream string, from eventstor
 	}
 	var events []eventstore.Recorded
 	take := func(row *sqlite.Stmt) (bool, error) {
-		e, err := s.event(row)
-		events = append(events, e)
-		return true, err
+		events = append(events, eventstore.Recorded{})
+		return true, s.event(row, &events[len(events)-1])
 	}
 	from = min(from, maxRevisions)
 	if err := each(ctx, s.conn, selectSnapshotStream, []int64{key(id, from), key(id, maxRevisions), int64(limit)}, take); err != nil {
@@ -121,74 +124,124 @@ func (s *Snapshot) findLate(ctx context.Context) error {
 
 // ReadAll is that of eventstore.Store.
 func (s *Snapshot) ReadAll(ctx context.Context, after eventstore.Position, limit int, filter eventstore.Filter) (eventstore.Page, error) {
-	if limit < 1 {
-		return eventstore.Page{}, errLimit
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	matches, page, rows, bytes := matching(filter), eventstore.Page{Position: after}, 0, 0
-	err := each(ctx, s.conn, selectSnapshot, []int64{int64(after), int64(limit) + maxPageRows}, func(row *sqlite.Stmt) (bool, error) {
-		rows++
-		page.Position = eventstore.Position(row.ColumnInt64(0))
-		name, err := s.name(s.types, "SELECT name FROM types WHERE id = ?", row.ColumnInt64(4))
-		if err != nil {
-			return false, err
-		}
-		if matches(name) {
-			e, err := s.event(row)
-			if err != nil {
-				return false, err
-			}
-			page.Events, bytes = append(page.Events, e), bytes+len(e.Data)+len(e.Metadata)
-		}
-		return len(page.Events) < limit && bytes < maxPageBytes, nil
-	})
-	if err != nil {
+	var page eventstore.Page
+	if err := s.read(ctx, after, limit, matching(filter), &page); err != nil {
 		return eventstore.Page{}, err
 	}
-	page.Head = len(page.Events) < limit && bytes < maxPageBytes && rows < limit+maxPageRows
 	return page, nil
 }
 
-// mostNames is how many names of streams are remembered.
-const mostNames = 100_000
+// ReadInto is ReadAll without a filter, for who goes through the whole log: it
+// uses the memory of the page that it gets. What was in that page, its events and
+// their bytes, is gone; names stay.
+func (s *Snapshot) ReadInto(ctx context.Context, after eventstore.Position, limit int, page *eventstore.Page) error {
+	return s.read(ctx, after, limit, nil, page)
+}
 
-// name is the name that has a number; empty where there is none.
-func (s *Snapshot) name(known map[int64]string, query string, id int64) (string, error) {
-	if name, ok := known[id]; ok {
-		return name, nil
+func (s *Snapshot) read(ctx context.Context, after eventstore.Position, limit int, matches func(string) bool, page *eventstore.Page) error {
+	if limit < 1 {
+		return errLimit
 	}
-	name := ""
-	err := each(context.Background(), s.conn, query, []int64{id}, func(row *sqlite.Stmt) (bool, error) {
-		name = row.ColumnText(0)
-		return false, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events, rows, bytes := page.Events[:0], 0, 0
+	*page = eventstore.Page{Position: after}
+	err := each(ctx, s.conn, selectSnapshot, []int64{int64(after), int64(limit) + maxPageRows}, func(row *sqlite.Stmt) (bool, error) {
+		rows++
+		page.Position = eventstore.Position(row.ColumnInt64(0))
+		if matches != nil {
+			if name, err := s.types.find(s.conn, row.ColumnInt64(4)); err != nil {
+				return false, err
+			} else if !matches(name) {
+				return true, nil
+			}
+		}
+		n := len(events)
+		if n < cap(events) {
+			events = events[:n+1] // with the memory of the event that was there
+		} else {
+			events = append(events, eventstore.Recorded{})
+		}
+		e := &events[n]
+		if err := s.event(row, e); err != nil {
+			return false, err
+		}
+		bytes += len(e.Data) + len(e.Metadata)
+		return len(events) < limit && bytes < maxPageBytes, nil
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	if len(known) >= mostNames {
-		clear(known)
+	page.Events = events
+	page.Head = len(events) < limit && bytes < maxPageBytes && rows < limit+maxPageRows
+	return nil
+}
+
+// mostNames is how many names are remembered.
+const mostNames = 100_000
+
+// names are those that have numbers.
+type names struct {
+	query string
+	known map[int64]string
+	asked bool
+	id    int64 // that was asked for last, if one was
+	name  string
+}
+
+// find is the name that has a number; empty where there is none.
+func (n *names) find(conn *sqlite.Conn, id int64) (string, error) {
+	if n.asked && id == n.id {
+		return n.name, nil
 	}
-	known[id] = name
+	name, ok := n.known[id]
+	if !ok {
+		err := each(context.Background(), conn, n.query, []int64{id}, func(row *sqlite.Stmt) (bool, error) {
+			name = row.ColumnText(0)
+			return false, nil
+		})
+		if err != nil {
+			return "", err
+		}
+		if len(n.known) >= mostNames {
+			clear(n.known)
+		}
+		n.known[id] = name
+	}
+	n.asked, n.id, n.name = true, id, name
 	return name, nil
 }
 
-func (s *Snapshot) event(row *sqlite.Stmt) (e eventstore.Recorded, err error) {
-	if e.Type, err = s.name(s.types, "SELECT name FROM types WHERE id = ?", row.ColumnInt64(4)); err != nil {
-		return e, err
+// event makes an event of the row, in the memory of the one that is there.
+func (s *Snapshot) event(row *sqlite.Stmt, e *eventstore.Recorded) (err error) {
+	if e.Type, err = s.types.find(s.conn, row.ColumnInt64(4)); err != nil {
+		return err
 	}
-	if e.Stream, err = s.name(s.streams, "SELECT name FROM streams WHERE id = ?", row.ColumnInt64(1)); err != nil {
-		return e, err
+	if e.Stream, err = s.streams.find(s.conn, row.ColumnInt64(1)); err != nil {
+		return err
 	}
 	e.Revision, e.Position = eventstore.Revision(row.ColumnInt64(2)), eventstore.Position(row.ColumnInt64(0))
 	e.RecordedAt = time.Unix(0, row.ColumnInt64(7)).UTC()
-	data := row.ColumnLen(5)
-	both := make([]byte, data+row.ColumnLen(6)) // one allocation for both
-	e.Data, e.Metadata = both[:data:data], both[data:]
-	if row.ColumnLen(3) == len(e.ID) { // else it is none
-		row.ColumnBytes(3, e.ID[:])
+	var id [len(e.ID) + 1]byte
+	if row.ColumnBytes(3, id[:]) != len(e.ID) { // it is none
+		clear(id[:])
 	}
-	row.ColumnBytes(5, e.Data)
-	row.ColumnBytes(6, e.Metadata)
-	return e, nil
+	e.ID = eventstore.ID(id[:len(e.ID)])
+	e.Data = bytesOf(row, 5, e.Data)
+	e.Metadata = bytesOf(row, 6, e.Metadata)
+	return nil
+}
+
+// bytesOf is what stands in a column, in this room where that is large enough.
+func bytesOf(row *sqlite.Stmt, column int, room []byte) []byte {
+	room = room[:cap(room)]
+	n := row.ColumnBytes(column, room)
+	if n < len(room) {
+		return room[:n]
+	}
+	if n = row.ColumnLen(column); n > len(room) || room == nil {
+		room = make([]byte, (n+64)&^63) // the next one may be larger
+		row.ColumnBytes(column, room)
+	}
+	return room[:n]
 }

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ func TestSnapshotIsOfOneMoment(t *testing.T) {
 		for n := from; n < to; n++ {
 			e := event(n)
 			e.Type = []string{"test.happened.v1", "other.happened.v1"}[n%2]
+			e.Data = bytes.Repeat([]byte{byte(n)}, int(n*67%200))
 			_, err := store.Append(ctx, fmt.Sprint("s", n), eventstore.NoStream(), []eventstore.Event{e})
 			is.NoErr(err)
 		}
@@ -51,6 +53,17 @@ func TestSnapshotIsOfOneMoment(t *testing.T) {
 			}
 			is.Equal(got, want)
 		}
+		// The same in one page's memory.
+		var got []eventstore.Recorded
+		for page := (eventstore.Page{}); !page.Head; {
+			is.NoErr(snapshot.ReadInto(ctx, page.Position, limit, &page))
+			is.True(len(page.Events) <= limit)
+			for _, e := range page.Events {
+				e.Data, e.Metadata = bytes.Clone(e.Data), bytes.Clone(e.Metadata)
+				got = append(got, e)
+			}
+		}
+		is.Equal(got, before.Events)
 	}
 	is.NoErr(snapshot.Close())
 	write(60, 61) // the store has lost nothing by it
