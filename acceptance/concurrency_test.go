@@ -18,6 +18,7 @@ const crowdSize = 64
 // TestConcurrency_RandomCommands has many clients do everything at once against
 // a server that is built with the race detector.
 func TestConcurrency_RandomCommands(t *testing.T) {
+	t.Parallel()
 	for name, organizations := range map[string]int{"in one organization": 1, "in 100 organizations": 100} {
 		t.Run(name, func(t *testing.T) {
 			onEveryBackendInTurn(t, func(t *testing.T, b backend) {

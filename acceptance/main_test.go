@@ -53,7 +53,8 @@ func run(m *testing.M) int {
 	programs.eventStore = build{name: "esdbserver", source: "./eventstore/esdb/esdbtest/esdbserver"}
 	programs.plain = build{name: "tenure"}
 	programs.hooks = build{name: "tenure-hooks", flags: []string{"-tags", "testhooks"}}
-	programs.race = build{name: "tenure-race", flags: []string{"-tags", "testhooks", "-race"}}
+	// The flags of the Makefile's unit tests: the libraries are compiled already.
+	programs.race = build{name: "tenure-race", flags: []string{"-tags", "testhooks", "-race", "-gcflags=modernc.org/sqlite/lib=-race=false"}}
 	if !*raceBuild {
 		programs.race.flags = programs.hooks.flags
 	}
@@ -79,7 +80,7 @@ func (b *build) binary(t *testing.T) string {
 	b.once.Do(func() {
 		b.path = filepath.Join(programs.folder, b.name)
 		args := append([]string{"build", "-o", b.path}, b.flags...)
-		args = append(args, "-ldflags", "-X main.version=acceptance", cmp.Or(b.source, "./cmd/tenure"))
+		args = append(args, "-ldflags", "-s -w -X main.version=acceptance", cmp.Or(b.source, "./cmd/tenure"))
 		cmd := exec.Command("go", args...)
 		cmd.Dir = ".."
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -15,9 +15,9 @@ import (
 
 // TestSteps_KilledAtEveryStep has the program kill itself between the writes of
 // each command, and looks at what is left: once without any help, and once with
-// the client sending its request again.
+// the client sending its request again. The steps are between writes to the log.
 func TestSteps_KilledAtEveryStep(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b backend) {
+	onBothLogs(t, func(t *testing.T, b backend) {
 		for _, f := range fates() {
 			t.Run(f.step, func(t *testing.T) {
 				t.Parallel()

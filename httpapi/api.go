@@ -68,10 +68,10 @@ func New(c Config) (*API, error) {
 	if err := a.addAsyncAPI(); err != nil {
 		return nil, err
 	}
-	a.correctSchemas()
 	if err := a.addPages(); err != nil {
 		return nil, err
 	}
+	a.correctSchemas()
 	a.refuseUnknownMethods()
 	return a, nil
 }

@@ -13,6 +13,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/swaggest/swgui"
@@ -31,14 +32,14 @@ type asset struct {
 // addPages serves what a browser is shown: the pages that links in mails lead
 // to, the OpenAPI document and its interactive page. All of it is embedded.
 func (a *API) addPages() error {
-	document, err := json.Marshal(a.huma.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("httpapi: OpenAPI document: %w", err)
-	}
-	a.addAsset("openapi", "/openapi.json", asset{document, "application/openapi+json", ""})
-	if err := a.addDocs(); err != nil {
-		return err
-	}
+	a.addAsset("openapi", "/openapi.json", func() (asset, error) {
+		document, err := json.Marshal(a.huma.OpenAPI())
+		if err != nil {
+			return asset{}, fmt.Errorf("httpapi: OpenAPI document: %w", err)
+		}
+		return asset{document, "application/openapi+json", ""}, nil
+	})
+	a.addDocs()
 	for _, name := range pages.Names() {
 		if err := a.addFile("page-"+name, "/"+name, name+".html"); err != nil {
 			return err
@@ -61,36 +62,37 @@ func (a *API) addFile(id, at, file string) error {
 	if path.Ext(file) == ".html" {
 		policy = pages.ContentSecurityPolicy
 	}
-	a.addAsset(id, at, asset{body, contentTypeOf(file), policy})
+	a.addAsset(id, at, func() (asset, error) { return asset{body, contentTypeOf(file), policy}, nil })
 	return nil
 }
 
-func (a *API) addAsset(id, at string, file asset) {
+// addAsset serves a file that is made when it is first asked for: a start does not
+// wait for documents that few ever read.
+func (a *API) addAsset(id, at string, made func() (asset, error)) {
+	made = sync.OnceValues(made)
 	add(a, route{id: id, method: http.MethodGet, path: at, access: Public(), status: http.StatusOK, hidden: true},
 		func(context.Context, *call, *struct{}) (answer, error) {
-			return answer{raw: file.body, contentType: file.contentType, policy: file.policy, cache: "no-cache"}, nil
+			file, err := made()
+			return answer{raw: file.body, contentType: file.contentType, policy: file.policy, cache: "no-cache"}, err
 		})
 }
 
 // addDocs serves Swagger UI. Its page is made once, so that the scripts in it
 // can be named by their hashes.
-func (a *API) addDocs() error {
+func (a *API) addDocs() {
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "Tenure", SwaggerJSON: "/openapi.json", BasePath: "/docs/"})
-	index, err := fetch(ui, "/docs/")
-	if err != nil {
-		return err
-	}
-	policy := "default-src 'none'; script-src 'self'" + scriptHashes(index) + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
-		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	a.addAsset("docs", "/docs", asset{index, fiber.MIMETextHTMLCharsetUTF8, policy})
+	a.addAsset("docs", "/docs", func() (asset, error) {
+		index, err := fetch(ui, "/docs/")
+		policy := "default-src 'none'; script-src 'self'" + scriptHashes(index) + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		return asset{index, fiber.MIMETextHTMLCharsetUTF8, policy}, err
+	})
 	for _, file := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png"} {
-		body, err := fetch(ui, "/docs/"+file)
-		if err != nil {
-			return err
-		}
-		a.addAsset("docs-"+file, "/docs/"+file, asset{body, contentTypeOf(file), ""})
+		a.addAsset("docs-"+file, "/docs/"+file, func() (asset, error) {
+			body, err := fetch(ui, "/docs/"+file)
+			return asset{body, contentTypeOf(file), ""}, err
+		})
 	}
-	return nil
 }
 
 // fetch asks a net/http handler for a file, once.
