@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -43,7 +44,7 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 		return "", Receipt{}, err
 	}
 	for range 3 {
-		claimed, err := c.reserve(ctx, r, reservation.KindEmail, in.Email.Key(), holderAccount+fresh)
+		claimed, err := c.reserveAddress(ctx, r, in.Email, fresh)
 		if err != nil {
 			return "", Receipt{}, err
 		}
@@ -53,6 +54,9 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 			if s.Erased() {
 				return nil, errErased
 			}
+			if claimed.outlived(c.Now()) {
+				return nil, ErrBusy
+			}
 			return decide(s, account.Registration{
 				AccountID: domain.AccountID(id), Email: in.Email, DisplayName: in.DisplayName, Language: in.Language, PasswordHash: hash,
 			})
@@ -60,17 +64,16 @@ func (c *Commands) register(ctx context.Context, r Request, in Registrant, decid
 		if err == nil {
 			c.Step(StepAccountRegistered)
 		}
-		if err = c.finish(ctx, r, err, claimed); errors.Is(err, errErased) {
-			continue // its address is free by now
-		}
-		if err != nil {
+		c.finish(ctx, r, err, claimed)
+		switch {
+		case errors.Is(err, errErased):
+			continue // its address is free by now, unless another command wants it
+		case err != nil:
 			return "", Receipt{}, err
 		}
-		if holder, err := c.holder(ctx, reservation.KindEmail, in.Email.Key()); holder == claimed.holder || err != nil {
-			return domain.AccountID(id), receipt, err
-		}
+		return domain.AccountID(id), receipt, nil
 	}
-	return "", Receipt{}, errors.New("commands: the reservation of an e-mail address does not settle")
+	return "", Receipt{}, fmt.Errorf("%w: the address was an erased account's a moment ago", ErrBusy)
 }
 
 // sessionToken makes the text of a session's token; none in a dry run.

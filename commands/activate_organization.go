@@ -98,7 +98,8 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 			err = ErrBusy
 		}
 		if err != nil {
-			return Receipt{}, c.finish(ctx, r, err, claims...)
+			c.finish(ctx, r, nil, claims...) // nothing was written that needs the name
+			return Receipt{}, err
 		}
 		claims = append(claims, emailDomain)
 	}
@@ -116,7 +117,8 @@ func (c *Commands) activate(ctx context.Context, r Request, p *policy.Policy, a 
 	if err == nil {
 		c.Step(StepActivated)
 	}
-	return receipt, c.finish(ctx, r, err, claims...)
+	c.finish(ctx, r, err, claims...)
+	return receipt, err
 }
 
 func nameTaken() error {

@@ -79,7 +79,8 @@ func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.
 	if err == nil {
 		c.Step(StepDomainChanged)
 	}
-	if err = c.finish(ctx, r, err, claims...); err != nil {
+	c.finish(ctx, r, err, claims...)
+	if err != nil {
 		return Receipt{}, err
 	}
 	for _, e := range receipt.Events {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,38 +90,47 @@ func (c *Commands) exclusively(ctx context.Context, r Request, org domain.Organi
 	if len(held) > 0 && err == nil {
 		c.Step(StepExclusiveRoleGiven)
 	}
-	return receipt, c.finish(ctx, r, err, slices.Concat(slices.Collect(maps.Values(held))...)...)
+	c.finish(ctx, r, err, slices.Concat(slices.Collect(maps.Values(held))...)...)
+	return receipt, err
 }
 
 // hold makes the reservations of accounts' exclusive roles for an organization.
 // It fails with CodeRoleExclusive when another one has a use for one.
 func (c *Commands) hold(ctx context.Context, r Request, org domain.OrganizationID, accounts []domain.AccountID, held holds) error {
-	for _, account := range accounts {
-		claimed, err := c.reserveKey(ctx, r, reservation.KindExclusiveRole, string(account), holderOrganization+string(org))
-		if err != nil {
-			return err
+	claims := make([]claim, len(accounts))
+	err := times(len(accounts), func(i int) (err error) {
+		claims[i], err = c.reserveKey(ctx, r, reservation.KindExclusiveRole, string(accounts[i]), holderOrganization+string(org))
+		return err
+	})
+	var elsewhere error
+	for i, account := range accounts {
+		switch {
+		case claims[i].attempt != 0:
+			held[account] = append(held[account], claims[i])
+			c.Step(StepExclusiveRoleReserved)
+		case err == nil && elsewhere == nil:
+			elsewhere = c.heldElsewhere(ctx, org, account)
 		}
-		if claimed.attempt == 0 {
-			s, _, err := c.organizations.load(ctx, string(org))
-			if err != nil {
-				return err
-			}
-			p, err := c.rules(s)
-			if err != nil {
-				return err
-			}
-			return &heldElsewhere{account, organization.RoleHeldElsewhere(p)}
-		}
-		held[account] = append(held[account], claimed)
-		c.Step(StepExclusiveRoleReserved)
 	}
-	return nil
+	return cmp.Or(err, elsewhere)
+}
+
+func (c *Commands) heldElsewhere(ctx context.Context, org domain.OrganizationID, account domain.AccountID) error {
+	s, _, err := c.organizations.load(ctx, string(org))
+	if err != nil {
+		return err
+	}
+	p, err := c.rules(s)
+	if err != nil {
+		return err
+	}
+	return &heldElsewhere{account, organization.RoleHeldElsewhere(p)}
 }
 
 // settleExclusive gives the reservation of an account's exclusive roles back if it
 // serves nothing.
 func (c *Commands) settleExclusive(ctx context.Context, r Request, account domain.AccountID) error {
-	return c.settle(ctx, r, claim{kind: reservation.KindExclusiveRole, key: string(account)})
+	return c.ResolveReservation(ctx, r, reservation.KindExclusiveRole, string(account))
 }
 
 // hasExclusive reports whether the account has exclusive roles in the
@@ -135,17 +145,19 @@ func (c *Commands) hasExclusive(ctx context.Context, account domain.AccountID, o
 	if err != nil || s.HoldsExclusive(p, account) {
 		return err == nil, err
 	}
-	who, _, err := c.accounts.load(ctx, string(account))
-	if err != nil {
-		return false, err
-	}
-	id, found := s.InvitationTo(who.Email)
-	if !found || s.Deleted {
+	if s.Deleted {
 		return false, nil
 	}
-	open, _ := s.Invitation(id)
-	inv, _, err := c.invitations.load(ctx, string(id))
-	return inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account && p.Exclusive(open.Roles), err
+	for _, id := range s.Invitations() { // not by address: a provider's account may have accepted with another one
+		if open, _ := s.Invitation(id); !p.Exclusive(open.Roles) {
+			continue
+		}
+		inv, _, err := c.invitations.load(ctx, string(id))
+		if err != nil || inv.Status == invitation.StatusAccepted && inv.AcceptedBy == account {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // FinishLosingRoles gives back what an event of an organization has made useless,

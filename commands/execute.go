@@ -128,18 +128,18 @@ func (a *aggregates[S]) run(ctx context.Context, g *aggregate[S], batch []*pendi
 		if err != nil {
 			return nil, err
 		}
-		sealing := a.Codec.Batch()
+		sealing, decided := a.Codec.Batch(), a.Now()
 		after, events, outcomes, err := a.decideAll(g, before, batch, sealing)
 		if err != nil {
 			return nil, err
 		}
-		position, err := a.append(ctx, g, before, after, events, sealing)
-		if conflict := (*eventstore.ConflictError)(nil); errors.As(err, &conflict) {
+		position, err := a.append(ctx, g, before, after, events, sealing, decided)
+		if conflict := (*eventstore.ConflictError)(nil); errors.As(err, &conflict) || errors.Is(err, errLate) {
 			continue
 		}
 		if err != nil {
 			a.forget(g)
-			return nil, uncertain{err}
+			return nil, err
 		}
 		for i := range outcomes {
 			outcomes[i].receipt = outcomes[i].receipt.later(position)
@@ -236,10 +236,13 @@ func (p *pending[S]) decideSafely(s S) (events []domain.Event, err error) {
 	return p.decide(s)
 }
 
+// errLate says that a node has hung since it decided.
+var errLate = errors.New("commands: decided too long ago")
+
 // append writes the events of a batch, once the keys that they are sealed with
 // are stored, and moves the cached aggregate on. It answers with a position at or
 // after all that the batch rests on.
-func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, after *snapshot[S], events []encoded, sealing *codec.Batch) (eventstore.Position, error) {
+func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, after *snapshot[S], events []encoded, sealing *codec.Batch, decided time.Time) (eventstore.Position, error) {
 	if len(events) == 0 {
 		return a.Store.Head(ctx)
 	}
@@ -250,9 +253,12 @@ func (a *aggregates[S]) append(ctx context.Context, g *aggregate[S], before, aft
 	if err := sealing.Settle(ctx, batch); err != nil {
 		return 0, err
 	}
+	if a.Now().Round(0).Sub(decided.Round(0)) > appendTimeout {
+		return 0, errLate
+	}
 	result, err := a.Store.Append(ctx, g.stream, before.expected(), batch)
 	if err != nil {
-		return 0, err
+		return 0, uncertain{err}
 	}
 	g.fold.Lock()
 	defer g.fold.Unlock()

@@ -297,7 +297,7 @@ func (c *Commands) releaseHeld(ctx context.Context, r Request, id domain.Account
 			return err
 		}
 	}
-	return c.settle(ctx, r, claim{kind: reservation.KindEmail, key: c.addressName(held.Email)})
+	return c.ResolveReservation(ctx, r, reservation.KindEmail, c.addressName(held.Email))
 }
 
 func (c *Commands) pseudonym(subject string) domain.Pseudonym {

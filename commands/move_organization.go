@@ -8,6 +8,7 @@ import (
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
+	"tenure/domain/reservation"
 )
 
 // MoveOrganization puts an organization under another policy, or another version
@@ -54,11 +55,11 @@ func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.O
 	if err != nil {
 		return receipt, err
 	}
-	for _, account := range losses {
-		if err := c.settleExclusive(ctx, r, account); err != nil {
-			return receipt, err
-		}
+	lost := make([]claim, len(losses))
+	for i, account := range losses {
+		lost[i] = claim{kind: reservation.KindExclusiveRole, key: string(account)}
 	}
+	c.finish(ctx, r, nil, lost...)
 	return receipt, nil
 }
 

@@ -195,7 +195,8 @@ func (c *Commands) foundByDomain(ctx context.Context, r Request, p *policy.Polic
 	}
 	c.Step(StepDomainReserved)
 	receipt, err := c.foundFor(ctx, r, p, id, name, who)
-	return receipt, c.finish(ctx, r, err, claimed)
+	c.finish(ctx, r, err, claimed)
+	return receipt, err
 }
 
 // foundFor founds the organization once its domain is reserved.

@@ -51,7 +51,8 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 	if err == nil {
 		c.Step(StepRenamed)
 	}
-	if err = c.finish(ctx, r, err, claimed); err != nil {
+	c.finish(ctx, r, err, claimed)
+	if err != nil {
 		return Receipt{}, err
 	}
 	for _, e := range receipt.Events {

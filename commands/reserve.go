@@ -3,9 +3,12 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tenure/domain"
 	"tenure/domain/account"
@@ -35,9 +38,11 @@ import (
 // way until its time is over (ResolveReservation), and the holder may be kept from
 // giving the text to others for that long. Nothing but time can end it: a node
 // that is silent may hang and go on, whatever others think of it. So a command
-// does not rely on an attempt for longer than it has (claim.until). Half of the
-// time is for clocks that differ. When the process is killed between the two
-// halves of settling, the text is kept until somebody else wants it.
+// does not rely on an attempt for longer than it has (claim.until), and the log is
+// not asked to append what was decided long ago (see run). Half of the time is for
+// clocks that differ, and for an append that is under way when the node hangs. When
+// the process is killed between the two halves of settling, the text is kept until
+// somebody else wants it.
 
 // ReservationLifetime is after which time a reservation is settled for a command
 // that has not done so.
@@ -61,11 +66,8 @@ type claim struct {
 	until     time.Time // when a decision may rest on it last
 }
 
-// reserve takes a text for holder, unless another one has it. The caller settles
+// reserve takes a text for holder, unless another one has it. The caller finishes
 // the claim.
-//
-// An account may be written to late: it finds that it has not got its address when
-// it settles the claim, and nobody signs in to it.
 func (c *Commands) reserve(ctx context.Context, r Request, kind, text, holder string) (claim, error) {
 	return c.reserveKey(ctx, r, kind, c.Keys.Name(kind, text), holder)
 }
@@ -76,7 +78,7 @@ func (c *Commands) reserveKey(ctx context.Context, r Request, kind, key, holder 
 		_, err := c.reservations.execute(ctx, kind+"-"+key, plain(r), func(s reservation.State) (events []domain.Event, _ error) {
 			now := c.Now()
 			found.attempt, events = reservation.Make(s, kind, key, holder, now.Add(ReservationLifetime))
-			found.holder, found.until = s.Holder, now.Add(relyFor)
+			found.holder, found.until = s.Holder, now.Add(relyFor).Round(0) // by the wall clock, which goes on while the machine sleeps
 			return events, nil
 		})
 		if err != nil {
@@ -86,11 +88,34 @@ func (c *Commands) reserveKey(ctx context.Context, r Request, kind, key, holder 
 			found.holder = holder
 			return found, nil
 		}
-		if err := c.settle(ctx, r, claim{kind: kind, key: key}); err != nil {
+		released, err := c.settle(ctx, r, claim{kind: kind, key: key})
+		if err != nil {
 			return claim{}, err
 		}
+		if !released {
+			return found, nil
+		}
 	}
-	return found, nil
+	return claim{}, fmt.Errorf("%w: a reservation changed hands meanwhile", ErrBusy)
+}
+
+// reserveAddress takes an address for the account fresh, or finds the account that
+// has it. One that does not exist yet is about to be opened by another command:
+// then both attempt that.
+func (c *Commands) reserveAddress(ctx context.Context, r Request, email domain.Email, fresh string) (claim, error) {
+	holder := holderAccount + fresh
+	for range 3 {
+		found, err := c.reserve(ctx, r, reservation.KindEmail, email.Key(), holder)
+		if err != nil || found.attempt != 0 {
+			return found, err
+		}
+		s, _, err := c.accounts.load(ctx, string(accountOf(found.holder)))
+		if err != nil || s.Exists() { // and keeps the address until it is erased
+			return found, err
+		}
+		holder = found.holder
+	}
+	return claim{}, fmt.Errorf("%w: an address changed hands meanwhile", ErrBusy)
 }
 
 // outlived reports whether the claim is good no more.
@@ -102,66 +127,84 @@ type uncertain struct{ error }
 func (u uncertain) Unwrap() error { return u.error }
 
 // finish settles the claims of a command that has ended with err. A request that
-// is gone has no time left for what it leaves behind; what may be in the log yet
-// leaves its reservations to time.
-func (c *Commands) finish(ctx context.Context, r Request, err error, claims ...claim) error {
+// is gone has no time left for what it leaves behind. What may be in the log yet
+// leaves its reservations to time, and so does what cannot be settled: the command
+// has happened, or was refused, all the same.
+func (c *Commands) finish(ctx context.Context, r Request, err error, claims ...claim) {
 	if errors.As(err, new(uncertain)) {
-		return err
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
-	defer cancel()
-	for _, cl := range claims {
-		if settleErr := c.settle(ctx, r, cl); err == nil {
-			err = settleErr
+	ctx = context.WithoutCancel(ctx)
+	_ = times(len(claims), func(i int) error {
+		ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+		defer cancel()
+		if _, err := c.settle(ctx, r, claims[i]); err != nil {
+			c.Logger.Warn("a reservation is left to a process", "kind", claims[i].kind, "error", err)
+		}
+		return nil
+	})
+}
+
+// times does something for each number below n, for several at a time where they
+// are many.
+func times(n int, do func(int) error) error {
+	var group errgroup.Group
+	group.SetLimit(16)
+	for i := range n {
+		if n > 3 {
+			group.Go(func() error { return do(i) })
+		} else if err := do(i); err != nil {
+			return err
 		}
 	}
-	return err
+	return group.Wait()
 }
 
 // settle confirms the attempt of a claim, if it has one, and those whose time is
 // over, and gives the text back if its holder does not use it.
-func (c *Commands) settle(ctx context.Context, r Request, cl claim) error {
+func (c *Commands) settle(ctx context.Context, r Request, cl claim) (released bool, err error) {
 	stream, r := cl.kind+"-"+cl.key, plain(r)
 	s, seen, err := c.reservations.load(ctx, stream)
 	if err != nil || s.Holder == "" {
-		return err
+		return false, err
 	}
-	if len(reservation.Confirm(s, c.Now(), cl.attempt)) > 0 {
+	for len(reservation.Confirm(s, c.Now(), cl.attempt)) > 0 {
 		_, err = c.reservations.execute(ctx, stream, r, func(s reservation.State) ([]domain.Event, error) {
 			return reservation.Confirm(s, c.Now(), cl.attempt), nil
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
 		c.Step(StepReservationConfirmed)
 		if s, seen, err = c.reservations.load(ctx, stream); err != nil {
-			return err
+			return false, err
 		}
 	}
 	last, _ := seen.Last()
 	if len(reservation.Release(s)) == 0 {
-		return nil
+		return false, nil
 	}
 	uses, err := c.uses(ctx, cl.kind, cl.key, s.Holder)
 	if err != nil || uses {
-		return err
+		return false, err
 	}
 	r.IfRevision = &last
 	_, err = c.reservations.execute(ctx, stream, r, func(s reservation.State) ([]domain.Event, error) {
 		return reservation.Release(s), nil
 	})
 	if errors.Is(err, &domain.Error{Code: domain.CodeRevisionMismatch}) {
-		return nil // attempted again meanwhile, or given back
+		return false, nil // attempted again meanwhile, or given back
 	}
-	if err == nil {
-		c.Step(StepReservationReleased)
+	if err != nil {
+		return false, err
 	}
-	return err
+	c.Step(StepReservationReleased)
+	return true, nil
 }
 
 // settleText is settle for who has made no claim to a text.
 func (c *Commands) settleText(ctx context.Context, r Request, kind, text string) error {
-	return c.settle(ctx, r, claim{kind: kind, key: c.Keys.Name(kind, text)})
+	return c.ResolveReservation(ctx, r, kind, c.Keys.Name(kind, text))
 }
 
 // holder finds who has a text; empty when it is free.
@@ -170,10 +213,11 @@ func (c *Commands) holder(ctx context.Context, kind, text string) (string, error
 	return s.Holder, err
 }
 
-// ResolveReservation settles a reservation of which an attempt was not confirmed
-// in time.
+// ResolveReservation settles a reservation for commands that have not done so in
+// time.
 func (c *Commands) ResolveReservation(ctx context.Context, r Request, kind, key string) error {
-	return c.settle(ctx, r, claim{kind: kind, key: key})
+	_, err := c.settle(ctx, r, claim{kind: kind, key: key})
+	return err
 }
 
 // accountOf is the account that a holder is.

@@ -182,7 +182,7 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 	r = c.part(r, "register")
 	fresh := c.newID(r, "account", email.Key())
 	for range 3 {
-		address, err := c.reserve(ctx, r, reservation.KindEmail, email.Key(), holderAccount+fresh)
+		address, err := c.reserveAddress(ctx, r, email, fresh)
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -192,7 +192,8 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 			err = ErrBusy // another account is about to be linked
 		}
 		if err != nil {
-			return Receipt{}, c.finish(ctx, r, err, address)
+			c.finish(ctx, r, nil, address) // nothing was written that needs it
+			return Receipt{}, err
 		}
 		c.Step(StepIdentityReserved)
 		id := accountOf(address.holder)
@@ -200,23 +201,21 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 			if s.Erased() {
 				return nil, errErased
 			}
+			if address.outlived(c.Now()) { // the other claim is younger
+				return nil, ErrBusy
+			}
 			in := account.Registration{AccountID: id, Email: email, DisplayName: who.DisplayName, Language: who.Language}
 			return account.RegisterIdentified(s, in, who.Identity, by)
 		})
 		if err == nil {
 			c.Step(StepIdentityLinked)
 		}
-		if err = c.finish(ctx, r, err, identity, address); errors.Is(err, errErased) {
-			continue // its address is free by now
-		}
-		if err != nil {
+		c.finish(ctx, r, err, identity, address)
+		switch {
+		case errors.Is(err, errErased):
+			continue // its address is free by now, unless another command wants it
+		case err != nil:
 			return Receipt{}, err
-		}
-		if holder, err := c.holder(ctx, reservation.KindEmail, email.Key()); holder != address.holder || err != nil {
-			if err != nil {
-				return Receipt{}, err
-			}
-			continue
 		}
 		*mine, _, err = c.accounts.load(ctx, string(id))
 		return receipt, err

@@ -92,13 +92,6 @@ func takenFrom(p *policy.Policy, lost []domain.AccountID, id domain.AccountID, b
 	return lost
 }
 
-// InvitationTo finds the open invitation to an address.
-func (s State) InvitationTo(email domain.Email) (domain.InvitationID, bool) {
-	holder, _ := get(s.emails, email.Key())
-	_, open := s.Invitation(domain.InvitationID(holder))
-	return domain.InvitationID(holder), open
-}
-
 // RoleHeldElsewhere is the refusal of an exclusive role to an account that holds
 // one in another organization.
 func RoleHeldElsewhere(p *policy.Policy) *domain.Error {

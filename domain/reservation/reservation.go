@@ -57,10 +57,17 @@ func Make(s State, kind, key, holder string, expiresAt time.Time) (number int, e
 	return made.Attempt, []domain.Event{made}
 }
 
+// maxConfirmed bounds how many attempts one decision ends. What is left over is
+// for the next one.
+const maxConfirmed = 100
+
 // Confirm ends these attempts, and those whose time is over: their commands were
 // killed, or find that they are late.
 func Confirm(s State, at time.Time, numbers ...int) (events []domain.Event) {
 	for _, a := range s.underWay {
+		if len(events) == maxConfirmed {
+			break
+		}
 		if slices.Contains(numbers, a.number) || !at.Before(a.expiresAt) {
 			events = append(events, Confirmed{Kind: s.Kind, Key: s.Key, Holder: s.Holder, Attempt: a.number})
 		}
