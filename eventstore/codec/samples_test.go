@@ -78,6 +78,8 @@ func additions() map[string]domain.Event {
 		"webhook.registered.v1+owner":     webhook.Registered{WebhookID: aWebhook, URL: "https://hooks.example.com/a", OrganizationID: anOrganization, Type: "organization.member_", Personal: true, After: 1042, Owner: anOrganization},
 		"webhook.replayed.v1+owner":       webhook.Replayed{WebhookID: aWebhook, After: 1042, Owner: anOrganization},
 		"webhook.secret_rotated.v1+owner": webhook.SecretRotated{WebhookID: aWebhook, Generation: 2, OverlapUntil: later, Owner: anOrganization},
+		"reservation.made.v1+attempt":      reservation.Made{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), Attempt: 2, ExpiresAt: later},
+		"reservation.confirmed.v1+attempt": reservation.Confirmed{Kind: "organization_name", Key: "c0ffee", Holder: string(anOrganization), Attempt: 2},
 	}
 }
 
