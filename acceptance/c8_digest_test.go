@@ -59,12 +59,18 @@ func (s *server) newSociety(t *testing.T) *society {
 	return c
 }
 
-// colleague signs in with the domain.
+// colleague signs in with the domain, and is of its organization or waits to be.
+// Where the clock was moved, a process is at that as soon as the request is.
 func (c *society) colleague(t *testing.T, name string) *person {
 	t.Helper()
 	p := c.newPerson(name)
 	p.Email = strings.ToLower(p.Name) + "@" + c.domain
 	p.register(t)
+	eventually(t, p.Email+" has been onboarded", func() bool {
+		organizations := all[ownDoc](t, p.client, "/v1/me/organizations")
+		_, joined := find(organizations, func(o ownDoc) bool { return !o.Personal })
+		return joined || len(all[ownDoc](t, p.client, "/v1/me/join-requests")) > 0
+	})
 	return p
 }
 
