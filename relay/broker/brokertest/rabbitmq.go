@@ -69,6 +69,7 @@ func (r *RabbitMQServer) Start() {
 		"RABBITMQ_NODENAME=tenure-" + strconv.Itoa(r.port) + "@localhost", "RABBITMQ_DIST_PORT=" + strconv.Itoa(r.distance),
 		"RABBITMQ_CONFIG_FILE=" + in("rabbitmq.conf"), "RABBITMQ_CONF_ENV_FILE=" + in("none"), "RABBITMQ_ENABLED_PLUGINS_FILE=" + in("plugins"),
 		"RABBITMQ_MNESIA_BASE=" + in("mnesia"), "RABBITMQ_LOG_BASE=" + in("log"), "RABBITMQ_PID_FILE=" + in("pid"),
+		"ERL_CRASH_DUMP=" + in("dump"), // one that is killed as it starts leaves it where it was started
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
 	}
 	r.node, err = start(command)
