@@ -218,7 +218,7 @@ func TestM8_Remove(t *testing.T) {
 	})
 }
 
-// TestM3_TheList is for M5 and M10 as well.
+// TestM3_TheList is for M10 as well.
 func TestM3_TheList(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b backend) {
 		is := is.New(t)
@@ -236,10 +236,29 @@ func TestM3_TheList(t *testing.T) {
 		is.Equal(listed[c.author.Email].Roles, []string{"author"})
 		is.Equal(listed[c.participant.Email].Roles, []string{"participant"})
 		is.Equal(listed[pending.Email].Roles, []string{})
-		ok(t, c.admin.changeRole(c.org, c.participant, "author")) // M5
-		is.Equal(c.admin.roleOf(t, c.org, c.participant), "author")
-		is.Equal(len(c.admin.members(t, c.org, "?role=author")), 1)
 		is.Equal(len(c.admin.members(t, c.org, "?role=author&status=suspended")), 1)
+
+		t.Run("M5: the role, and the tracks that a participant may enter", func(t *testing.T) {
+			is := is.New(t)
+			var tracks []string
+			for _, name := range []string{"Pumps", "Valves"} {
+				tracks = append(tracks, decoded[map[string]any](t, c.admin.createSpace(c.org, name))["space_id"].(string))
+			}
+			open := func() (names []string) {
+				for _, track := range all[map[string]any](t, c.participant.client, orgPath(c.org, "spaces")) {
+					names = append(names, track["name"].(string))
+				}
+				return names
+			}
+			is.Equal(len(open()), 0)
+			ok(t, c.admin.edit(c.org, c.participant, map[string]any{"spaces": tracks[:1]}))
+			is.Equal(open(), []string{"Pumps"})
+			refused(t, c.participant.edit(c.org, c.participant, map[string]any{"spaces": tracks}), 403, "permission_denied")
+			ok(t, c.admin.edit(c.org, c.participant, map[string]any{"roles": []string{"author"}, "spaces": tracks[1:]}))
+			is.Equal(c.admin.roleOf(t, c.org, c.participant), "author")
+			is.Equal(len(c.admin.members(t, c.org, "?role=author")), 1)
+			is.Equal(len(open()), 2) // an author enters all
+		})
 	})
 }
 
