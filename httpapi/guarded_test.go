@@ -90,14 +90,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 	}
 	s.is.True(strings.Contains(text, "4711") && !strings.Contains(text, "4712") && !strings.Contains(text, "4713"))
 
-	proofs := ledger.New(ledger.Dependencies{Log: s.commands.Store, Tree: s.config.Tree, Commands: s.commands, Key: s.config.LedgerKey, Interval: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = proofs.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	for s.do("GET", path+"/history/proof?position="+last, admin.token, nil).status != 200 {
-		time.Sleep(5 * time.Millisecond)
-	}
+	s.prove(path, last, admin.token)
 	_, shown := s.want(200, "GET", path+"/history/proof?position="+at, admin.token, nil).object["event"]
 	s.is.True(shown)
 	a := s.want(200, "GET", path+"/history/proof?position="+at, users, nil)
@@ -108,5 +101,53 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 	for _, dry := range []string{"true", "false"} {
 		a := s.want(200, "PUT", path+"/subscriptions?dry_run="+dry, users, map[string]any{"settings": map[string]string{}})
 		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "4713"))
+	}
+}
+
+// prove signs the log, and waits until there is a proof of an event.
+func (s *stack) prove(path, position, token string) {
+	s.Helper()
+	proofs := ledger.New(ledger.Dependencies{Log: s.commands.Store, Tree: s.config.Tree, Commands: s.commands, Key: s.config.LedgerKey, Interval: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = proofs.Run(ctx) }()
+	s.Cleanup(func() { cancel(); <-ended })
+	for s.do("GET", path+"/history/proof?position="+position, token, nil).status != 200 {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// The proof of an event shows the address of a webhook to those alone who may manage
+// webhooks, as the history does.
+func TestProofsShowNoAddressOfAWebhook(t *testing.T) {
+	s := newStack(t, func(c *httpapi.Config) {
+		d := c.Commands.Dependencies
+		d.Policies = ofUserAdmins{policies.Builtin()}
+		c.Commands = commands.New(d)
+	})
+	s.commands = s.config.Commands
+	admin := s.person("admin@example.com")
+	org := s.want(201, "POST", "/v1/organizations", admin.token, map[string]any{"name": "Agency", "policy": "delegated"}).str("organization_id")
+	path := "/v1/organizations/" + org
+	_, token := s.invite(admin, org, "users@example.com", "", "USER_ADMIN")
+	accepted := s.want(200, "POST", "/v1/invitations/accept", "", map[string]any{"token": token, "display_name": "Users", "password": secretWord})
+	users := accepted.object["session"].(map[string]any)["token"].(string)
+	const address = "https://hooks.example.com/t0ken"
+	hook := s.want(201, "POST", path+"/webhooks", admin.token, map[string]any{"url": address}).str("webhook_id")
+	s.want(200, "PATCH", path+"/webhooks/"+hook, admin.token, map[string]any{"url": address + "-2"})
+	at := s.want(200, "POST", path+"/webhooks/"+hook+"/rotate-secret", admin.token, map[string]any{}).header.Get("Tenure-Position")
+	s.prove(path, at, admin.token)
+
+	events := s.want(200, "GET", path+"/history?type=webhook.", users, nil, "Tenure-Min-Position", at).object["items"].([]any)
+	s.is.Equal(len(events), 3)
+	for _, e := range events {
+		proof := path + "/history/proof?position=" + e.(map[string]any)["position"].(string)
+		has := e.(map[string]any)["type"] != "webhook.secret_rotated.v1"
+		for token, whole := range map[string]bool{admin.token: true, s.operator: true, users: !has, s.follower("organizations.read"): !has} {
+			a := s.want(200, "GET", proof, token, nil)
+			_, shown := a.object["event"]
+			s.is.Equal(shown, whole)
+			s.is.True(a.str("leaf_hash") != "")
+		}
 	}
 }

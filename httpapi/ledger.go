@@ -39,7 +39,7 @@ type inclusionBody struct {
 	LeafHash   string         `json:"leaf_hash" doc:"In base64."`
 	Hashes     []string       `json:"hashes" doc:"The proof (RFC 6962, 2.1.1), each hash in base64."`
 	Checkpoint string         `json:"checkpoint" doc:"The signed note of the tree."`
-	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash, or settings that you may not read."`
+	Event      *recordedEvent `json:"event,omitempty" doc:"What the leaf is the hash of; docs/ledger.md says how. Left out where it holds a secret's hash, or settings or the address of a webhook that you may not read."`
 }
 
 type recordedEvent struct {
@@ -176,12 +176,12 @@ func (a *API) proveConsistency(ctx context.Context, _ *call, in *struct {
 	return answer{body: consistencyBody{From: in.From, To: in.To, Hashes: texts(hashes)}}, err
 }
 
-func (a *API) proveInclusion(ctx context.Context, _ *call, in *InclusionInput) (answer, error) {
+func (a *API) proveInclusion(ctx context.Context, c *call, in *InclusionInput) (answer, error) {
 	position, err := a.eventAt(ctx, in)
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, in, position, relay.All(true))
+	return a.inclusion(ctx, c, in, position, relay.All(true))
 }
 
 // eventAt is the position of the event that a proof is asked for.
@@ -210,10 +210,10 @@ func (a *API) proveHistory(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.inclusion(ctx, &in.InclusionInput, position, c.reads)
+	return a.inclusion(ctx, c, &in.InclusionInput, position, c.reads)
 }
 
-func (a *API) inclusion(ctx context.Context, in *InclusionInput, position eventstore.Position, reads func(domain.Permission) bool) (answer, error) {
+func (a *API) inclusion(ctx context.Context, c *call, in *InclusionInput, position eventstore.Position, reads func(domain.Permission) bool) (answer, error) {
 	tree := a.config.Tree
 	index, err := tree.Index(ctx, position)
 	if errors.Is(err, ledger.ErrNotThere) {
@@ -240,7 +240,12 @@ func (a *API) inclusion(ctx context.Context, in *InclusionInput, position events
 	if err != nil {
 		return answer{}, err
 	}
-	e, err := a.leafEvent(ctx, index, position, reads)
+	e, err := a.leafEvent(ctx, index, position, func(e *eventstore.Recorded) (bool, error) {
+		if holdsAddress(e) && !c.hookView().addresses {
+			return false, nil
+		}
+		return a.mayRead(e, reads)
+	})
 	return answer{body: inclusionBody{
 		Index: index, Size: signed.Size, LeafHash: leaf.String(), Hashes: texts(hashes), Checkpoint: signed.Cosigned(), Event: e,
 	}}, err
@@ -262,7 +267,7 @@ func (a *API) beyond(ctx context.Context, p eventstore.Position) error {
 
 // leafEvent reads the event of a leaf; nil for one with a secret's hash, or values
 // that are not for the caller. What position comes before one, the tree alone knows.
-func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position, reads func(domain.Permission) bool) (_ *recordedEvent, err error) {
+func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Position, mayRead func(*eventstore.Recorded) (bool, error)) (_ *recordedEvent, err error) {
 	after := eventstore.Position(0)
 	if index > 0 {
 		if _, after, err = a.config.Tree.Leaf(ctx, index-1); err != nil {
@@ -276,7 +281,7 @@ func (a *API) leafEvent(ctx context.Context, index uint64, at eventstore.Positio
 		}
 		for i := range page.Events {
 			if e := &page.Events[i]; e.Position == at {
-				if may, err := a.mayRead(e, reads); !may {
+				if may, err := mayRead(e); !may {
 					return nil, err
 				}
 				return shownRecorded(e), nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 
 	"tenure/domain"
 	"tenure/domain/apikey"
@@ -113,6 +114,21 @@ func (a *API) listLetters(_ context.Context, c *call, w webhook.Webhook, _ *Deli
 	return answer{body: shown}, nil
 }
 
+// addressFields are those of events of webhooks that hold an address.
+var addressFields = []string{"url", "url_before", "url_after"}
+
+// holdsAddress reports whether the log has the address of a webhook in the event.
+func holdsAddress(e *eventstore.Recorded) bool {
+	if !strings.HasPrefix(e.Type, "webhook.") {
+		return false
+	}
+	var data map[string]json.RawMessage
+	if json.Unmarshal(e.Data, &data) != nil {
+		return true // for all that is known
+	}
+	return slices.ContainsFunc(addressFields, func(field string) bool { return data[field] != nil })
+}
+
 // withoutAddresses answers with a page of a history, where addresses of webhooks
 // are masked for those who may not manage them.
 func (a *API) withoutAddresses(c *call, p projections.Page, err error) (answer, error) {
@@ -135,7 +151,7 @@ func (a *API) withoutAddresses(c *call, p projections.Page, err error) (answer, 
 		if err := json.Unmarshal(e.Data, &data); err != nil {
 			return answer{}, err
 		}
-		for _, field := range []string{"url", "url_before", "url_after"} {
+		for _, field := range addressFields {
 			if address, ok := data[field].(string); ok {
 				data[field] = a.masked(address)
 			}
