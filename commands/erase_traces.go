@@ -45,6 +45,7 @@ type pass struct {
 	addresses map[string][]*erasee
 	hash      func(domain.Email) string // as the addresses are
 	until     eventstore.Position       // of the log, read so far
+	known     eventstore.Position       // whose erasure began up to here is in the pass, or erased
 }
 
 func newPass(erasees []*erasee, hash func(domain.Email) string) *pass {

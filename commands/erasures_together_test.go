@@ -223,6 +223,19 @@ func TestWhatHoldsUpOneErasureHoldsUpNoOther(t *testing.T) {
 	is.True(!x.named(x.node(), "tilly1") && !x.named(x.node(), "tilly-invited"))
 	is.True(x.named(x.node(), "tilly0"))
 
+	// Nor one that is asked for while the first has to wait.
+	late := x.member(x.node().Commands, by, org, "latecomer", "ADMIN")
+	is.True(x.named(x.node(), "latecomer"))
+	_, err := x.node().EraseAccount(x.ctx, commands.Request{Actor: domain.ByAccount(late)}, late, commands.Erasure{})
+	is.NoErr(err)
+	for range 2 {
+		is.Equal(x.finish(n.Commands, copies), commands.ErrNotYet)
+	}
+	is.True(!x.named(x.node(), "latecomer"))
+	is.True(x.named(x.node(), "tilly0"))
+	is.Equal(copies.scrubbed, 2)
+	is.Equal(log.scans, 2)
+
 	for _, e := range x.shown(x.node()) {
 		if opened, ok := e.Event.(organization.InvitationOpened); ok && opened.OrganizationID == org {
 			_, err := x.node().IssueInvitation(x.ctx, commands.Request{Actor: domain.ByProcess("issuing")}, opened)
@@ -230,8 +243,8 @@ func TestWhatHoldsUpOneErasureHoldsUpNoOther(t *testing.T) {
 		}
 	}
 	is.NoErr(x.finish(n.Commands, copies))
-	is.Equal(copies.scrubbed, 2)
-	is.Equal(log.scans, 1)
+	is.Equal(copies.scrubbed, 3)
+	is.Equal(log.scans, 2)
 	is.True(!x.named(x.node(), "tilly"))
 	is.True(slices.Contains(x.events(x.node(), org), "invitation_erased"))
 }

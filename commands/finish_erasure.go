@@ -86,12 +86,21 @@ func (c *Commands) finishErasure(ctx context.Context, first *erasee, copies Copi
 	// What has failed is tried again from where it has got to: the views may take
 	// hours.
 	p := c.unfinished.Load()
-	if p == nil || p.erasees[0].erasure != first.erasure {
-		all, err := c.waiting(ctx, s, first)
+	begins := p == nil || p.erasees[0].erasure != first.erasure
+	if begins {
+		p = newPass([]*erasee{first}, c.addressName)
+		p.known = first.done
+	}
+	// Who has come since does not wait for the first, who may have to wait long.
+	if begins || p.erasees[0].err != nil {
+		later, known, err := c.waiting(ctx, s, first.request, p.known, mostErasees-len(p.erasees))
 		if err != nil {
 			return err
 		}
-		p = newPass(all, c.addressName)
+		if len(later) > 0 {
+			p = newPass(append(p.erasees, later...), c.addressName)
+		}
+		p.known = known
 	}
 	c.unfinished.Store(p)
 	if err := c.erase(ctx, p, copies); err != nil {
@@ -105,36 +114,44 @@ func (c *Commands) finishErasure(ctx context.Context, first *erasee, copies Copi
 	return nil
 }
 
-// waiting is the first with those who come after, as far as the log says now.
-func (c *Commands) waiting(ctx context.Context, s erasure.State, first *erasee) ([]*erasee, error) {
-	page, err := c.Store.ReadAll(ctx, first.done, mostErasees-1, eventstore.Filter{TypePrefixes: []string{"account.erased.", "erasure.requested."}})
+// waiting are those whose erasure began after a position and waits, so many of them
+// at most, and up to where the log has them.
+func (c *Commands) waiting(ctx context.Context, s erasure.State, r Request, after eventstore.Position, most int) (all []*erasee, _ eventstore.Position, err error) {
+	filter := eventstore.Filter{TypePrefixes: []string{"account.erased.", "erasure.requested."}}
+	for head := false; !head && len(all) < most; {
+		page, err := c.Store.ReadAll(ctx, after, most-len(all), filter)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, recorded := range page.Events {
+			who, err := c.whoIsErased(ctx, r, recorded)
+			if err != nil {
+				return nil, 0, err
+			}
+			if _, concluded := s.Concluded(who.erasure); !concluded {
+				all = append(all, who)
+			}
+		}
+		after, head = page.Position, page.Head
+	}
+	return all, after, nil
+}
+
+// whoIsErased reads an event that an erasure begins with.
+func (c *Commands) whoIsErased(ctx context.Context, r Request, recorded eventstore.Recorded) (*erasee, error) {
+	e, err := c.Codec.Decode(recorded)
 	if err != nil {
 		return nil, err
 	}
-	all := []*erasee{first}
-	for _, recorded := range page.Events {
-		e, err := c.Codec.Decode(recorded)
-		if err != nil {
-			return nil, err
-		}
-		r := first.request
-		r.Correlation, r.Causation, r.Continues = e.Metadata.Correlation, uuid.UUID(e.ID).String(), e.Metadata.CommandID
-		var who *erasee
-		switch x := e.Event.(type) {
-		case account.Erased:
-			s, _, err := c.accounts.load(ctx, string(x.AccountID))
-			if err != nil {
-				return nil, err
-			}
-			who = c.eraseeOf(r, s, e.Position)
-		case erasure.Requested:
-			who = inviteeOf(r, x, e.Position)
-		}
-		if _, concluded := s.Concluded(who.erasure); !concluded {
-			all = append(all, who)
-		}
+	r.Correlation, r.Causation, r.Continues = e.Metadata.Correlation, uuid.UUID(e.ID).String(), e.Metadata.CommandID
+	if requested, ok := e.Event.(erasure.Requested); ok {
+		return inviteeOf(r, requested, e.Position), nil
 	}
-	return all, nil
+	s, _, err := c.accounts.load(ctx, string(e.Event.(account.Erased).AccountID))
+	if err != nil {
+		return nil, err
+	}
+	return c.eraseeOf(r, s, e.Position), nil
 }
 
 // erase erases the people of a pass and scrubs once.
