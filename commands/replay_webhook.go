@@ -53,15 +53,20 @@ func (c *Commands) ReplayWebhookSince(ctx context.Context, r Request, owner doma
 // recordedBefore is a position before everything that was recorded at an instant
 // or later: of an organization, or of the whole log. Positions say nothing of
 // times and cannot be searched, so for the log it begins with what the webhooks'
-// own stream has just before: that has something for every hour in which anything
-// is delivered.
+// own stream or the ledger's has just before: the one has something for every hour
+// in which anything is delivered, the other for every few seconds in which anything
+// is written.
 func (c *Commands) recordedBefore(ctx context.Context, org domain.OrganizationID, at time.Time) (eventstore.Position, error) {
 	if org != "" {
 		return c.lastBefore(ctx, "organization-"+string(org), at)
 	}
-	after, err := c.lastBefore(ctx, "webhooks-"+allWebhooks, at)
-	if err != nil {
-		return 0, err
+	var after eventstore.Position
+	for _, stream := range []string{"webhooks-" + allWebhooks, LedgerStream} {
+		last, err := c.lastBefore(ctx, stream, at)
+		if err != nil {
+			return 0, err
+		}
+		after = max(after, last)
 	}
 	const mostPages = 50 // what is left is delivered again as well
 	for range mostPages {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"tenure/commands"
@@ -18,6 +19,7 @@ import (
 type dated struct {
 	eventstore.Store
 	began time.Time
+	reads []eventstore.Position // where ReadAll began
 }
 
 func (s *dated) at(p eventstore.Position) time.Time {
@@ -33,6 +35,7 @@ func (s *dated) ReadStream(ctx context.Context, stream string, from eventstore.R
 }
 
 func (s *dated) ReadAll(ctx context.Context, after eventstore.Position, limit int, filter eventstore.Filter) (eventstore.Page, error) {
+	s.reads = append(s.reads, after)
 	page, err := s.Store.ReadAll(ctx, after, limit, filter)
 	for i := range page.Events {
 		page.Events[i].RecordedAt = s.at(page.Events[i].Position)
@@ -61,6 +64,20 @@ func TestAReplayBeginsAtAnInstant(t *testing.T) {
 	for _, id := range []domain.WebhookID{all, own} {
 		is.NoErr(c.WebhookReached(w.ctx, id, 1, head)) // everything has arrived
 	}
+	// A checkpoint is signed, of which the time is known where no webhook's is.
+	signed, err := w.store.Append(w.ctx, commands.LedgerStream, eventstore.NoStream(), []eventstore.Event{{
+		ID: eventstore.ID(uuid.New()), Type: "ledger.checkpoint_signed.v1", Data: []byte("{}"), Metadata: []byte("{}"),
+	}})
+	is.NoErr(err)
+	for i := range 20 {
+		_, err := c.RenameOrganization(w.ctx, by, org, domain.OrganizationName(fmt.Sprint("Again ", i)))
+		is.NoErr(err)
+	}
+	head, err = w.store.Head(w.ctx)
+	is.NoErr(err)
+	for _, id := range []domain.WebhookID{all, own} {
+		is.NoErr(c.WebhookReached(w.ctx, id, 1, head))
+	}
 	w.clock = log.at(head + 5)
 	after := func(by commands.Request, owner domain.OrganizationID, id domain.WebhookID, since time.Time) eventstore.Position {
 		t.Helper()
@@ -82,6 +99,9 @@ func TestAReplayBeginsAtAnInstant(t *testing.T) {
 		is.Equal(after(by, org, own, log.at(p)), last)
 	}
 	is.Equal(after(operator, "", all, log.began), eventstore.Position(0))
+	log.reads = nil
+	after(operator, "", all, log.at(head))
+	is.Equal(log.reads[0], signed.Position) // and not where the log begins
 
 	// What has not arrived yet is not passed over.
 	late, _, _, err := c.RegisterWebhook(w.ctx, operator, webhook.Registered{URL: "https://hooks.example/late"}, 3)
