@@ -270,15 +270,19 @@ func Masked(text string) string {
 		return rest
 	}
 	at := strings.LastIndex(part("?#"), "@")
-	if _, port, found := strings.Cut(part("/?#"), ":"); at < 0 && found && strings.Trim(port, "0123456789") != "" {
-		at = strings.LastIndex(rest, "@") // what looks like a port is a password
+	_, port, found := strings.Cut(part("/?#"), ":")
+	if at < 0 && (found && strings.Trim(port, "0123456789") != "" || !strings.Contains(part("?#"), "/")) {
+		at = strings.LastIndex(rest, "@") // what looks like a port, or options before any topic, is of a password
 	}
 	if at < 0 {
 		return text
 	}
 	user, _, hasPassword := strings.Cut(rest[:at], ":")
-	if hasPassword {
+	switch {
+	case hasPassword:
 		user += ":xxxxx"
+	case strings.HasPrefix(text, "nats:"): // whose servers take it for a token
+		user = "xxxxx"
 	}
 	return text[:start+len("://")] + user + rest[at:]
 }
@@ -289,10 +293,18 @@ func (t Target) password() string {
 	return password
 }
 
+// secret is the password, or the token of NATS, which stands where a user would.
+func (t Target) secret() string {
+	if _, both := t.user.Password(); t.Scheme == "nats" && !both {
+		return t.user.Username()
+	}
+	return t.password()
+}
+
 // withoutPassword is an error that does not show the password, should a client
 // have written it into the text.
 func (t Target) withoutPassword(err error) error {
-	for _, secret := range []string{t.password(), url.QueryEscape(t.password())} {
+	for _, secret := range []string{t.secret(), url.QueryEscape(t.secret())} {
 		if secret != "" && strings.Contains(err.Error(), secret) {
 			return errors.New(strings.ReplaceAll(err.Error(), secret, "xxxxx"))
 		}

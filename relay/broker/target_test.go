@@ -129,6 +129,10 @@ func TestPasswordsAreMasked(t *testing.T) {
 		"nats//user:secret@host/tenure":   "nats//user:xxxxx@host/tenure",
 		"nats://user:sec/ret@host/tenure": "nats://user:xxxxx@host/tenure",
 		"nats://user:sec?ret@host/tenure": "nats://user:xxxxx@host/tenure",
+		"nats://user:12?34@host/tenure":   "nats://user:xxxxx@host/tenure",
+		"nats://token@host/tenure":        "nats://xxxxx@host/tenure",
+		"nats://to?ken@host/tenure":       "nats://xxxxx@host/tenure",
+		"amqp://user@host/tenure":         "amqp://user@host/tenure",
 		"nats://host:1/tenure?a=b@c":      "nats://host:1/tenure?a=b@c",
 		"nats://[::1]:1/tenure?name=a":    "nats://[::1]:1/tenure?name=a",
 	} {
