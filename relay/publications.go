@@ -28,7 +28,7 @@ func (p Publication) describe(document object, types []string, hosts bool) {
 	for i, host := range p.Hosts {
 		at := name
 		if i > 0 {
-			at = fmt.Sprintf("%s-%d", name, i+1)
+			at = fmt.Sprintf("%s_%d", name, i+1) // no broker is called so
 		}
 		server := object{"host": host, "protocol": p.Protocol, "title": "The broker " + p.Name}
 		if p.Path != "" {
@@ -66,9 +66,26 @@ func (p Publication) describe(document object, types []string, hosts bool) {
 	}
 	if len(p.Bindings) > 0 {
 		channel["bindings"] = p.Bindings
+		if !hosts {
+			channel["bindings"] = without(p.Bindings, "vhost")
+		}
 	}
 	channels[name] = channel
 	operations["publish-"+p.Name] = object{
 		"action": "send", "channel": object{"$ref": "#/channels/" + name}, "messages": sent, "summary": "Publishes every event to the broker.",
 	}
+}
+
+// without is a copy of an object and all in it, less what has a name.
+func without(o object, name string) object {
+	kept := object{}
+	for key, value := range o {
+		if inner, ok := value.(object); ok {
+			value = without(inner, name)
+		}
+		if key != name {
+			kept[key] = value
+		}
+	}
+	return kept
 }

@@ -146,6 +146,7 @@ func TestAsyncAPIDocument(t *testing.T) {
 	text, err := b.feed.AsyncAPI("1.2.3", []relay.Publication{
 		{Name: "nats", Protocol: "nats", Hosts: []string{"one.internal:4222", "two.internal:4222"}, Address: "tenure.{organization}.{type}", Parameters: map[string]string{"organization": "…", "type": "…"}},
 		{Name: "hub", Protocol: "amqps", Hosts: []string{"hub.internal:5671"}, Path: "host", Address: "{type}", Type: "organization.member_", Bindings: map[string]any{"amqp": map[string]any{}}},
+		{Name: "nats-2", Protocol: "nats", Hosts: []string{"three.internal:4222"}, Address: "tenure"},
 	}, true)
 	b.is.NoErr(err)
 	var document map[string]any
@@ -192,7 +193,8 @@ func TestAsyncAPIDocument(t *testing.T) {
 	walk(document)
 	b.is.True(references > 4*len(b.feed.Types()))
 
-	b.is.Equal(at("servers", "broker-nats-2")["host"], "two.internal:4222")
+	b.is.Equal(at("servers", "broker-nats_2")["host"], "two.internal:4222")
+	b.is.Equal(at("servers", "broker-nats-2")["host"], "three.internal:4222") // of another one
 	b.is.Equal(len(at("channels", "broker-nats")["servers"].([]any)), 2)
 	b.is.Equal(len(at("channels", "broker-nats", "parameters")), 2)
 	b.is.Equal(len(at("channels", "broker-nats", "messages")), len(b.feed.Types()))
@@ -202,9 +204,10 @@ func TestAsyncAPIDocument(t *testing.T) {
 	b.is.Equal(len(at("operations", "publish-hub")["messages"].([]any)), len(some))
 
 	// Everybody may read what there is, and not where.
-	text, err = b.feed.AsyncAPI("1.2.3", []relay.Publication{{Name: "nats", Protocol: "nats", Hosts: []string{"one.internal:4222", "two.internal:4222"}, Path: "0", Address: "tenure"}}, false)
+	text, err = b.feed.AsyncAPI("1.2.3", []relay.Publication{{Name: "nats", Protocol: "nats", Hosts: []string{"one.internal:4222", "two.internal:4222"}, Path: "0", Address: "tenure",
+		Bindings: map[string]any{"amqp": map[string]any{"exchange": map[string]any{"name": "events", "vhost": "internal"}}}}}, false)
 	b.is.NoErr(err)
-	b.is.True(!bytes.Contains(text, []byte("internal")))
+	b.is.True(!bytes.Contains(text, []byte("internal")) && bytes.Contains(text, []byte(`"exchange":{"name":"events"}`)))
 	b.is.NoErr(json.Unmarshal(text, &document))
 	b.is.Equal(at("servers", "broker-nats")["host"], "{host}")
 	at("servers", "broker-nats", "variables", "host")
