@@ -232,9 +232,15 @@ func (s *Snapshot) event(row *sqlite.Stmt, e *eventstore.Recorded) (err error) {
 	return nil
 }
 
+// mostRoom is how much memory of an event is used again: of many pages each place
+// has some large event at last.
+const mostRoom = 16 << 10
+
 // bytesOf is what stands in a column, in this room where that is large enough.
 func bytesOf(row *sqlite.Stmt, column int, room []byte) []byte {
-	room = room[:cap(room)]
+	if room = room[:cap(room)]; len(room) > mostRoom {
+		room = nil
+	}
 	n := row.ColumnBytes(column, room)
 	if n < len(room) {
 		return room[:n]
