@@ -16,7 +16,7 @@ check unit acceptance: export GOMEMLIMIT ?= 2GiB
 # Tests wait for the disk thousands of times, with data that nobody keeps: they are in
 # memory where there is plenty of it. That a process is killed, memory survives as well.
 SCRATCH  = $(shell awk '$$2 == "/dev/shm" && $$4 !~ /noexec/ {print $$2; exit}' /proc/mounts 2>/dev/null | while read -r folder; do \
-	[ "$$(df -Pk $$folder | awk 'NR == 2 {print $$4}')" -gt 4000000 ] && awk '/MemAvailable/ {exit $$2 < 8000000}' /proc/meminfo && echo $$folder; done)
+	[ -w $$folder ] && [ "$$(df -Pk $$folder | awk 'NR == 2 {print $$4}')" -gt 4000000 ] && awk '/MemAvailable/ {exit $$2 < 8000000}' /proc/meminfo && echo $$folder; done)
 ifndef TMPDIR
 unit acceptance: export TMPDIR = $(or $(SCRATCH),/tmp)
 endif
@@ -54,6 +54,7 @@ tools: ## install what the tests need besides Go
 check: ## formatter, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet -tags testhooks ./...
+	$(GO) vet ./cmd/tenure # the rest of it
 	$(GO) tool staticcheck ./...
 
 # The HTTP layer makes its API anew for each test, which the race detector makes ten
