@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"tenure/domain"
 	"tenure/domain/apikey"
@@ -74,6 +75,9 @@ func (a *API) shownWebhook(c *call, w webhook.Webhook) webhookDocument {
 	}
 	if f := w.Failing; f != nil {
 		shown.Failing = &webhookFailure{f.EventID, f.Attempt, f.At, view.cause(f.Cause), f.NextAt}
+		if !view.network && shown.Failing.Cause == sending.CauseUnreachable { // when it ended would tell them apart as well
+			shown.Failing.At, shown.Failing.NextAt = f.At.Truncate(time.Minute), f.NextAt.Truncate(time.Minute)
+		}
 	}
 	if !w.FailingSince.IsZero() {
 		shown.FailingSince = &w.FailingSince
