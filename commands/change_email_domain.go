@@ -85,10 +85,10 @@ func (c *Commands) changeEmailDomain(ctx context.Context, r Request, org domain.
 	}
 	for _, e := range receipt.Events {
 		if changed, ok := e.(organization.EmailDomainChanged); ok {
-			err = c.FinishEmailDomain(ctx, r, changed)
+			c.left(c.FinishEmailDomain(ctx, r, changed))
 		}
 	}
-	return receipt, err
+	return receipt, nil
 }
 
 // FinishEmailDomain gives the e-mail domain back that an organization held before,

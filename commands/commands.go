@@ -235,5 +235,6 @@ func (c *Commands) onOrganization(ctx context.Context, r Request, id domain.Orga
 	if err != nil || p == nil {
 		return receipt, err
 	}
-	return receipt, c.releaseExclusive(ctx, r, p, receipt.Events)
+	c.releaseExclusive(ctx, r, organization.LosesExclusive(p, receipt.Events))
+	return receipt, nil
 }

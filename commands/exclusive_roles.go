@@ -127,12 +127,6 @@ func (c *Commands) heldElsewhere(ctx context.Context, org domain.OrganizationID,
 	return &heldElsewhere{account, organization.RoleHeldElsewhere(p)}
 }
 
-// settleExclusive gives the reservation of an account's exclusive roles back if it
-// serves nothing.
-func (c *Commands) settleExclusive(ctx context.Context, r Request, account domain.AccountID) error {
-	return c.ResolveReservation(ctx, r, reservation.KindExclusiveRole, string(account))
-}
-
 // hasExclusive reports whether the account has exclusive roles in the
 // organization, or has accepted an invitation to such roles and is about to be
 // admitted.
@@ -173,21 +167,20 @@ func (c *Commands) FinishLosingRoles(ctx context.Context, r Request, org domain.
 		}
 	}
 	for _, account := range organization.MayHaveLost(s, e) {
-		if err := c.settleExclusive(ctx, r, account); err != nil {
+		if err := c.ResolveReservation(ctx, r, reservation.KindExclusiveRole, string(account)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// releaseExclusive gives back what the events of a command have made useless. A
-// command that is killed before leaves it to the next one that wants it, or to
-// FinishLosingRoles.
-func (c *Commands) releaseExclusive(ctx context.Context, r Request, p *policy.Policy, events []domain.Event) error {
-	for _, account := range organization.LosesExclusive(p, events) {
-		if err := c.settleExclusive(ctx, r, account); err != nil {
-			return err
-		}
+// releaseExclusive gives back the reservations of accounts that a command has
+// taken exclusive roles from. One that is killed before leaves them to the next
+// one that wants them, or to FinishLosingRoles.
+func (c *Commands) releaseExclusive(ctx context.Context, r Request, accounts []domain.AccountID) {
+	lost := make([]claim, len(accounts))
+	for i, account := range accounts {
+		lost[i] = claim{kind: reservation.KindExclusiveRole, key: string(account)}
 	}
-	return nil
+	c.finish(ctx, r, nil, lost...)
 }

@@ -8,7 +8,6 @@ import (
 	"tenure/domain"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
-	"tenure/domain/reservation"
 )
 
 // MoveOrganization puts an organization under another policy, or another version
@@ -55,11 +54,7 @@ func (c *Commands) MoveOrganization(ctx context.Context, r Request, org domain.O
 	if err != nil {
 		return receipt, err
 	}
-	lost := make([]claim, len(losses))
-	for i, account := range losses {
-		lost[i] = claim{kind: reservation.KindExclusiveRole, key: string(account)}
-	}
-	c.finish(ctx, r, nil, lost...)
+	c.releaseExclusive(ctx, r, losses)
 	return receipt, nil
 }
 

@@ -57,10 +57,10 @@ func (c *Commands) RenameOrganization(ctx context.Context, r Request, id domain.
 	}
 	for _, e := range receipt.Events {
 		if renamed, ok := e.(organization.Renamed); ok {
-			err = c.FinishRenaming(ctx, r, renamed)
+			c.left(c.FinishRenaming(ctx, r, renamed))
 		}
 	}
-	return receipt, err
+	return receipt, nil
 }
 
 // FinishRenaming gives the name back that an organization had before, unless it

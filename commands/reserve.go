@@ -138,11 +138,18 @@ func (c *Commands) finish(ctx context.Context, r Request, err error, claims ...c
 	_ = times(len(claims), func(i int) error {
 		ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 		defer cancel()
-		if _, err := c.settle(ctx, r, claims[i]); err != nil {
-			c.Logger.Warn("a reservation is left to a process", "kind", claims[i].kind, "error", err)
-		}
+		_, err := c.settle(ctx, r, claims[i])
+		c.left(err)
 		return nil
 	})
+}
+
+// left is for what a command does last, and does not fail with since it has
+// happened: a process does it then.
+func (c *Commands) left(err error) {
+	if err != nil {
+		c.Logger.Warn("a reservation is left to a process", "error", err)
+	}
 }
 
 // times does something for each number below n, for several at a time where they

@@ -158,12 +158,20 @@ func TestACommandDoesNotFailWithWhatItLeaves(t *testing.T) {
 	for i := range 5 {
 		w.member(c, by, org, fmt.Sprint("m", i), "ADMIN")
 	}
-	_, err := w.nodeBefore(func(_ string, events []eventstore.Event) error {
-		if events[0].Type == (reservation.Confirmed{}).EventType() {
+	silent := w.nodeBefore(func(_ string, events []eventstore.Event) error {
+		switch events[0].Type {
+		case (reservation.Confirmed{}).EventType(), (reservation.Released{}).EventType():
 			return errors.New("no answer")
 		}
 		return nil
-	}).MoveOrganization(w.ctx, operator, org, "moderated", 0, organization.Move{Roles: toModerated})
+	})
+	renamed, err := silent.RenameOrganization(w.ctx, by, org, "Second")
+	is.NoErr(err)
+	_, err = silent.MoveOrganization(w.ctx, operator, org, "moderated", 0, organization.Move{Roles: toModerated})
+	is.NoErr(err)
+	bob := commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
+	is.NoErr(c.FinishRenaming(w.ctx, byProcess, renamed.Events[0].(organization.Renamed)))
+	_, _, err = c.ActivateOrganization(w.ctx, bob, "ownership", "First", "bob")
 	is.NoErr(err)
 }
 

@@ -21,14 +21,22 @@ import (
 
 var byProcess = commands.Request{Actor: domain.ByProcess("test")}
 
+// rivals are an organization, called First, with its owner, and Bob, who wants a
+// name as well.
+func (w *world) rivals() (c *commands.Commands, org domain.OrganizationID, owner, bob commands.Request) {
+	w.t.Helper()
+	c = w.node()
+	bob = commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
+	org, owner = w.organization(c, "First")
+	return c, org, owner, bob
+}
+
 // Of two commands by which an organization takes a name, one being done says
 // nothing about the other, which may be about to write.
 func TestANameIsNotGivenBackWhileACommandIsAboutToTakeIt(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)
-	c := w.node()
-	bob := commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
-	org, by := w.organization(c, "First")
+	c, org, by, bob := w.rivals()
 	first, err := c.RenameOrganization(w.ctx, by, org, "Contested")
 	is.NoErr(err)
 	_, err = w.hangsAt(commands.StepNewNameReserved, func() {
@@ -76,9 +84,7 @@ func TestADomainIsNotGivenBackWhileACommandIsAboutToHoldIt(t *testing.T) {
 func TestARefusedCommandLeavesNothingReserved(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)
-	c := w.node()
-	bob := commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
-	org, by := w.organization(c, "First")
+	c, org, by, bob := w.rivals()
 	ada := w.member(c, by, org, "ada", "ADMIN")
 	_, err := w.hangsAt(commands.StepNewNameReserved, func() {
 		_, err := c.RemoveMember(w.ctx, by, org, ada)
@@ -94,9 +100,7 @@ func TestARefusedCommandLeavesNothingReserved(t *testing.T) {
 func TestATextThatNobodyUsesIsGivenToWhoWantsIt(t *testing.T) {
 	is := is.New(t)
 	w := newWorld(t)
-	c := w.node()
-	bob := commands.Request{Actor: domain.ByAccount(w.account(c, "bob@example.com").AccountID)}
-	org, by := w.organization(c, "First")
+	c, org, by, bob := w.rivals()
 	is.True(w.diesAt(commands.StepReservationConfirmed, func(dying *commands.Commands) {
 		_, _ = w.hangs(dying, commands.StepRenamed, func() {
 			_, err := c.RenameOrganization(w.ctx, by, org, "Other")

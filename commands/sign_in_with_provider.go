@@ -241,7 +241,8 @@ func (c *Commands) UnlinkIdentity(ctx context.Context, r Request, id domain.Acco
 		return receipt, err
 	}
 	c.Step(StepIdentityUnlinked)
-	return receipt, c.FinishUnlinking(ctx, r, gone)
+	c.left(c.FinishUnlinking(ctx, r, gone))
+	return receipt, nil
 }
 
 // FinishUnlinking gives an identity back that its account no longer has.

@@ -35,21 +35,29 @@ func (o ofUserAdmins) Get(name string, version int) (*policy.Policy, bool) {
 	return &with, true
 }
 
-// Whoever may read the history and not a section of the settings learns that it was
-// changed, and no value, whatever way it comes.
-func TestSettingsBehindTheirPermission(t *testing.T) {
-	s := newStack(t, func(c *httpapi.Config) {
+// newAgency is an organization at a path, with an administrator and a user admin, who
+// may read its history besides.
+func newAgency(t *testing.T) (s *stack, admin person, users, org, path string) {
+	t.Helper()
+	s = newStack(t, func(c *httpapi.Config) {
 		d := c.Commands.Dependencies
 		d.Policies = ofUserAdmins{policies.Builtin()}
 		c.Commands = commands.New(d)
 	})
 	s.commands = s.config.Commands
-	admin := s.person("admin@example.com")
-	org := s.want(201, "POST", "/v1/organizations", admin.token, map[string]any{"name": "Agency", "policy": "delegated"}).str("organization_id")
-	path := "/v1/organizations/" + org
+	admin = s.person("admin@example.com")
+	org = s.want(201, "POST", "/v1/organizations", admin.token, map[string]any{"name": "Agency", "policy": "delegated"}).str("organization_id")
+	path = "/v1/organizations/" + org
 	_, token := s.invite(admin, org, "users@example.com", "", "USER_ADMIN")
 	accepted := s.want(200, "POST", "/v1/invitations/accept", "", map[string]any{"token": token, "display_name": "Users", "password": secretWord})
-	users := accepted.object["session"].(map[string]any)["token"].(string)
+	users = accepted.object["session"].(map[string]any)["token"].(string)
+	return s, admin, users, org, path
+}
+
+// Whoever may read the history and not a section of the settings learns that it was
+// changed, and no value, whatever way it comes.
+func TestSettingsBehindTheirPermission(t *testing.T) {
+	s, admin, users, org, path := newAgency(t)
 	set := func(section, name, value string) string {
 		a := s.want(200, "PUT", path+"/"+section, admin.token, map[string]any{"settings": map[string]string{name: value}})
 		return a.header.Get("Tenure-Position")
@@ -120,18 +128,7 @@ func (s *stack) prove(path, position, token string) {
 // The proof of an event shows the address of a webhook to those alone who may manage
 // webhooks, as the history does.
 func TestProofsShowNoAddressOfAWebhook(t *testing.T) {
-	s := newStack(t, func(c *httpapi.Config) {
-		d := c.Commands.Dependencies
-		d.Policies = ofUserAdmins{policies.Builtin()}
-		c.Commands = commands.New(d)
-	})
-	s.commands = s.config.Commands
-	admin := s.person("admin@example.com")
-	org := s.want(201, "POST", "/v1/organizations", admin.token, map[string]any{"name": "Agency", "policy": "delegated"}).str("organization_id")
-	path := "/v1/organizations/" + org
-	_, token := s.invite(admin, org, "users@example.com", "", "USER_ADMIN")
-	accepted := s.want(200, "POST", "/v1/invitations/accept", "", map[string]any{"token": token, "display_name": "Users", "password": secretWord})
-	users := accepted.object["session"].(map[string]any)["token"].(string)
+	s, admin, users, _, path := newAgency(t)
 	const address = "https://hooks.example.com/t0ken"
 	hook := s.want(201, "POST", path+"/webhooks", admin.token, map[string]any{"url": address}).str("webhook_id")
 	s.want(200, "PATCH", path+"/webhooks/"+hook, admin.token, map[string]any{"url": address + "-2"})
