@@ -52,6 +52,14 @@ type contention struct {
 	boss    *person   // its administrator
 
 	links sync.Map // index of a person → token of the newest invitation to the seats
+
+	naming sync.Mutex
+	named  []founding // by names that all want
+}
+
+type founding struct {
+	org string
+	by  *person
 }
 
 const (
@@ -74,16 +82,25 @@ func contend(t *testing.T, b backend, meanwhile func(*deployment, <-chan struct{
 			meanwhile(d, over)
 		}
 	}()
-	c.each(func(i int, p *person) {
-		r := &rioter{crowd: c.crowd, person: p, index: i, rng: rand.New(rand.NewPCG(c.seed, uint64(i)))}
-		for range rounds {
-			c.want(t, r)
+	rioters := make([]*rioter, len(c.people))
+	for i, p := range c.people {
+		rioters[i] = &rioter{crowd: c.crowd, person: p, index: i, rng: rand.New(rand.NewPCG(c.seed, uint64(i)))}
+	}
+	tried := []string{"role", "found", "rename", "give a name up", "invite", "take a seat", "leave a seat",
+		"role: role_exclusive", "found: organization_name_taken", "rename: organization_name_taken", "invite: username_taken", "take a seat: seats_full"}
+	for range 5 { // whoever is unlucky goes on
+		c.each(func(i int, _ *person) {
+			for range rounds {
+				c.want(t, rioters[i])
+			}
+		})
+		if c.hasDone(tried...) {
+			break
 		}
-	})
+	}
 	close(over)
 	<-ended
-	c.mustHaveDone(t, "role", "found", "rename", "invite", "take a seat", "leave a seat",
-		"role: role_exclusive", "found: organization_name_taken", "invite: username_taken", "take a seat: seats_full")
+	c.mustHaveDone(t, tried...)
 
 	d.everything(t)
 	for _, n := range d.nodes {
@@ -139,12 +156,7 @@ func (c *contention) want(t *testing.T, r *rioter) {
 	case n < 45:
 		c.wantRole(t, r)
 	case n < 60:
-		name := spelled(r.rng, "Contested", nameCount)
-		if org := c.schools[r.rng.IntN(schoolCount)]; r.rng.IntN(3) > 0 {
-			c.tell(t, "rename", c.people[slices.Index(c.schools, org)].rename(org, name))
-		} else {
-			c.tell(t, "found", r.person.foundAs("ownership", name))
-		}
+		c.wantName(t, r)
 	case n < 75:
 		org := c.orgs[r.rng.IntN(len(c.orgs))]
 		owner := c.founderOf(org)
@@ -155,6 +167,33 @@ func (c *contention) want(t *testing.T, r *rioter) {
 		c.tell(t, "invite", owner.invite(org, unique("guest")+"@example.com", spelled(r.rng, "User", usernameCount), "USER"))
 	default:
 		c.wantSeat(t, r)
+	}
+}
+
+// wantName has somebody found an organization by a name that all want, or has an
+// organization take one or give its own up. There are fewer names than
+// organizations, so that they must change hands.
+func (c *contention) wantName(t *testing.T, r *rioter) {
+	name := spelled(r.rng, "Contested", nameCount)
+	if r.rng.IntN(3) == 0 {
+		answer := r.person.foundAs("ownership", name)
+		if c.tell(t, "found", answer) {
+			c.naming.Lock()
+			c.named = append(c.named, founding{decoded[receipt](t, answer).OrganizationID, r.person})
+			c.naming.Unlock()
+		}
+		return
+	}
+	i := r.rng.IntN(schoolCount)
+	named := founding{c.schools[i], c.people[i]}
+	if c.naming.Lock(); len(c.named) > 0 && r.rng.IntN(2) == 0 {
+		named = c.named[r.rng.IntN(len(c.named))]
+	}
+	c.naming.Unlock()
+	if r.rng.IntN(3) == 0 {
+		c.tell(t, "give a name up", named.by.rename(named.org, unique("Wanted by nobody")))
+	} else {
+		c.tell(t, "rename", named.by.rename(named.org, name))
 	}
 }
 

@@ -33,9 +33,8 @@ func TestCrash_KilledUnderLoad(t *testing.T) {
 			s.kill(t)
 			s.run(t)
 		}
-		time.Sleep(500 * time.Millisecond)
+		eventually(t, "each command was served", func() bool { return c.hasDone("invite", "accept", "change", "remove") })
 		stop()
-		c.mustHaveDone(t, "invite", "accept", "change", "remove")
 
 		c.checkAll(t)
 		ledger.check(t, c)
@@ -60,7 +59,8 @@ func (s *server) works(t *testing.T) {
 	})
 }
 
-// keepRioting has everybody do random things until the answer is called.
+// keepRioting has everybody do random things until the answer is called, or the
+// test ends.
 func (c *crowd) keepRioting(t *testing.T) (stop func()) {
 	over := make(chan struct{})
 	var wg sync.WaitGroup
@@ -77,10 +77,12 @@ func (c *crowd) keepRioting(t *testing.T) (stop func()) {
 			}
 		})
 	}
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(over)
 		wg.Wait()
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // acknowledged collects the events of receipts.

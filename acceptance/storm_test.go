@@ -27,9 +27,8 @@ func TestNodes_Storm(t *testing.T) {
 		stop := c.keepRioting(t)
 		w := &weather{deployment: d, rng: rand.New(rand.NewPCG(*seed, 3))}
 		w.storm(t, *storm)
-		time.Sleep(500 * time.Millisecond)
+		eventually(t, "each command was served", func() bool { return c.hasDone("invite", "accept", "change", "remove") })
 		stop()
-		c.mustHaveDone(t, "invite", "accept", "change", "remove")
 		d.endClaims(t)
 
 		d.settled(t)
