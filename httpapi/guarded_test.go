@@ -112,6 +112,22 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 	}
 }
 
+// Whoever waits for an event is shown it as their roles are when it comes.
+func TestSettingsForWhoWaits(t *testing.T) {
+	s, admin, users, org, path := newAgency(t)
+	_, head, _ := s.feed("/v1/events?limit=1000&organization="+org, users)
+	waited := make(chan string, 1)
+	go func() {
+		waited <- string(s.raw("GET", "/v1/events?wait=20&type=organization.settings&organization="+org+"&cursor="+head, users, nil).body)
+	}()
+	for !strings.Contains(string(s.raw("GET", "/metrics", s.operator, nil).body), "tenure_feed_streams 1") {
+	}
+	me := s.want(200, "GET", "/v1/me", users, nil).str("account_id")
+	s.want(200, "PUT", path+"/members/"+me+"/roles", admin.token, map[string]any{"roles": []string{"ORGANIZATION_ADMIN"}})
+	s.want(200, "PUT", path+"/subscriptions", admin.token, map[string]any{"settings": map[string]string{"plan": "large-4712"}})
+	s.is.True(strings.Contains(<-waited, "large-4712"))
+}
+
 // prove signs the log, and waits until there is a proof of an event.
 func (s *stack) prove(path, position, token string) {
 	s.Helper()
