@@ -62,7 +62,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 		a := s.want(200, "PUT", path+"/"+section, admin.token, map[string]any{"settings": map[string]string{name: value}})
 		return a.header.Get("Tenure-Position")
 	}
-	set("billing", "card", "4711")
+	set("billing", "card", "card-4711")
 	at := set("subscriptions", "plan_of_choice", "large-4712")
 
 	// The history, the feed in each form, and the proofs.
@@ -82,7 +82,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 			s.follower("events.read", "organizations.read"): {form == "history", form == "history"}, s.follower("events.read", "events.read_personal", "organizations.read"): {true, true},
 		} {
 			text := read(form, token)
-			s.is.Equal(strings.Contains(text, "4711"), sees[0])
+			s.is.Equal(strings.Contains(text, "card-4711"), sees[0])
 			s.is.Equal(strings.Contains(text, "large-4712"), sees[1])
 			s.is.Equal(strings.Contains(text, "plan_of_choice"), sees[1])
 			s.is.True(strings.Contains(text, `"section":"subscriptions"`))
@@ -96,7 +96,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 		text += string(buffer[:n])
 		s.is.True(err == nil || err == io.EOF)
 	}
-	s.is.True(strings.Contains(text, "4711") && !strings.Contains(text, "4712") && !strings.Contains(text, "4713"))
+	s.is.True(strings.Contains(text, "card-4711") && !strings.Contains(text, "large-4712") && !strings.Contains(text, "huge-4713"))
 
 	s.prove(path, last, admin.token)
 	_, shown := s.want(200, "GET", path+"/history/proof?position="+at, admin.token, nil).object["event"]
@@ -108,7 +108,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 	// Who changes it sees what is new in the answer to their own request alone.
 	for _, dry := range []string{"true", "false"} {
 		a := s.want(200, "PUT", path+"/subscriptions?dry_run="+dry, users, map[string]any{"settings": map[string]string{}})
-		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "4713"))
+		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "huge-4713"))
 	}
 }
 
