@@ -133,7 +133,7 @@ func (c *cast) try(t *testing.T, o operation, who caller, ids map[string]string)
 	if o.access.Kind == "check" {
 		body = o.questionsAbout(t, ids)
 	}
-	return client.send(o.method, path, body, dryRun)
+	return client.send(o.method, path, body, o.trial)
 }
 
 // questionsAbout is the document's example with the ids of an organization and a

@@ -215,6 +215,18 @@ func TestM8_Remove(t *testing.T) {
 		ok(t, c.admin.remove(c.org, p))
 		ok(t, c.admin.add(c.org, p.Email, "", "participant")) // by whom may invite
 		ok(t, p.get(orgPath(c.org)))
+
+		// Whoever was added unasked may leave, also from a role that keeps them from
+		// having it elsewhere (M9), and is not added again.
+		ok(t, c.admin.changeRole(c.org, p, "author"))
+		refused(t, p.foundAs("moderated", unique("Mine")), 409, "role_exclusive")
+		is.Equal(decoded[receipt](t, p.remove(c.org, p)).Events[0].Data["left"], true)
+		refused(t, p.get(orgPath(c.org)), 404, "not_found")
+		eventually(t, "the role is free", func() bool { return p.foundAs("moderated", unique("Mine")).done() })
+		refused(t, c.admin.add(c.org, p.Email, "", "participant"), 409, "member_removed")
+		ok(t, c.admin.invite(c.org, p.Email, "", "participant"))
+		ok(t, p.accept(c.invitationTo(t, p.Email)))
+		refused(t, c.admin.remove(c.org, c.admin), 409, "last_admin")
 	})
 }
 

@@ -114,7 +114,7 @@ func (s *server) opens(t *testing.T, o operation, h holder, founder *person, ids
 		path := unknownParameter.ReplaceAllString(o.filled(ids), ids["org"])
 		r := h.who.get(path)
 		if !o.reads() {
-			r = h.who.send(o.method, path, o.example, dryRun)
+			r = h.who.send(o.method, path, o.example, o.trial)
 		}
 		decision := decisionOf(r)
 		if decision != "allowed" && decision != "denied" {

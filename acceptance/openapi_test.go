@@ -3,6 +3,7 @@ package acceptance
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,18 @@ type operation struct {
 	example          json.RawMessage // of the body; nil where there is none
 	params           []parameter
 	responses        []string // documented statuses
+}
+
+// takes reports whether a parameter may stand in the query.
+func (o operation) takes(name string) bool {
+	return slices.ContainsFunc(o.params, func(p parameter) bool { return p.In == "query" && p.Name == name })
+}
+
+// trial makes a command a dry run; other requests stay as they are.
+func (o operation) trial(r *http.Request) {
+	if o.takes("dry_run") {
+		dryRun(r)
+	}
 }
 
 // access says whom a route is for.

@@ -96,7 +96,7 @@ func (c *cast) throw(d *dice, o operation, ids map[string]string) (response, str
 			query.Set(p.Name, d.text())
 		}
 	}
-	if !o.reads() {
+	if o.takes("dry_run") {
 		query.Set("dry_run", "true")
 	}
 	if base, _, _ := strings.Cut(path, "?"); len(query) > 0 {

@@ -64,7 +64,7 @@ func (a *API) addMembers() {
 	}, a.changeRoles)
 	add(a, route{
 		id: "remove-member", method: http.MethodDelete, path: "/v1/organizations/{org}/members/{user}", tag: "Members", access: Member(domain.RemoveMembers), status: http.StatusOK, etag: true,
-		summary: "Remove a member", description: "Takes effect at once. The account stays; only a new invitation leads back.",
+		summary: "Remove a member", description: "Takes effect at once. The account stays; only a new invitation leads back. Oneself, where the policy lets members leave: that takes no permission.",
 		codes: []domain.Code{
 			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeSelfRemoval, domain.CodeMemberProtected, domain.CodeLastAdmin,
 		},

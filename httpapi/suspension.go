@@ -44,7 +44,7 @@ func (a *API) addSuspension() {
 		id: "add-member", method: http.MethodPost, path: "/v1/organizations/{org}/members", tag: "Members", access: Member(domain.AddMembers), status: http.StatusCreated, created: true, etag: true,
 		summary: "Add a member without an invitation", description: "Active at once, and no mail is sent. A new account gets the password given, and is good for this organization alone until a link in a mail has proven its address.",
 		codes: []domain.Code{
-			domain.CodeNotOffered, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted, domain.CodeRoleExclusive, domain.CodeMemberActive,
+			domain.CodeNotOffered, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted, domain.CodeRoleExclusive, domain.CodeMemberActive, domain.CodeMemberRemoved,
 			domain.CodeEmailTaken, domain.CodeSeatsFull, domain.CodeAccountExists, domain.CodePasswordNeeded, domain.CodeEmailUnverified,
 		},
 		request: addBody{Email: "grace@example.com", Password: "sesame-1906", DisplayName: "Grace Hopper", Roles: []string{"participant"}},

@@ -161,7 +161,7 @@ func TestSettingsAreThoseOfTheSources(t *testing.T) {
 		p := of(name)
 		is.Equal(p.Members.MinimumAdmins, 1)
 		is.True(p.AdminLike(p.Members.FounderRoles))
-		is.True(!p.Members.MayRemoveOneself)
+		is.Equal(p.Members.MayRemoveOneself, name == "moderated") // who was added unasked may leave
 		is.True(p.Invitations.RevokeWhenInviterLeaves)
 	}
 }

@@ -145,6 +145,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("CheckEnters", domain.CodeEmailUnverified, "of another organization", added, checkEnters("other"))
 	r.Refused("CheckProven", domain.CodeEmailUnverified, "added", added, checkProven)
 	r.Refused("CheckProven", domain.CodeEmailUnverified, "a password was assigned", with(known, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}), checkProven)
+	r.Refused("CheckOwner", domain.CodeEmailUnverified, "a password was assigned", with(known, PasswordAssigned{AccountID: ada, OrganizationID: "acme", Hash: "hash"}), checkOwner)
 	r.Complete()
 }
 

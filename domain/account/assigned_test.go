@@ -18,6 +18,8 @@ func assignPassword(s State) ([]domain.Event, error) { return AssignPassword(s, 
 
 func checkProven(s State) ([]domain.Event, error) { return nil, CheckProven(s) }
 
+func checkOwner(s State) ([]domain.Event, error) { return nil, CheckOwner(s) }
+
 func checkEnters(org domain.OrganizationID) decision {
 	return func(s State) ([]domain.Event, error) { return nil, CheckEnters(s, org) }
 }
@@ -38,6 +40,7 @@ func TestAnAccountThatAnAdministratorMade(t *testing.T) {
 	is.True(!own.State.MustChange)
 	own.When(checkProven).Refused(domain.CodeEmailUnverified) // the administrator could have done that
 	is.Equal(own.State.MadeBy, domain.OrganizationID("acme"))
+	own.When(checkOwner).Then() // nobody else has proven that it is theirs
 	own.When(checkEnters("acme")).Then()
 	own.When(checkEnters("other")).Refused(domain.CodeEmailUnverified)
 	taken := own.When(requestReset).Then(resettable).When(reset(1, noon)).Then(

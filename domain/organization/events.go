@@ -116,6 +116,7 @@ type (
 		AccountID      domain.AccountID      `json:"account_id"`
 		Roles          []domain.Role         `json:"roles"`
 		Spaces         []domain.SpaceID      `json:"spaces,omitempty"`
+		Left           bool                  `json:"left,omitempty"` // by their own decision
 	}
 
 	// MemberSuspended keeps a member out until MemberReactivated (M7).

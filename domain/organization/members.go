@@ -134,27 +134,42 @@ func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.Ac
 	return events, nil
 }
 
-// Remove ends a membership (O7). It fails with CodeNotFound,
+// Remove ends a membership (O7). Where the policy lets members remove themselves,
+// that takes no permission: they leave. It fails with CodeNotFound,
 // CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeSelfRemoval,
 // CodeMemberProtected and CodeLastAdmin.
 func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
-	actor, err := Authorize(s, p, by, domain.RemoveMembers)
+	leaves := by == domain.ByAccount(account) && p.Members.MayRemoveOneself
+	member, err := s.removable(p, by, account, leaves)
 	if err != nil {
 		return nil, err
 	}
-	member, err := s.manageable(p, actor, account, "Transfer the ownership first.")
-	if err != nil {
-		return nil, err
-	}
-	if by == domain.ByAccount(account) && !p.Members.MayRemoveOneself {
+	if by == domain.ByAccount(account) && !leaves {
 		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
 	}
 	if member.Status == Active && p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
 		return nil, lastAdmin(p)
 	}
 	// The work goes first: it is the member's until then.
-	events := s.releaseAll(account, member, "removed")
-	return append(append(events, s.removed(account, member)), s.voidTransferOf(account)...), nil
+	events, removed := s.releaseAll(account, member, "removed"), s.removed(account, member)
+	removed.Left = leaves
+	return append(append(events, removed), s.voidTransferOf(account)...), nil
+}
+
+func (s State) removable(p *policy.Policy, by domain.Actor, account domain.AccountID, leaves bool) (Member, error) {
+	const aboutOwner = "Transfer the ownership first."
+	if !leaves {
+		actor, err := Authorize(s, p, by, domain.RemoveMembers)
+		if err != nil {
+			return Member{}, err
+		}
+		return s.manageable(p, actor, account, aboutOwner)
+	}
+	member, err := AuthorizeMember(s, by)
+	if err == nil && p.Owns(member.Roles) {
+		err = p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
+	}
+	return member, err
 }
 
 func (s State) removed(account domain.AccountID, member Member) MemberRemoved {

@@ -155,7 +155,8 @@ func SetAutoActivation(s State, p *policy.Policy, by domain.Actor, on bool) ([]d
 // AddMember makes somebody a member without asking them (M4). It fails with
 // CodeNotFound, CodePermissionDenied, CodeNotOffered, CodeRoleCount,
 // CodeRoleUnknown, CodeRoleNotGranted, CodeMemberActive, CodeMemberSuspended,
-// CodeEmailTaken and CodeSeatsFull.
+// CodeMemberRemoved (who has left comes back by an invitation), CodeEmailTaken and
+// CodeSeatsFull.
 func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.AccountID, r Request, roles []domain.Role) ([]domain.Event, error) {
 	if err := CheckAddition(s, p, by, r.Email, roles); err != nil {
 		return nil, err
@@ -165,6 +166,8 @@ func AddMember(s State, p *policy.Policy, by domain.Actor, account domain.Accoun
 		return nil, domain.Refuse(domain.CodeMemberActive, "A member already", "Change the member's roles instead.")
 	case known && member.Status == Suspended:
 		return nil, p.Refuse(domain.CodeMemberSuspended, "Member suspended", "Reactivate the member instead.")
+	case known && member.left:
+		return nil, domain.Refuse(domain.CodeMemberRemoved, "The person has left", "Invite the person: whoever has left comes back by their own decision.")
 	}
 	return []domain.Event{s.joined(account, r, roles, viaAddition)}, nil
 }

@@ -101,6 +101,7 @@ func refusedRequests(r domaintest.Refusals[State]) {
 		r.Refused(name, domain.CodeEmailTaken, "a member's", school(), add(moderated, owner, "USER@example.com", "participant"))
 		r.Refused(name, domain.CodeSeatsFull, "one too many", full, add(guarded, owner, "one@example.com", "participant"))
 	}
+	r.Refused("AddMember", domain.CodeMemberRemoved, "one who left", append(school(), MemberRemoved{OrganizationID: org, AccountID: user, Roles: roles("participant"), Left: true}), addMember(moderated, owner, user, "one@example.com", "participant"))
 	r.Refused("AddMember", domain.CodeMemberActive, "a member with another address", school(), addMember(moderated, owner, user, "one@example.com", "participant"))
 	r.Refused("AddMember", domain.CodeMemberSuspended, "a suspended one with another address", school(), addMember(moderated, owner, viewer, "one@example.com", "participant"))
 }

@@ -68,6 +68,7 @@ type Member struct {
 	username    string
 	invitation  domain.InvitationID // by which it joined last
 	added       bool                // by an administrator, without having been asked (M4)
+	left        bool                // removed by their own decision
 	spaces      []domain.SpaceID    // assigned, sorted; some may be deleted
 	work        []WorkItem
 }
@@ -191,7 +192,7 @@ func Evolve(s State, e domain.Event) State {
 	case RolesChanged:
 		return s.changeRoles(e.AccountID, e.After)
 	case MemberRemoved:
-		return s.remove(e.AccountID)
+		return s.remove(e.AccountID, e.Left)
 	case MemberSuspended:
 		return s.setStatus(e.AccountID, Suspended)
 	case MemberReactivated:
@@ -249,20 +250,20 @@ func Evolve(s State, e domain.Event) State {
 }
 
 func (s State) join(id domain.AccountID, m Member) State {
-	s = s.remove(id).closeRequest(id)
+	s = s.remove(id, false).closeRequest(id)
 	m.Status = Active
 	s.members = set(s.members, id, m)
 	s.active = count(s.active, m.Roles, 1)
 	return s.take(string(id), m.email, m.username)
 }
 
-func (s State) remove(id domain.AccountID) State {
+func (s State) remove(id domain.AccountID, left bool) State {
 	m, _ := s.Member(id)
 	if !m.Present() {
 		return s
 	}
 	s = s.tally(m, -1)
-	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation})
+	s.members = set(s.members, id, Member{Status: Removed, DisplayName: m.DisplayName, invitation: m.invitation, left: left})
 	return s.give(string(id), m.email, m.username)
 }
 

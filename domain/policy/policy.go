@@ -50,7 +50,7 @@ type Members struct {
 	SeveralRoles     bool                // a member may hold more than one role
 	MayHaveNoRole    bool                // a member may hold none (C4)
 	MinimumAdmins    int                 // active admin-like members that always remain (O4)
-	MayRemoveOneself bool                // O7
+	MayRemoveOneself bool                // members leave by their own decision, whatever their roles allow (O7)
 	OwnRolesFixed    bool                // nobody changes their own roles (C4)
 	Permissions      []domain.Permission // what every member may do, whatever their roles
 	Seats            int                 // members that an organization may have unless its operator says otherwise; 0 for any number (S9)

@@ -61,6 +61,7 @@ func additions() map[string]domain.Event {
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
 		},
+		"organization.member_removed.v1+left": organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin, Left: true},
 		"organization.activated.v1+personal": organization.Activated{
 			OrganizationID: anOrganization, Name: "Personal space", Policy: "personal", PolicyVersion: 1,
 			AccountID: anAccount, Email: "ada@example.com", Username: "ada", DisplayName: "Ada Lovelace", Roles: []domain.Role{"OWNER"}, Personal: true,
