@@ -7,6 +7,7 @@
 package invitation
 
 import (
+	"cmp"
 	"time"
 
 	"tenure/domain"
@@ -58,6 +59,10 @@ func (s State) Exists() bool { return s.ID != "" }
 func (s State) Proves() bool {
 	return s.Email != "" && (s.Notify == "" || s.Notify.Key() == s.Email.Key())
 }
+
+// MailedTo is where the mail with the link goes; empty: the link is passed on by
+// hand.
+func (s State) MailedTo() domain.Email { return cmp.Or(s.Notify, s.Email) }
 
 // Over reports whether nothing can bring the invitation back: not even a
 // resend, as it could for one that has expired.
