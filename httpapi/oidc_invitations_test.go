@@ -103,8 +103,8 @@ func TestAnInvitationAsksForAnAccountAtMicrosoft(t *testing.T) {
 	h.refusedExchange(403, "wrong_tenant", "microsoft", token)
 	h.microsoft.SignIn(with("preferred_username", "ada@corp.example"))
 	h.refusedExchange(403, "wrong_account", "microsoft", token)
-	h.microsoft.SignIn(with("xms_edov", false))
-	h.refusedExchange(403, "email_unverified", "microsoft", token) // the link went elsewhere
+	h.microsoft.SignIn(with("xms_edov", false)) // the link went elsewhere
+	h.is.True(strings.Contains(h.refusedExchange(403, "email_unverified", "microsoft", token).str("detail"), "whose mail goes to your own address"))
 	h.pending(id)
 
 	h.microsoft.SignIn(employee)
@@ -116,6 +116,29 @@ func TestAPersonalAccountIsMicrosoftWithoutATenant(t *testing.T) {
 	_, token := h.inviteWith(map[string]any{"username": "grace@example.com", "provider": "microsoft"}) // no address at all
 	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": oidc.PersonalTenant, "email": "grace@example.com"})
 	h.redeems("microsoft", token)
+}
+
+// The link in the mail to a username that is an address proves it; the link that
+// whoever invites has in hand does not, and says what to do.
+func TestTheMailToTheUsernameProvesIt(t *testing.T) {
+	h := newHost(t)
+	owner := h.person("boss@example.com")
+	h.org = h.want(201, "POST", "/v1/organizations", owner.token, map[string]any{"name": "Seated", "policy": "seats"}).str("organization_id")
+	invited := h.want(201, "POST", "/v1/organizations/"+h.org+"/invitations", owner.token,
+		map[string]any{"roles": []string{"Member"}, "username": "grace@corp.example", "provider": "microsoft", "tenant": tenantID})
+	h.is.Equal(invited.str("mailed_to"), "grace@corp.example")
+	_, passedOn, _ := strings.Cut(invited.str("link"), "#token=")
+	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": tenantID, "preferred_username": "grace@corp.example", "email": "grace@corp.example"})
+	refusal := h.refusedExchange(403, "email_unverified", "microsoft", passedOn).str("detail")
+	h.is.True(strings.Contains(refusal, "Open the link in the mail"))
+	h.is.True(strings.Contains(refusal, "xms_edov"))
+
+	h.microsoft.SignIn(oidctest.Claims{"sub": "other", "tid": tenantID, "preferred_username": "eve@corp.example", "email": "grace@corp.example"})
+	h.refusedExchange(403, "wrong_account", "microsoft", h.invitationToken(invited.str("invitation_id"), 1))
+	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": tenantID, "preferred_username": "grace@corp.example"})
+	a := h.want(201, "POST", "/v1/sessions/exchange", "", exchange(h.browser().code("microsoft"), h.invitationToken(invited.str("invitation_id"), 1)))
+	session := a.object["session"].(map[string]any)
+	h.is.Equal(h.want(200, "GET", "/v1/me", session["token"].(string), nil).str("email"), "grace@corp.example")
 }
 
 // Entra ID says nothing about most addresses: then the link, which was sent to

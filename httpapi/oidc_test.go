@@ -138,11 +138,12 @@ func (x *signers) signIn(provider string) person {
 	return person{id: session["account_id"].(string), token: session["token"].(string)}
 }
 
-func (x *signers) refusedExchange(status int, code, provider, invitation string) {
+func (x *signers) refusedExchange(status int, code, provider, invitation string) answer {
 	x.Helper()
 	before := x.count()
-	x.refused(status, code, "POST", "/v1/sessions/exchange", "", exchange(x.browser().code(provider), invitation))
+	refusal := x.refused(status, code, "POST", "/v1/sessions/exchange", "", exchange(x.browser().code(provider), invitation))
 	x.is.Equal(x.count(), before) // nothing has happened
+	return refusal
 }
 
 func (x *signers) count() (n int) {
