@@ -269,6 +269,17 @@ func TestTheLoginBelongsToTheBrowser(t *testing.T) {
 	replayed := b.comeBack(at) // by who has kept the cookie: the provider has its code back
 	x.is.Equal(replayed.str("code"), "identity_invalid")
 
+	// What does not hold stands in the log, and nobody is woken up for it.
+	elsewhere := who("1", "grace@example.com", true)
+	elsewhere["aud"] = "another-client"
+	x.google.SignIn(elsewhere)
+	other = x.browser()
+	x.is.Equal(other.comeBack(other.visit(other.begin("google"))).str("code"), "identity_invalid")
+	x.is.True(strings.Contains(x.log.String(), `"level":"INFO","msg":"sign-in not accepted"`))
+	x.is.True(strings.Contains(x.log.String(), "another-client"))
+	x.is.True(!strings.Contains(x.log.String(), `"level":"ERROR"`))
+	x.google.SignIn(who("1", "grace@example.com", true))
+
 	at = b.visit(b.begin("google"))
 	x.offset.Store(int64(10*time.Minute + time.Second))
 	fail(b, at)
