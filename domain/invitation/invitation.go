@@ -49,6 +49,7 @@ const (
 	CauseRevoked             = "revoked"              // by a member
 	CauseInviterLeft         = "inviter_left"         // X14
 	CauseOrganizationDeleted = "organization_deleted" // D9
+	CauseApproved            = "approved"             // the invitee had asked to join as well, and is let in by that (C7)
 )
 
 // Exists reports whether the invitation was issued.

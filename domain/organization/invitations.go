@@ -72,6 +72,14 @@ func (s State) OpenInvitations() int {
 	return s.invitations.Len()
 }
 
+// InvitationTo finds the open invitation to an address.
+func (s State) InvitationTo(email domain.Email) (domain.InvitationID, bool) {
+	holder, _ := get(s.emails, email.Key())
+	id := domain.InvitationID(holder)
+	_, open := s.Invitation(id)
+	return id, open
+}
+
 // AuthorizeRevocation checks that the actor may withdraw an invitation to these
 // roles. It fails with CodeNotFound, CodePermissionDenied and CodeRoleNotGranted.
 func AuthorizeRevocation(s State, p *policy.Policy, by domain.Actor, roles []domain.Role) error {
