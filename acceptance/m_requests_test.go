@@ -132,6 +132,26 @@ func TestC7_DecideOneSeveralAll(t *testing.T) {
 			ok(t, author.get(orgPath(elsewhere)))
 		})
 
+		t.Run("who is invited as well is let in, and the invitation ends", func(t *testing.T) {
+			is := is.New(t)
+			p := c.askers(t, 1)[0]
+			id := decoded[receipt](t, c.admin.inviteTo(c.org, p, []string{"author"})).InvitationID
+			token := c.invitationTo(t, p.Email)
+			key := idempotencyKey(unique("key"))
+			first := c.admin.decide(c.org, each("approve", p), key, header("X-Request-Id", "the-approval"))
+			is.Equal(outcomes(t, first), []string{"approved"})
+			sameAnswer(t, "decide", first, c.admin.decide(c.org, each("approve", p), key))
+			is.Equal(c.admin.roleOf(t, c.org, p), "participant")
+			is.Equal(c.admin.invitation(t, c.org, id).Status, "revoked")
+			refused(t, p.accept(token), 409, "invitation_revoked")
+			revoked, found := find(c.admin.history(t, c.org), func(e entryDoc) bool {
+				return e.Type == "invitation.revoked.v1" && e.Correlation == "the-approval"
+			})
+			is.True(found)
+			is.Equal(revoked.Data["cause"], "approved")
+			is.Equal(revoked.Actor.ID, c.admin.AccountID)
+		})
+
 		t.Run("all at once", func(t *testing.T) {
 			is := is.New(t)
 			people := c.askers(t, 5)

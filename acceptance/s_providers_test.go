@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matryer/is"
@@ -54,6 +55,22 @@ func TestS2S6_InvitationsBoundToAProvider(t *testing.T) {
 			is.Equal(status(id), "accepted")
 		})
 
+		t.Run("the mail goes to a username that is an address, and its link proves that", func(t *testing.T) {
+			is := is.New(t)
+			guest := unique("grace") + "@corp.example"
+			r := ok(t, boss.inviteWith(org, map[string]any{"username": guest, "provider": "microsoft", "role": "Member"}))
+			is.Equal(decoded[struct {
+				MailedTo string `json:"mailed_to"`
+			}](t, r).MailedTo, guest)
+			unproven := oidctest.Claims{"sub": unique("m"), "preferred_username": guest}
+			p := refused(t, redeem(microsoft, "microsoft", unproven, s.tokenOf(t, linkOf(t, r))), 403, "email_unverified")
+			is.True(strings.Contains(p.Detail, "Open the link in the mail"))
+			refused(t, boss.inviteWith(org, map[string]any{"email": guest, "role": "Member"}), 409, "email_taken")
+			done := decoded[exchanged](t, redeem(microsoft, "microsoft", unproven, s.invitationTo(t, guest)))
+			is.Equal(done.Joined.OrganizationID, org)
+			refused(t, boss.inviteWith(org, map[string]any{"username": guest, "provider": "google", "role": "Member"}), 409, "email_taken")
+		})
+
 		t.Run("any provider will do where none is named", func(t *testing.T) {
 			for name, at := range map[string]*oidctest.Provider{"google": google, "microsoft": microsoft} {
 				guest := unique("guest") + "@example.com"
@@ -69,11 +86,11 @@ func TestS2S6_InvitationsBoundToAProvider(t *testing.T) {
 
 		t.Run("a seat is kept for who redeems it", func(t *testing.T) {
 			is := is.New(t)
-			ok(t, s.operator().patch("/v1/operator/organizations/"+org, map[string]any{"seats": 4}))
+			ok(t, s.operator().patch("/v1/operator/organizations/"+org, map[string]any{"seats": 5}))
 			id, token := invite(map[string]any{"username": "late@corp", "provider": "google", "role": "Member"})
 			refused(t, redeem(google, "google", named("4", "late@corp"), token), 409, "seats_full")
 			is.Equal(status(id), "pending")
-			ok(t, s.operator().patch("/v1/operator/organizations/"+org, map[string]any{"seats": 5}))
+			ok(t, s.operator().patch("/v1/operator/organizations/"+org, map[string]any{"seats": 6}))
 			is.Equal(decoded[exchanged](t, redeem(google, "google", named("4", "late@corp"), token)).Joined.OrganizationID, org)
 		})
 	})

@@ -200,19 +200,27 @@ func (c *Commands) accept(ctx context.Context, r Request, inv invitation.State, 
 	return before.and(claimed), accepted, err
 }
 
-// useLink uses the link up for an account that may accept. It keeps a seat first
-// where seats are limited, so that the accepted invitation finds one (S9), and the
-// account's exclusive roles for the organization (M9).
+// useLink uses the link up for an account that may accept. It keeps the account's
+// exclusive roles for the organization first (M9), then a seat where seats are
+// limited, so that the accepted invitation finds one (S9). The seat comes last,
+// when nothing but time stands between it and the link: it is not given back, since
+// somebody else who accepts the same invitation may rely on it.
+//
+// Killed, or held up until the link has ended or the roles are another
+// organization's, between the seat and the link: the seat stays kept until the
+// invitation ends, and accepting again finds it.
 func (c *Commands) useLink(ctx context.Context, r Request, inv invitation.State, generation int, who domain.AccountID, limited bool) (claimed, accepted Receipt, err error) {
 	r.decidedBy = domain.ByAccount(who)
-	if limited {
-		if claimed, err = c.claimSeat(ctx, r, inv); err != nil {
-			return Receipt{}, Receipt{}, err
-		}
-	}
 	accepted, err = c.exclusively(ctx, r, inv.Organization, func(held holds) (Receipt, error) {
 		if err := c.checkHeld(ctx, held, inv, who); err != nil {
 			return Receipt{}, err
+		}
+		if limited {
+			kept, err := c.claimSeat(ctx, r, inv)
+			if err != nil {
+				return Receipt{}, err
+			}
+			limited, claimed = false, kept
 		}
 		return c.invitations.execute(ctx, string(inv.ID), r, func(s invitation.State) ([]domain.Event, error) {
 			events, err := invitation.Accept(s, generation, who, c.Now())

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"tenure/domain"
 	"tenure/domain/account"
 	"tenure/domain/organization"
 	"tenure/domain/policy"
-	"tenure/domain/reservation"
 )
 
 // MaxDecisions is how many requests to join one command decides at most: what
@@ -39,7 +39,8 @@ type Decided struct {
 
 // DecideRequests decides requests to join, each on its own: one that is refused
 // keeps none of the others from happening (C7). What happens is written at once,
-// so a retry finds all of it or nothing. A decision fails as organization.Approve
+// so a retry finds all of it or nothing; but the open invitation of somebody who
+// is approved is revoked before (see invitedAsWell). A decision fails as organization.Approve
 // and organization.Reject do, with CodeRoleExclusive, and with CodeEmailUnverified
 // where somebody else has given the account a password since it asked; all of them fail with
 // CodeNotFound and CodePermissionDenied.
@@ -65,7 +66,7 @@ func (c *Commands) DecideAllRequests(ctx context.Context, r Request, org domain.
 
 func (c *Commands) decide(ctx context.Context, r Request, org domain.OrganizationID, list func(organization.State) []RequestDecision) (Decided, error) {
 	elsewhere := make(map[domain.AccountID]error) // who has exclusive roles in another organization
-	for {
+	for ended := 0; ; {
 		var outcomes []RequestOutcome
 		receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 			if _, err := organization.Authorize(s, p, r.Actor, domain.DecideRequests); err != nil {
@@ -77,9 +78,23 @@ func (c *Commands) decide(ctx context.Context, r Request, org domain.Organizatio
 			if err != nil {
 				return nil, err
 			}
-			outcomes, events = decideEach(s, p, r.Actor, decisions, elsewhere, unproven)
+			var invited invitedAsWell
+			if outcomes, events, invited = decideEach(s, p, r.Actor, decisions, elsewhere, unproven); len(invited) > 0 {
+				return nil, invited
+			}
 			return events, nil
 		})
+		var invited invitedAsWell
+		if errors.As(err, &invited) {
+			if ended++; ended > attemptLimit {
+				return Decided{}, fmt.Errorf("%w: people were invited %d times meanwhile", ErrBusy, attemptLimit)
+			}
+			if err := c.endInvitations(ctx, r, org, invited, elsewhere); err != nil {
+				return Decided{}, err
+			}
+			r.IfRevision = nil // it held
+			continue
+		}
 		var held *heldElsewhere
 		if errors.As(err, &held) && elsewhere[held.account] == nil {
 			elsewhere[held.account] = held.refusal
@@ -116,33 +131,42 @@ func (c *Commands) unproven(ctx context.Context, s organization.State, decisions
 }
 
 // decideEach decides one request after the other, each on what the ones before
-// leave behind.
-func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisions []RequestDecision, elsewhere, unproven map[domain.AccountID]error) ([]RequestOutcome, []domain.Event) {
-	outcomes, all := make([]RequestOutcome, len(decisions)), []domain.Event(nil)
+// leave behind. The open invitations of those who are let in have to end before the
+// events are written.
+func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisions []RequestDecision, elsewhere, unproven map[domain.AccountID]error) (outcomes []RequestOutcome, all []domain.Event, invited invitedAsWell) {
+	outcomes = make([]RequestOutcome, len(decisions))
 	for i, d := range decisions {
 		outcomes[i] = RequestOutcome{AccountID: d.AccountID, Approved: d.Approve}
-		var events []domain.Event
-		var err error
-		if d.Approve {
-			if err = unproven[d.AccountID]; err == nil {
-				events, err = organization.Approve(s, p, by, d.AccountID, d.Roles)
-			}
-		} else {
-			events, err = organization.Reject(s, p, by, d.AccountID)
+		request, _ := s.Request(d.AccountID)
+		then, id := s, domain.InvitationID("")
+		if open, ok := s.InvitationTo(request.Email); ok && d.Approve {
+			then, id = withoutInvitation(s, open), open
 		}
-		if err == nil && elsewhere[d.AccountID] != nil && len(organization.GainsExclusive(s, p, events)) > 0 {
+		var events []domain.Event
+		err := unproven[d.AccountID]
+		switch {
+		case !d.Approve:
+			events, err = organization.Reject(s, p, by, d.AccountID)
+		case err == nil:
+			events, err = organization.Approve(then, p, by, d.AccountID, d.Roles)
+		}
+		exclusive := err == nil && len(organization.GainsExclusive(then, p, events)) > 0
+		if exclusive && elsewhere[d.AccountID] != nil {
 			err = elsewhere[d.AccountID]
 		}
 		if err != nil {
 			outcomes[i].Refusal = err
 			continue
 		}
+		if s = then; id != "" {
+			invited = append(invited, invitee{d.AccountID, id, exclusive})
+		}
 		for _, e := range events {
 			s = organization.Evolve(s, e)
 		}
 		all = append(all, events...)
 	}
-	return outcomes, all
+	return outcomes, all, invited
 }
 
 // decidedBefore tells a retry what the first request did. What was refused then
@@ -171,11 +195,11 @@ func (c *Commands) decidedBefore(ctx context.Context, r Request, org domain.Orga
 		if !d.Approve || !p.Exclusive(d.Roles) {
 			continue
 		}
-		held, _, err := c.reservations.load(ctx, reservation.KindExclusiveRole+"-"+string(d.AccountID))
+		held, err := c.holdsElsewhere(ctx, org, d.AccountID)
 		if err != nil {
 			return nil, err
 		}
-		if held.Holder != "" && held.Holder != holderOrganization+string(org) {
+		if held {
 			elsewhere[d.AccountID] = organization.RoleHeldElsewhere(p)
 		}
 	}
@@ -183,7 +207,7 @@ func (c *Commands) decidedBefore(ctx context.Context, r Request, org domain.Orga
 	if err != nil {
 		return nil, err
 	}
-	now, _ := decideEach(s, p, r.Actor, decisions, elsewhere, unproven)
+	now, _, _ := decideEach(s, p, r.Actor, decisions, elsewhere, unproven)
 	for _, o := range now {
 		first, ok := done[o.AccountID]
 		switch {

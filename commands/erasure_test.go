@@ -323,4 +323,14 @@ func TestErasingWhoHasNoAccount(t *testing.T) {
 	_, _, err = s.invite(one.Commands, by, org, "tilly", "ADMIN")
 	is.NoErr(err)
 	is.True(s.named(s.node(), "tilly"))
+
+	// Who is invited by the username at a provider is found by it.
+	org, by = s.seated(one.Commands)
+	_, _, err = one.InviteMember(s.ctx, by, org, organization.Invitee{Username: "Quinn@corp.example", Provider: "microsoft", Roles: []domain.Role{"Member"}, Language: "en"})
+	is.NoErr(err)
+	is.True(s.named(s.node(), "quinn"))
+	receipt, err = one.EraseInvitee(s.ctx, process, "quinn@corp.example")
+	is.NoErr(err)
+	is.NoErr(one.FinishInviteeErasure(s.ctx, process, receipt.Events[0].(erasure.Requested), receipt.Position, &shelf{}))
+	is.True(!s.named(s.node(), "quinn"))
 }

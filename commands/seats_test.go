@@ -121,3 +121,43 @@ func TestTheLinkToPassOnLivesAsLongAsThatOfTheMail(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(link, "") // the mail alone has it
 }
+
+// Who may not have the role that they are invited to takes no seat, and who gets
+// no seat keeps no role.
+func TestARefusedAcceptanceKeepsNeitherSeatNorRole(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	w.published("moderated", "name: moderated", "name: places", "minimum_admins: 1", "minimum_admins: 1\n  seats: 2")
+	c := w.node()
+	admin := commands.Request{Actor: domain.ByAccount(w.account(c, "admin@places.example").AccountID)}
+	org, _, err := c.ActivateOrganization(w.ctx, admin, "places", "Places", "admin")
+	is.NoErr(err)
+	elsewhere, there := w.moderated(c, "Elsewhere", "")
+	adaID := w.account(c, "ada@example.com").AccountID
+	ada := commands.Request{Actor: domain.ByAccount(adaID)}
+	_, _, err = c.AddMember(w.ctx, there, elsewhere, commands.Addition{Email: "ada@example.com", Roles: []domain.Role{"author"}})
+	is.NoErr(err)
+	id, _, err := w.invite(c, admin, org, "ada", "author")
+	is.NoErr(err)
+	_, err = c.AcceptInvitation(w.ctx, ada, w.invitationLink(id, 1), nil)
+	is.True(refusedWith(err, domain.CodeRoleExclusive))
+	limits, err := c.Limits(w.ctx, org)
+	is.NoErr(err)
+	is.Equal(limits, commands.Limits{Seats: 2, Taken: 1, OpenInvitations: 1})
+
+	bob, _, err := c.AddMember(w.ctx, admin, org, commands.Addition{Email: "bob@example.com", Password: "secret1", Roles: []domain.Role{"participant"}})
+	is.NoErr(err) // the seat is free
+	_, err = c.ChangeRoles(w.ctx, there, elsewhere, adaID, []domain.Role{"participant"})
+	is.NoErr(err)
+	_, err = c.AcceptInvitation(w.ctx, ada, w.invitationLink(id, 1), nil)
+	is.True(refusedWith(err, domain.CodeSeatsFull))
+	_, err = c.ChangeRoles(w.ctx, there, elsewhere, adaID, []domain.Role{"author"})
+	is.NoErr(err) // nothing keeps the role
+
+	_, err = c.ChangeRoles(w.ctx, there, elsewhere, adaID, []domain.Role{"participant"})
+	is.NoErr(err)
+	_, err = c.RemoveMember(w.ctx, admin, org, bob)
+	is.NoErr(err)
+	_, err = c.AcceptInvitation(w.ctx, ada, w.invitationLink(id, 1), nil)
+	is.NoErr(err)
+}

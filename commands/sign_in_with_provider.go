@@ -143,7 +143,7 @@ func (c *Commands) accountToAccept(ctx context.Context, r Request, who Identifie
 	case !who.EmailVerified && inv.Provider != "" && shown.proves(inv):
 		email, by = inv.Email, account.ByInvitation // the link was sent there
 	case !who.EmailVerified:
-		return Receipt{}, false, emailUnverified()
+		return Receipt{}, false, unvouched(inv)
 	}
 	if inv.Provider == "" && email.Key() != inv.Email.Key() {
 		return Receipt{}, false, wrongAccount()
@@ -294,4 +294,23 @@ func usedUp(err error) error {
 
 func emailUnverified() error {
 	return domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified", "The provider does not say that the e-mail address is yours. Verify it there, or sign in another way.")
+}
+
+// unvouched is emailUnverified for who has come by an invitation's link: it says
+// what the invitee can do, and what the organization and the operator can.
+//
+// The inviter chooses the provider, the tenant and the username, and has the link
+// to pass on. So none of these is a reason to open an account of the address: it
+// would be the inviter's own, and there for whoever proves the address one day.
+func unvouched(inv invitation.State) error {
+	todo := "Ask the organization for an invitation whose mail goes to your own address, and open the link in that."
+	switch {
+	case inv.Provider == "":
+		todo = "Open the link in the mail, and accept with a password instead."
+	case inv.Proves():
+		todo = "Open the link in the mail, which was sent to the invitation's own address, and sign in there."
+	}
+	return domain.Refuse(domain.CodeEmailUnverified, "E-mail address not verified",
+		"The provider does not say that your e-mail address is yours, and this link does not prove it. "+todo+
+			" Whoever runs this service can have the provider say it, Microsoft Entra ID by the optional claims email and xms_edov.")
 }

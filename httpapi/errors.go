@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -90,7 +91,7 @@ func (a *API) explain(err error) (p *Problem, known bool) {
 		p.retryAfter = 5
 		return p, false // the log of the server has to say why
 	case errors.Is(err, oidc.ErrInvalid):
-		return a.problem(codeIdentityInvalid, "", "Sign in again; if it happens again, report the X-Request-Id."), false
+		p = a.problem(codeIdentityInvalid, "", "Sign in again; if it happens again, report the X-Request-Id.")
 	case errors.Is(err, oidc.ErrRefused):
 		p = a.problem(codeProviderRefused, "", "Sign in again, and let the provider tell who you are; or sign in another way.")
 	case errors.Is(err, oidc.ErrTenant):
@@ -223,8 +224,11 @@ func sentence(message string) string {
 // refuse answers with the problem of an error.
 func (a *API) refuse(c *call, err error) {
 	p, known := a.explain(err)
-	if !known {
+	switch {
+	case !known:
 		a.logFailure(c, err)
+	case p.Code == codeIdentityInvalid: // any client can bring that about, and yet only the log says what does not hold
+		a.logReason(c, slog.LevelInfo, "sign-in not accepted", err)
 	}
 	a.writeProblem(c, p)
 }

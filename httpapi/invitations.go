@@ -30,7 +30,7 @@ type invitationsInput struct {
 }
 
 type inviteBody struct {
-	Email    string   `json:"email,omitempty" maxLength:"254" doc:"Where the link is sent, and whose account may accept. It may be left out when provider and username are given."`
+	Email    string   `json:"email,omitempty" maxLength:"254" doc:"Where the link is sent, and whose account may accept. It may be left out when provider and username are given: a username that is an e-mail address is taken for it, with any other one no mail is sent."`
 	Username string   `json:"username,omitempty" maxLength:"256" doc:"The invitee's name inside the organization; the policy says whether it is needed. With a provider, the username there: an e-mail address or what the provider calls preferred_username."`
 	Provider string   `json:"provider,omitempty" maxLength:"40" doc:"The provider that the invitee has to sign in with to accept; any, or left out, for any way. The policy says which may be asked for."`
 	Tenant   string   `json:"tenant,omitempty" maxLength:"253" doc:"Of the provider: a tenant id of Microsoft Entra ID, a domain of Google Workspace. Left out for any, and for personal accounts."`
@@ -45,11 +45,13 @@ type inviteBody struct {
 type invited struct {
 	InvitationID domain.InvitationID `json:"invitation_id" format:"uuid"`
 	Link         string              `json:"link,omitempty" doc:"A link to pass on by hand, where the policy has that; not of a dry run. It works as long as that of the mail, and proves no address: who opens it signs in to accept."`
+	MailedTo     *domain.Email       `json:"mailed_to" doc:"Where the mail with a link goes, as it was given; null: no mail is sent, since the invitation has no address." example:"grace@example.com"`
 	Receipt
 }
 
 type resent struct {
-	Link string `json:"link,omitempty" doc:"A link to pass on by hand, where the policy has that; not of a dry run. It works as long as that of the mail, and proves no address: who opens it signs in to accept."`
+	Link     string        `json:"link,omitempty" doc:"A link to pass on by hand, where the policy has that; not of a dry run. It works as long as that of the mail, and proves no address: who opens it signs in to accept."`
+	MailedTo *domain.Email `json:"mailed_to" doc:"Where the mail with a link goes, as it was given; null: no mail is sent, since the invitation has no address." example:"grace@example.com"`
 	Receipt
 }
 
@@ -87,16 +89,16 @@ func (a *API) addInvitations() {
 	}, a.getInvitation)
 	add(a, route{
 		id: "invite-member", method: http.MethodPost, path: "/v1/organizations/{org}/invitations", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusCreated, created: true, etag: true,
-		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link.",
+		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link; `mailed_to` says where.",
 		codes:    append([]domain.Code{domain.CodeNotOffered, domain.CodeTooManySpaces}, issue...),
 		request:  inviteBody{Email: "grace@example.com", Username: "grace", Roles: []string{"USER"}, Language: "en"},
-		response: invited{exampleInvitation, exampleLink, exampleReceipt(exampleOpened(1))},
+		response: invited{exampleInvitation, exampleLink, mailedTo(exampleOpened(1)), exampleReceipt(exampleOpened(1))},
 	}, a.inviteMember)
 	add(a, route{
 		id: "resend-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/resend", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
 		summary: "Send an invitation again", description: "Makes a fresh link with a fresh lifetime, which kills the one before; also for an invitation that has expired.",
 		codes:   append([]domain.Code{domain.CodeInvitationAccepted, domain.CodeInvitationDeclined, domain.CodeInvitationRevoked}, issue...),
-		request: reasonBody{"The mail was lost."}, response: resent{exampleLink, exampleReceipt(exampleOpened(2))},
+		request: reasonBody{"The mail was lost."}, response: resent{exampleLink, mailedTo(exampleOpened(2)), exampleReceipt(exampleOpened(2))},
 	}, a.resendInvitation)
 	add(a, route{
 		id: "revoke-invitation", method: http.MethodPost, path: "/v1/organizations/{org}/invitations/{invitation}/revoke", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusOK, etag: true,
@@ -144,7 +146,7 @@ func (a *API) inviteMember(ctx context.Context, c *call, in *struct {
 	}
 	id, done, err := do.InviteMember(ctx, r, c.organization(), invitee)
 	link, err := a.linkToPassOn(ctx, do, done, err)
-	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, link, r} })
+	ans, err := commanded(done, err, func(r Receipt) any { return invited{id, link, mailedTo(done.Events...), r} })
 	ans.location = c.fiber.Path() + "/" + string(id)
 	return ans, err
 }
@@ -154,7 +156,7 @@ func (a *API) invitedThrough(k *checks, invitee *organization.Invitee, in invite
 	if in.Provider != policy.AnyProvider {
 		invitee.Provider = in.Provider
 	}
-	if in.Email != "" || invitee.Provider == "" || invitee.Username == "" {
+	if in.Email != "" || in.Provider == "" {
 		invitee.Email = k.email("email", in.Email)
 	}
 	if in.Notify != "" {
@@ -164,6 +166,11 @@ func (a *API) invitedThrough(k *checks, invitee *organization.Invitee, in invite
 	if invitee.Provider != "" && !ok {
 		k.note(domain.Invalid("provider", "Name a provider from the list of providers."))
 		return
+	}
+	if ok && in.Username != "" && p.NamesByAddress() {
+		if _, err := domain.ParseEmail("username", in.Username); err != nil {
+			k.note(domain.Invalid("username", "Give the e-mail address of the account, such as ada@example.com: accounts at "+p.Label()+" have no other names."))
+		}
 	}
 	if in.Tenant == "" {
 		return
@@ -186,7 +193,18 @@ func (a *API) resendInvitation(ctx context.Context, c *call, in *struct {
 	}
 	done, err := do.ResendInvitation(ctx, r, c.organization(), c.invitation())
 	link, err := a.linkToPassOn(ctx, do, done, err)
-	return commanded(done, err, func(r Receipt) any { return resent{link, r} })
+	return commanded(done, err, func(r Receipt) any { return resent{link, mailedTo(done.Events...), r} })
+}
+
+// mailedTo is where the mail of an invitation goes that was opened, or nil.
+func mailedTo(done ...domain.Event) *domain.Email {
+	for _, e := range done {
+		if opened, ok := e.(organization.InvitationOpened); ok && opened.MailedTo() != "" {
+			to := opened.MailedTo()
+			return &to
+		}
+	}
+	return nil
 }
 
 // linkToPassOn is a link to an invitation that was opened, for who opened it.

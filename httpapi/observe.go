@@ -128,11 +128,15 @@ func (a *API) record(c *call, took time.Duration, head bool) {
 
 // logFailure writes down an error that is no refusal.
 func (a *API) logFailure(c *call, err error) {
+	a.logReason(c, slog.LevelError, "request failed", err)
+}
+
+func (a *API) logReason(c *call, level slog.Level, message string, err error) {
 	path := "unknown"
 	if c.route != nil {
 		path = c.route.path
 	}
-	a.config.Logger.LogAttrs(context.Background(), slog.LevelError, "request failed",
+	a.config.Logger.LogAttrs(context.Background(), level, message,
 		slog.String("route", path), slog.String("request_id", c.id), slog.String("error", err.Error()))
 }
 

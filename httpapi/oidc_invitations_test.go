@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"tenure/oidc"
@@ -102,8 +103,8 @@ func TestAnInvitationAsksForAnAccountAtMicrosoft(t *testing.T) {
 	h.refusedExchange(403, "wrong_tenant", "microsoft", token)
 	h.microsoft.SignIn(with("preferred_username", "ada@corp.example"))
 	h.refusedExchange(403, "wrong_account", "microsoft", token)
-	h.microsoft.SignIn(with("xms_edov", false))
-	h.refusedExchange(403, "email_unverified", "microsoft", token) // the link went elsewhere
+	h.microsoft.SignIn(with("xms_edov", false)) // the link went elsewhere
+	h.is.True(strings.Contains(h.refusedExchange(403, "email_unverified", "microsoft", token).str("detail"), "whose mail goes to your own address"))
 	h.pending(id)
 
 	h.microsoft.SignIn(employee)
@@ -115,6 +116,29 @@ func TestAPersonalAccountIsMicrosoftWithoutATenant(t *testing.T) {
 	_, token := h.inviteWith(map[string]any{"username": "grace@example.com", "provider": "microsoft"}) // no address at all
 	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": oidc.PersonalTenant, "email": "grace@example.com"})
 	h.redeems("microsoft", token)
+}
+
+// The link in the mail to a username that is an address proves it; the link that
+// whoever invites has in hand does not, and says what to do.
+func TestTheMailToTheUsernameProvesIt(t *testing.T) {
+	h := newHost(t)
+	owner := h.person("boss@example.com")
+	h.org = h.want(201, "POST", "/v1/organizations", owner.token, map[string]any{"name": "Seated", "policy": "seats"}).str("organization_id")
+	invited := h.want(201, "POST", "/v1/organizations/"+h.org+"/invitations", owner.token,
+		map[string]any{"roles": []string{"Member"}, "username": "grace@corp.example", "provider": "microsoft", "tenant": tenantID})
+	h.is.Equal(invited.str("mailed_to"), "grace@corp.example")
+	_, passedOn, _ := strings.Cut(invited.str("link"), "#token=")
+	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": tenantID, "preferred_username": "grace@corp.example", "email": "grace@corp.example"})
+	refusal := h.refusedExchange(403, "email_unverified", "microsoft", passedOn).str("detail")
+	h.is.True(strings.Contains(refusal, "Open the link in the mail"))
+	h.is.True(strings.Contains(refusal, "xms_edov"))
+
+	h.microsoft.SignIn(oidctest.Claims{"sub": "other", "tid": tenantID, "preferred_username": "eve@corp.example", "email": "grace@corp.example"})
+	h.refusedExchange(403, "wrong_account", "microsoft", h.invitationToken(invited.str("invitation_id"), 1))
+	h.microsoft.SignIn(oidctest.Claims{"sub": "m", "tid": tenantID, "preferred_username": "grace@corp.example"})
+	a := h.want(201, "POST", "/v1/sessions/exchange", "", exchange(h.browser().code("microsoft"), h.invitationToken(invited.str("invitation_id"), 1)))
+	session := a.object["session"].(map[string]any)
+	h.is.Equal(h.want(200, "GET", "/v1/me", session["token"].(string), nil).str("email"), "grace@corp.example")
 }
 
 // Entra ID says nothing about most addresses: then the link, which was sent to
@@ -144,11 +168,13 @@ func TestWhatAnInvitationMayAskFor(t *testing.T) {
 		"no name at the provider":      {"provider": "google"},
 		"no address":                   {"username": "x"},
 		"any, and no address":          {"provider": "any", "username": "x"},
+		"a name where there are none":  {"provider": "google", "username": "x"},
+		"a name besides an address":    {"provider": "google", "username": "x", "email": "x@example.com"},
 		"a tenant of none":             {"tenant": tenantID, "email": "x@example.com", "username": "x"},
 		"a domain for a tenant id":     {"provider": "microsoft", "tenant": "example.com", "username": "x"},
 		"the tenant of nobody":         {"provider": "microsoft", "tenant": oidc.PersonalTenant, "username": "x"},
-		"rubbish for a mail":           {"provider": "google", "username": "x", "notify": "x"},
-		"an address that is none":      {"provider": "google", "username": "x", "email": "x"},
+		"rubbish for a mail":           {"provider": "microsoft", "username": "x", "notify": "x"},
+		"an address that is none":      {"provider": "microsoft", "username": "x", "email": "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body["roles"] = []string{"USER"}
@@ -156,6 +182,33 @@ func TestWhatAnInvitationMayAskFor(t *testing.T) {
 		})
 	}
 	h.inviteWith(map[string]any{"provider": "any", "email": "any@example.com", "username": "any"})
+
+	for provider, says := range map[string]string{"any": "name the provider", "google": "accounts at Google"} {
+		refusal := h.refused(422, "invalid", "POST", path, h.owner.token, map[string]any{"provider": provider, "username": "bobby", "roles": []string{"USER"}})
+		h.is.True(strings.Contains(refusal.str("detail"), says))
+	}
+
+	// The answer says where the mail goes: to the username, if that is an address.
+	for name, c := range map[string]struct {
+		body map[string]any
+		want any
+	}{
+		"the username":        {map[string]any{"provider": "microsoft", "username": "Bob@corp.example"}, "Bob@corp.example"},
+		"that of any account": {map[string]any{"provider": "any", "username": "ada@corp.example"}, "ada@corp.example"},
+		"elsewhere":           {map[string]any{"provider": "google", "username": "lin@corp.example", "notify": "post@corp.example"}, "post@corp.example"},
+		"the address":         {map[string]any{"provider": "microsoft", "username": "mary@corp.example", "email": "mary@example.com"}, "mary@example.com"},
+		"nowhere":             {map[string]any{"provider": "microsoft", "username": "joan"}, nil},
+	} {
+		t.Run("mailed to: "+name, func(t *testing.T) {
+			c.body["roles"] = []string{"USER"}
+			invited := h.want(201, "POST", path, h.owner.token, c.body)
+			h.is.Equal(invited.object["mailed_to"], c.want)
+			again := h.want(200, "POST", path+"/"+invited.str("invitation_id")+"/resend", h.owner.token, nil)
+			h.is.Equal(again.object["mailed_to"], c.want)
+		})
+	}
+	h.refused(409, "email_taken", "POST", path, h.owner.token, map[string]any{"provider": "microsoft", "username": "owner@example.com", "roles": []string{"USER"}})
+	h.refused(409, "email_taken", "POST", path, h.owner.token, map[string]any{"email": "bob@corp.example", "username": "bob", "roles": []string{"USER"}})
 
 	// The policy that is built in lets no invitation ask for a provider.
 	plain := newStack(t)

@@ -138,11 +138,12 @@ func (x *signers) signIn(provider string) person {
 	return person{id: session["account_id"].(string), token: session["token"].(string)}
 }
 
-func (x *signers) refusedExchange(status int, code, provider, invitation string) {
+func (x *signers) refusedExchange(status int, code, provider, invitation string) answer {
 	x.Helper()
 	before := x.count()
-	x.refused(status, code, "POST", "/v1/sessions/exchange", "", exchange(x.browser().code(provider), invitation))
+	refusal := x.refused(status, code, "POST", "/v1/sessions/exchange", "", exchange(x.browser().code(provider), invitation))
 	x.is.Equal(x.count(), before) // nothing has happened
+	return refusal
 }
 
 func (x *signers) count() (n int) {
@@ -267,6 +268,17 @@ func TestTheLoginBelongsToTheBrowser(t *testing.T) {
 	x.is.Equal(code.status, 303)
 	replayed := b.comeBack(at) // by who has kept the cookie: the provider has its code back
 	x.is.Equal(replayed.str("code"), "identity_invalid")
+
+	// What does not hold stands in the log, and nobody is woken up for it.
+	elsewhere := who("1", "grace@example.com", true)
+	elsewhere["aud"] = "another-client"
+	x.google.SignIn(elsewhere)
+	other = x.browser()
+	x.is.Equal(other.comeBack(other.visit(other.begin("google"))).str("code"), "identity_invalid")
+	x.is.True(strings.Contains(x.log.String(), `"level":"INFO","msg":"sign-in not accepted"`))
+	x.is.True(strings.Contains(x.log.String(), "another-client"))
+	x.is.True(!strings.Contains(x.log.String(), `"level":"ERROR"`))
+	x.google.SignIn(who("1", "grace@example.com", true))
 
 	at = b.visit(b.begin("google"))
 	x.offset.Store(int64(10*time.Minute + time.Second))

@@ -111,7 +111,7 @@ func (a *API) addRequests() {
 	}, a.listRequests)
 	add(a, route{
 		id: "decide-join-requests", method: http.MethodPost, path: "/v1/organizations/{org}/join-requests/decide", tag: "Requests", access: Member(domain.DecideRequests), status: http.StatusOK, etag: true,
-		summary: "Approve and reject requests", description: "One, several or all. One that is refused keeps none of the others from happening: results says what became of each.",
+		summary: "Approve and reject requests", description: "One, several or all. One that is refused keeps none of the others from happening: results says what became of each. An approval ends the open invitation of somebody who is invited as well.",
 		request: decideBody{Decisions: []requestDecision{{exampleGrace, "approve", []string{"participant"}}}},
 		response: decided{[]decisionResult{
 			{exampleGrace, "approved", nil},

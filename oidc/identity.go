@@ -16,6 +16,15 @@ const maxSubjectBytes = 255 // OpenID Connect Core, 2
 // googleMail are the domains whose mailboxes Google runs for persons.
 var googleMail = []string{"gmail.com", "googlemail.com"}
 
+// usernames are the claims that may hold the username of an account, by preset; the
+// first that does counts. Without any, accounts have no names but their e-mail
+// addresses.
+var usernames = map[string][]func(claims) string{
+	"":              {claims.preferredUsername, claims.upn},
+	PresetGoogle:    {},
+	PresetMicrosoft: {claims.preferredUsername, claims.upn},
+}
+
 // Identity is who has signed in. Issuer and Subject tell identities apart for
 // ever; the rest may change.
 type Identity struct {
@@ -40,6 +49,19 @@ type claims struct {
 	Tenant            string `json:"tid"`
 	HostedDomain      string `json:"hd"`
 	DomainVerified    flag   `json:"xms_edov"`
+}
+
+func (c claims) preferredUsername() string { return c.PreferredUsername }
+func (c claims) upn() string               { return c.UPN }
+
+// username is that of the account, or empty.
+func (p *Provider) username(c claims) string {
+	for _, claim := range usernames[p.config.Preset] {
+		if name := claim(c); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // flag is a boolean that some providers write as text or as a number.
@@ -68,10 +90,7 @@ func (p *Provider) identity(ctx context.Context, d *discovered, t *gooidc.IDToke
 	}
 	id := Identity{
 		Provider: p.config.Name, Issuer: t.Issuer, Subject: t.Subject,
-		Email: c.Email, Username: c.PreferredUsername, Name: c.Name,
-	}
-	if id.Username == "" {
-		id.Username = c.UPN
+		Email: c.Email, Username: p.username(c), Name: c.Name,
 	}
 	home := "" // the tenant as the settings name it
 	switch p.config.Preset {

@@ -140,6 +140,10 @@ func (p *Provider) IsTenant(text string) bool {
 	return false
 }
 
+// NamesByAddress reports whether accounts there have no usernames besides their
+// e-mail addresses.
+func (p *Provider) NamesByAddress() bool { return len(usernames[p.config.Preset]) == 0 }
+
 // discover asks the provider, once; it is asked again when that has failed.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	p.mu.Lock()

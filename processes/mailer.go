@@ -1,7 +1,6 @@
 package processes
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -142,7 +141,7 @@ func (m *Mailer) composeInvitation(ctx context.Context, d projections.Deadline) 
 		return nil, err
 	}
 	inv := link.Invitation
-	address := cmp.Or(inv.Notify, inv.Email)
+	address := inv.MailedTo()
 	if address == "" { // the link is passed on by hand
 		return nil, nil
 	}

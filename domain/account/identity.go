@@ -50,7 +50,7 @@ func RegisterIdentified(s State, r Registration, i Identity, by string) ([]domai
 		return nil, nil
 	}
 	if s.Verified && by != ByProvider {
-		return nil, domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "An account with this e-mail address exists, and the provider does not say that the address is yours; sign in to the account the way you did before.")
+		return nil, domain.Refuse(domain.CodeNotSignedIn, "Sign in first", "An account with this e-mail address exists, and the provider does not say that the address is yours; sign in to the account the way you did before, and have the organization invite you for any provider.")
 	}
 	if err := s.checkRoom(i); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ type (
 	Revoked struct {
 		InvitationID   domain.InvitationID   `json:"invitation_id"`
 		OrganizationID domain.OrganizationID `json:"organization_id"`
-		Cause          string                `json:"cause"` // revoked, or inviter_left (X14)
+		Cause          string                `json:"cause"` // CauseRevoked or another cause
 	}
 
 	// Expired is recorded once the lifetime is over.

@@ -7,6 +7,7 @@
 package invitation
 
 import (
+	"cmp"
 	"time"
 
 	"tenure/domain"
@@ -48,6 +49,7 @@ const (
 	CauseRevoked             = "revoked"              // by a member
 	CauseInviterLeft         = "inviter_left"         // X14
 	CauseOrganizationDeleted = "organization_deleted" // D9
+	CauseApproved            = "approved"             // the invitee had asked to join as well, and is let in by that (C7)
 )
 
 // Exists reports whether the invitation was issued.
@@ -58,6 +60,10 @@ func (s State) Exists() bool { return s.ID != "" }
 func (s State) Proves() bool {
 	return s.Email != "" && (s.Notify == "" || s.Notify.Key() == s.Email.Key())
 }
+
+// MailedTo is where the mail with the link goes; empty: the link is passed on by
+// hand.
+func (s State) MailedTo() domain.Email { return cmp.Or(s.Notify, s.Email) }
 
 // Over reports whether nothing can bring the invitation back: not even a
 // resend, as it could for one that has expired.

@@ -11,8 +11,8 @@ import (
 // Invitee is whom an invitation is for.
 type Invitee struct {
 	InvitationID domain.InvitationID
-	Email        domain.Email
-	Username     domain.Username
+	Email        domain.Email    // empty: the username, if that is an address
+	Username     domain.Username // with a provider, of the account there
 	Roles        []domain.Role
 	Language     string
 
@@ -28,7 +28,11 @@ type Invitee struct {
 // CodeRoleNotGranted, CodeEmailTaken and CodeUsernameTaken; with spaces as
 // AssignInvitationSpaces does.
 func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time) ([]domain.Event, error) {
-	events, err := s.openInvitation(p, by, in, 1, at)
+	invitee := addressed(p, in)
+	events, err := s.openInvitation(p, by, invitee, 1, at)
+	if invitee.Email != in.Email {
+		err = ofUsername(err)
+	}
 	if err != nil || len(in.Spaces) == 0 {
 		return events, err
 	}
@@ -66,6 +70,14 @@ func (s State) OpenInvitations() int {
 		return 0
 	}
 	return s.invitations.Len()
+}
+
+// InvitationTo finds the open invitation to an address.
+func (s State) InvitationTo(email domain.Email) (domain.InvitationID, bool) {
+	holder, _ := get(s.emails, email.Key())
+	id := domain.InvitationID(holder)
+	_, open := s.Invitation(id)
+	return id, open
 }
 
 // AuthorizeRevocation checks that the actor may withdraw an invitation to these
