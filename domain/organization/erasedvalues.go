@@ -32,7 +32,7 @@ func EraseValues(s State, values []domain.ValueID) []domain.Event {
 	news := make([]domain.ValueID, 0, len(values))
 	seen := make(map[domain.ValueID]bool, len(values))
 	for _, id := range values {
-		if _, done := get(s.erasedValues, id); !done && !seen[id] {
+		if _, done := get(s.erasedValues, id); !done && !seen[id] && id != "" {
 			news = append(news, id)
 		}
 		seen[id] = true
