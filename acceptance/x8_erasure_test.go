@@ -78,13 +78,13 @@ func (c *cast) newErasable(t *testing.T) *erasable {
 func (x *erasable) named(t *testing.T, c *cast, once func(func(...extra) response)) {
 	t.Helper()
 	x.own = decoded[receipt](t, ok(t, x.activate(unique("Own")))).OrganizationID
-	ok(t, x.set(x.own, "billing", map[string]string{"street": "Quillfeather Lane 5"}))
+	ok(t, x.set(x.own, "settings", map[string]string{"street": "Quillfeather Lane 5"}))
 	ok(t, c.owner.set(c.org, "settings", map[string]string{"contact": erasedName, "zone": "Europe/Vienna"}))
 	elsewhere := decoded[receipt](t, ok(t, x.inviter.activate(unique("Billed")))).OrganizationID
 	once(func(more ...extra) response {
-		return x.inviter.set(elsewhere, "billing", map[string]string{"contact": strings.ToUpper(erasedEmail), "vat": "4711"}, more...)
+		return x.inviter.set(elsewhere, "settings", map[string]string{"contact": strings.ToUpper(erasedEmail), "vat": "4711"}, more...)
 	})
-	ok(t, x.inviter.set(elsewhere, "billing", map[string]string{"contact": "Bills <" + erasedEmail + ">, please.", "vat": "4711"}))
+	ok(t, x.inviter.set(elsewhere, "settings", map[string]string{"contact": "Bills <" + erasedEmail + ">, please.", "vat": "4711"}))
 	x.billed, x.billedAt = elsewhere, c.position.Load()
 }
 
@@ -92,7 +92,7 @@ func (x *erasable) named(t *testing.T, c *cast, once func(func(...extra) respons
 func (x *erasable) settings(t *testing.T, c *cast) string {
 	t.Helper()
 	shown := string(ok(t, c.owner.get(orgPath(c.org, "settings"))).body)
-	for _, path := range []string{"billing", "history", fmt.Sprintf("billing?as_of=%d", x.billedAt), fmt.Sprintf("billing?as_of=%d", x.billedAt-1)} {
+	for _, path := range []string{"settings", "history", fmt.Sprintf("settings?as_of=%d", x.billedAt), fmt.Sprintf("settings?as_of=%d", x.billedAt-1)} {
 		shown += string(ok(t, x.inviter.get(orgPath(x.billed, path))).body)
 	}
 	return shown
@@ -202,7 +202,7 @@ func TestX8_ErasingAPerson(t *testing.T) {
 			is.Equal(c.owner.member(t, c.org, c.owner), ada)
 			c.user.signIn(t)
 			is.Equal(decoded[settingsDoc](t, c.owner.get(orgPath(c.org, "settings"))).Settings, map[string]string{"contact": "[erased]", "zone": "Europe/Vienna"})
-			is.Equal(decoded[settingsDoc](t, x.inviter.get(orgPath(x.billed, "billing"))).Settings, map[string]string{"contact": "[erased]", "vat": "4711"})
+			is.Equal(decoded[settingsDoc](t, x.inviter.get(orgPath(x.billed, "settings"))).Settings, map[string]string{"contact": "[erased]", "vat": "4711"})
 		})
 		t.Run("no byte is left anywhere", func(t *testing.T) {
 			before := lists(c.shownOf(t, x) + c.pastOfPerson(t, x))
