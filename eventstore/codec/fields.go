@@ -48,7 +48,8 @@ func (f sealedField) text(v reflect.Value) reflect.Value {
 // too, so it gets another one.
 func (f sealedField) set(v reflect.Value, text string) {
 	if f.pointer {
-		v.Field(f.index).Set(reflect.ValueOf(&text))
+		own := text
+		v.Field(f.index).Set(reflect.ValueOf(&own))
 		return
 	}
 	v.Field(f.index).SetString(text)
