@@ -26,11 +26,12 @@ type erasee struct {
 	names   []string         // of the account, and in organizations and invitations
 
 	organizations []domain.OrganizationID
-	invitations   []domain.InvitationID // to the address, or accepted by the account
-	values        values                // of settings
-	news          traces                // of the last look
-	done          eventstore.Position   // of what was written
-	err           error                 // why it is not concluded in this pass
+	invitations   []domain.InvitationID   // to the address, or accepted by the account
+	values        values                  // of settings
+	known         []domain.OrganizationID // which had the person as a member, or have written down who it is
+	news          traces                  // of the last look
+	done          eventstore.Position     // of what was written
+	err           error                   // why it is not concluded in this pass
 }
 
 // traces are where somebody was found.
@@ -139,6 +140,9 @@ func (p *pass) note(e domain.Event) {
 			for _, name := range namesIn(e, account) {
 				p.called(who, name)
 			}
+			if joins(e, account) {
+				who.known = with(who.known, org)
+			}
 		}
 	}
 }
@@ -147,6 +151,7 @@ func (p *pass) note(e domain.Event) {
 func (p *pass) invited(org domain.OrganizationID, id domain.InvitationID, address, notify domain.Email, username domain.Username) {
 	for _, who := range p.addresses[p.hash(address)] {
 		who.found(org, id)
+		who.known = with(who.known, org)
 		p.called(who, string(username))
 	}
 	if notify != "" {

@@ -19,9 +19,9 @@ import (
 // of the past, is erased with a person
 //
 //   - in any organization, if it has an address of theirs in it;
-//   - where the log names the person, if it is nothing but a name of theirs: a name is
-//     not theirs alone, and whoever takes the one that a setting has elsewhere would
-//     have it erased there;
+//   - where they were a member or invited, or where a setting has an address of theirs,
+//     if it is nothing but a name of theirs: a name is not theirs alone, and whoever
+//     takes the one that a setting has elsewhere would have it erased there;
 //   - in an organization that has ended, if nobody else is left who was a member.
 
 // settingsPage is how many changes of settings are read at a time, each with some
@@ -100,10 +100,21 @@ func namesIn(e domain.Event, account domain.AccountID) []string {
 	return nil
 }
 
+// joins reports whether an account becomes a member by an event.
+func joins(e domain.Event, account domain.AccountID) bool {
+	switch x := e.(type) {
+	case organization.Activated:
+		return true
+	case organization.MemberJoined:
+		return x.AccountID == account
+	}
+	return false
+}
+
 // sought counts what settings are searched for.
 func (p *pass) sought() (n int) {
 	for _, who := range p.erasees {
-		n += len(who.names) + len(who.organizations)
+		n += len(who.names) + len(who.known)
 	}
 	return n
 }
@@ -149,11 +160,12 @@ func (p *pass) search(e organization.SettingsChanged) {
 		}
 		for _, address := range domain.AddressesIn(*change.After) {
 			for _, who := range p.addresses[p.hash(address)] {
+				who.known = with(who.known, e.OrganizationID)
 				who.foundValue(e.OrganizationID, change.AfterID)
 			}
 		}
 		for _, who := range p.names[folded(*change.After)] {
-			if slices.Contains(who.organizations, e.OrganizationID) {
+			if slices.Contains(who.known, e.OrganizationID) {
 				who.foundValue(e.OrganizationID, change.AfterID)
 			}
 		}

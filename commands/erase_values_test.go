@@ -5,12 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/domain/erasure"
 	"tenure/domain/organization"
+	"tenure/eventstore"
+	"tenure/eventstore/codec"
 )
 
 // set makes the general settings of an organization these: names and values in turn.
@@ -70,6 +73,7 @@ func TestValuesOfSettingsAreErasedWithAPerson(t *testing.T) {
 	s.set(one.Commands, byOther, other, "to", "atilly@example.com", "note", "Or to <tilly@example.com>.")
 	third, byThird := s.organization(one.Commands, "third")
 	s.set(one.Commands, byThird, third, "brand", "tilly") // which is nobody's there
+	s.asks(one, third, tilly)                             // by herself
 	own := s.alone(one.Commands, tilly)
 	s.set(one.Commands, commands.Request{Actor: domain.ByAccount(tilly)}, own, "street", "Somewhere 5")
 	s.set(one.Commands, commands.Request{Actor: domain.ByAccount(tilly)}, own, "street", "Elsewhere 6", "town", "Bern")
@@ -94,7 +98,7 @@ func TestValuesOfSettingsAreErasedWithAPerson(t *testing.T) {
 	for _, e := range s.shown(one) {
 		if concluded, ok := e.Event.(erasure.Concluded); ok {
 			keys = append(keys, concluded.Subjects...)
-			is.Equal(concluded.OrganizationIDs, []domain.OrganizationID{acme, own, other})
+			is.Equal(concluded.OrganizationIDs, []domain.OrganizationID{acme, third, own, other})
 		}
 	}
 	is.Equal(len(keys), 2+1+2+3) // the account and its invitation; and the values
@@ -108,6 +112,22 @@ func TestValuesOfSettingsAreErasedWithAPerson(t *testing.T) {
 	is.Equal(len(s.shown(one)), before)
 	s.set(one.Commands, byOther, other, "note", "To nobody")
 	is.True(strings.HasSuffix(s.said(s.node(), other), "note: [erased] → To nobody; to: atilly@example.com → -"))
+}
+
+// asks has an account ask to join.
+func (s *sealed) asks(n sealedNode, org domain.OrganizationID, account domain.AccountID) {
+	s.t.Helper()
+	asked, err := n.Codec.Encode(eventstore.ID(uuid.New()), organization.JoinRequested{
+		OrganizationID: org, AccountID: account, Email: "tilly@example.com", DisplayName: "tilly",
+	}, codec.Metadata{Actor: domain.ByAccount(account), OccurredAt: s.now()})
+	if err == nil {
+		stream := "organization-" + string(org)
+		before, _ := s.world.store.ReadStream(s.ctx, stream, 0, 100)
+		_, err = s.world.store.Append(s.ctx, stream, eventstore.Exactly(eventstore.Revision(len(before)-1)), []eventstore.Event{asked})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // alone is an organization with one member.
