@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/matryer/is"
@@ -14,11 +15,23 @@ func TestD9_DeletingTheOrganization(t *testing.T) {
 		former := d.signUp(t, "Former")
 		d.join(t, former, "MEMBER")
 		ok(t, d.admin.remove(d.org, former))
+		host, pipeline := d.keyFor(t, "work.manage"), d.keyFor(t, "events.read")
+		const pieces = 3
+		for i := range pieces {
+			ok(t, host.assignWork(d.org, []*person{d.member, d.biller}[i%2], fmt.Sprint(i), ""))
+		}
 		for _, who := range []*person{d.users, d.biller, d.member} {
 			refused(t, who.delete(orgPath(d.org)), 403, "permission_denied")
 		}
 		ok(t, d.admin.do("DELETE", orgPath(d.org), map[string]any{"reason": "Merged into another."}))
 		d.isDeleted(t)
+		eventually(t, "no work is left to anybody", func() bool {
+			released := pipeline.lines(t, "type=organization.work_released&organization="+d.org)
+			for _, e := range released {
+				is.Equal(e.Data["cause"], "organization_deleted")
+			}
+			return len(released) == pieces
+		})
 		refused(t, former.get(orgPath(d.org)), 404, "not_found")
 		is.True(!d.invitee.acceptNew(link).done())
 		eventually(t, "the link is dead", func() bool { return d.anonymous().lookup(link).code() == "invitation_revoked" })

@@ -226,7 +226,7 @@ func TestX9_EventFeed(t *testing.T) {
 			is := is.New(t)
 			whole, one := pipeline.stream(t, "cursor=head", ""), c.owner.stream(t, "cursor=head&organization="+c.org, "")
 			waited := make(chan response, 1)
-			go func() { waited <- pipeline.get("/v1/events?cursor=head&wait=20&type=organization.seat") }()
+			go func() { waited <- pipeline.get("/v1/events?cursor=head&wait=2&type=organization.seat") }()
 			name := unique("Acme")
 			ok(t, c.owner.rename(c.org, name))
 			is.Equal(whole.take(t, 1)[0].Data["after"], name)

@@ -9,9 +9,13 @@ import (
 )
 
 // ChangeProfile changes the display name and the language of mails; nil keeps
-// one as it is. A process carries the name to the account's organizations.
+// one as it is. A process carries the name to the account's organizations. It fails
+// as account.CheckOwner does.
 func (c *Commands) ChangeProfile(ctx context.Context, r Request, id domain.AccountID, displayName, language *string) (Receipt, error) {
 	receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		if err := account.CheckOwner(s); err != nil {
+			return nil, err
+		}
 		name, lang := s.DisplayName, s.Language
 		if displayName != nil {
 			name = *displayName
@@ -27,9 +31,13 @@ func (c *Commands) ChangeProfile(ctx context.Context, r Request, id domain.Accou
 	return receipt, err
 }
 
-// ChangeAvatar changes the picture that others see; empty is none.
+// ChangeAvatar changes the picture that others see; empty is none. It fails as
+// account.CheckOwner does.
 func (c *Commands) ChangeAvatar(ctx context.Context, r Request, id domain.AccountID, url string) (Receipt, error) {
 	return c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		if err := account.CheckOwner(s); err != nil {
+			return nil, err
+		}
 		return account.ChangeAvatar(s, url)
 	})
 }

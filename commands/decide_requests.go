@@ -47,11 +47,11 @@ func (c *Commands) DecideRequests(ctx context.Context, r Request, org domain.Org
 	return c.decide(ctx, r, org, func(organization.State) []RequestDecision { return decisions })
 }
 
-// DecideAllRequests decides all requests that are open, at most MaxDecisions of
+// DecideAllRequests decides all requests that are open, the oldest MaxDecisions of
 // them, alike. It fails as DecideRequests does.
 func (c *Commands) DecideAllRequests(ctx context.Context, r Request, org domain.OrganizationID, alike RequestDecision) (Decided, error) {
 	decided, err := c.decide(ctx, r, org, func(s organization.State) []RequestDecision {
-		open := slices.Sorted(slices.Values(s.OpenRequests(MaxDecisions)))
+		open := s.OldestRequests(MaxDecisions)
 		decisions := make([]RequestDecision, len(open))
 		for i, id := range open {
 			decisions[i] = alike

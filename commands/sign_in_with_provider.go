@@ -224,11 +224,14 @@ func (c *Commands) identify(ctx context.Context, r Request, who Identified, mine
 }
 
 // UnlinkIdentity takes an identity's right to sign in away; which one, chosen
-// picks. It does nothing when there is none. Killed before the identity is given
-// back, a process does that.
+// picks. It does nothing when there is none, and fails as account.CheckOwner does.
+// Killed before the identity is given back, a process does that.
 func (c *Commands) UnlinkIdentity(ctx context.Context, r Request, id domain.AccountID, chosen func(account.Identity) bool) (Receipt, error) {
 	var gone account.Identity
 	receipt, err := c.accounts.execute(ctx, string(id), r, func(s account.State) ([]domain.Event, error) {
+		if err := account.CheckOwner(s); err != nil {
+			return nil, err
+		}
 		for _, i := range s.Identities() {
 			if chosen(i) {
 				gone = i

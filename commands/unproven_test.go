@@ -8,6 +8,7 @@ import (
 
 	"tenure/commands"
 	"tenure/domain"
+	"tenure/domain/account"
 	"tenure/domain/organization"
 	"tenure/eventstore"
 )
@@ -120,6 +121,45 @@ func TestNobodyIsApprovedWhosePasswordAnotherKnows(t *testing.T) {
 	is.True(refusedWith(decided.Outcomes[0].Refusal, domain.CodeEmailUnverified))
 	_, err = c.DecideRequests(w.ctx, otherAdmin, other, []commands.RequestDecision{{AccountID: ada}})
 	is.NoErr(err) // it may be rejected
+}
+
+// With a password that an administrator has reset nobody takes from its owner an
+// account that was proven before. One that an organization has opened has no other
+// owner yet.
+func TestATemporaryPasswordDoesNotMakeAnOwner(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	org, admin := w.moderated(c, "One", "")
+	known, err := c.SignInWithProvider(w.ctx, commands.Request{Actor: domain.Public()}, grace("one"), "")
+	is.NoErr(err)
+	own := commands.Request{Actor: domain.ByAccount(known.AccountID)}
+	_, err = c.RequestToJoin(w.ctx, own, org)
+	is.NoErr(err)
+	_, err = c.DecideRequests(w.ctx, admin, org, []commands.RequestDecision{{AccountID: known.AccountID, Approve: true}})
+	is.NoErr(err)
+	pupil, _, err := c.AddMember(w.ctx, admin, org, commands.Addition{Email: "pupil@example.com", Password: "chalk and slate", Roles: []domain.Role{"participant"}})
+	is.NoErr(err)
+
+	name, all := "Another", func(account.Identity) bool { return true }
+	try := func(id domain.AccountID, email domain.Email) []error {
+		reset, err := c.ResetMemberPassword(w.ctx, admin, org, id, nowhereElse)
+		is.NoErr(err)
+		session, err := c.SignIn(w.ctx, commands.Request{Actor: domain.Public()}, email, reset.Password)
+		is.NoErr(err)
+		own := commands.Request{Actor: domain.ByAccount(id)}
+		_, renamed := c.ChangeProfile(w.ctx, own, id, &name, nil)
+		_, pictured := c.ChangeAvatar(w.ctx, own, id, "https://example.com/other.png")
+		_, unlinked := c.UnlinkIdentity(w.ctx, own, id, all)
+		_, erased := c.EraseOwnAccount(w.ctx, own, id, session.SessionID, reset.Password, commands.Erasure{})
+		return []error{renamed, pictured, unlinked, erased}
+	}
+	for _, err := range try(known.AccountID, grace("one").Email) {
+		is.True(refusedWith(err, domain.CodeEmailUnverified))
+	}
+	for _, err := range try(pupil, "pupil@example.com") {
+		is.NoErr(err)
+	}
 }
 
 // A password is reset for whom the organization made, or who came by themselves.

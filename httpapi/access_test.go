@@ -66,13 +66,13 @@ func (s *stack) key(scope string) (text, id string) {
 	return a.str("key"), a.str("api_key_id")
 }
 
-// path fills in a template, with a dry run for whatever is not a read.
+// path fills in a template, with a dry run for every command.
 func (c *scene) path(op httpapi.Operation) string {
 	path := strings.NewReplacer("{org}", c.org, "{user}", c.target.id, "{invitation}", c.invitation, "{key}", c.key, "{view}", "timeline", "{identity}", c.key,
 		"{space}", c.invitation, "{kind}", "contact", "{work}", "4711", "{webhook}", c.hook, "{broker}", "nats", "{erasure}", c.org).Replace(op.Path)
 	path = strings.ReplaceAll(path, "{type}", "organization.renamed.v1")
 	switch {
-	case op.Method != "GET":
+	case slices.Contains(op.Query, "dry_run"):
 		path += "?dry_run=true"
 	case op.Access.All:
 		path += "?organization=" + c.org

@@ -117,14 +117,14 @@ func (a *API) addAuthzen() {
 	add(a, route{
 		id: "evaluate-access", method: http.MethodPost, path: evaluationPath, tag: "Permission checks", access: Check(apikey.ScopeCheckAccess), status: http.StatusOK, authzen: true,
 		summary: "May they?", description: "Rests on every event that is in the log by now. " + about,
-		codes:    []domain.Code{codeMalformed, codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
+		codes:    []domain.Code{codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
 		request:  evaluationBody{Subject: subject, Action: actionBody{Name: "members.invite"}, Resource: resource, Context: map[string]any{explainOption: true}},
 		response: decisionBody{Decision: true, Context: &decisionContext{Reason: commands.AccessAllowed, Explanation: exampleExplanation()}},
 	}, a.evaluate)
 	add(a, route{
 		id: "evaluate-accesses", method: http.MethodPost, path: evaluationsPath, tag: "Permission checks", access: Check(apikey.ScopeCheckAccess), status: http.StatusOK, authzen: true,
 		summary: "May they? Several questions at once", description: "All about one organization rest on the same events. " + about,
-		codes: []domain.Code{codeMalformed, codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
+		codes: []domain.Code{codeBodyTooLarge, codeAheadOfLog, codeHistoryBusy},
 		request: evaluationsBody{
 			Subject: &subject, Resource: &resource, Options: &optionsBody{Semantic: executeAll},
 			Evaluations: []map[string]any{{"action": actionBody{Name: "members.invite"}}, {"action": actionBody{Name: "app:endpoints.manage"}, "resource": endpoint}},

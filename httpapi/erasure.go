@@ -65,7 +65,7 @@ func (a *API) addErasure() {
 		description: "Ends the account for good, at once: sessions, memberships, open invitations. What is known of the person is erased soon after; " +
 			"histories show a pseudonym. An organization of which the person is the only member is deleted with all that is in it. " +
 			"Nobody can take it back. The address may sign up anew.",
-		codes:   []domain.Code{domain.CodeErasureBlocked, domain.CodeCredentialsWrong, domain.CodeTooManyAttempts},
+		codes:   []domain.Code{domain.CodeErasureBlocked, domain.CodeCredentialsWrong, domain.CodeTooManyAttempts, domain.CodeEmailUnverified},
 		request: eraseMeBody{Password: "correct horse battery"}, response: erasureReceipt{exampleReceipt(erased), consequences},
 	}, a.eraseMe)
 	add(a, route{

@@ -220,13 +220,14 @@ func (f *follower) page(ctx context.Context, c *call, in *feedInput) (answer, er
 		if len(batch.Events) > 0 || !batch.Head && tries >= emptyBatches {
 			break
 		}
-		if batch.Head && (in.Wait == 0 || f.reader.Wait(waiting) != nil) {
+		if !batch.Head {
+			continue
+		}
+		if in.Wait == 0 || f.reader.Wait(waiting) != nil {
 			break
 		}
-	}
-	if in.Wait > 0 {
 		if err := f.recheck(ctx); err != nil {
-			return answer{}, err // who waited may have lost their access meanwhile
+			return answer{}, err // who waited may have lost their access meanwhile, or a role
 		}
 	}
 	f.api.metrics.sent("json", len(batch.Events))

@@ -186,10 +186,10 @@ func TestFeedSurvivesKills(t *testing.T) {
 			seen: make(map[string]int), sequences: make(map[string]string),
 		})
 	}
-	receive("text/event-stream", "x=")
-	receive("text/event-stream", "x=")
-	receive("application/x-ndjson", "x=")
-	receive("application/json", "x=")
+	receive("text/event-stream", "type=")
+	receive("text/event-stream", "type=")
+	receive("application/x-ndjson", "type=")
+	receive("application/json", "type=")
 	receive("text/event-stream", "organization="+orgs[3])
 	receive("application/x-ndjson", "organization="+orgs[4])
 	var all sync.WaitGroup

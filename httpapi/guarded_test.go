@@ -62,7 +62,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 		a := s.want(200, "PUT", path+"/"+section, admin.token, map[string]any{"settings": map[string]string{name: value}})
 		return a.header.Get("Tenure-Position")
 	}
-	set("billing", "card", "4711")
+	set("billing", "card", "card-4711")
 	at := set("subscriptions", "plan_of_choice", "large-4712")
 
 	// The history, the feed in each form, and the proofs.
@@ -84,7 +84,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 			s.follower("events.read", "events.read_personal", "organizations.read"): {true, true, true},
 		} {
 			text := read(form, token)
-			s.is.Equal(strings.Contains(text, "4711"), sees.billing && sees.values)
+			s.is.Equal(strings.Contains(text, "card-4711"), sees.billing && sees.values)
 			s.is.Equal(strings.Contains(text, `"card"`), sees.billing)
 			s.is.Equal(strings.Contains(text, "large-4712"), sees.subscriptions && sees.values)
 			s.is.Equal(strings.Contains(text, "plan_of_choice"), sees.subscriptions)
@@ -99,7 +99,7 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 		text += string(buffer[:n])
 		s.is.True(err == nil || err == io.EOF)
 	}
-	s.is.True(strings.Contains(text, `"card"`) && !strings.Contains(text, "plan_of_choice") && !strings.Contains(text, "4713"))
+	s.is.True(strings.Contains(text, `"card"`) && !strings.Contains(text, "plan_of_choice") && !strings.Contains(text, "huge-4713"))
 
 	s.prove(path, last, admin.token)
 	_, shown := s.want(200, "GET", path+"/history/proof?position="+at, admin.token, nil).object["event"]
@@ -111,8 +111,24 @@ func TestSettingsBehindTheirPermission(t *testing.T) {
 	// Who changes it sees what is new in the answer to their own request alone.
 	for _, dry := range []string{"true", "false"} {
 		a := s.want(200, "PUT", path+"/subscriptions?dry_run="+dry, users, map[string]any{"settings": map[string]string{}})
-		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "4713"))
+		s.is.True(strings.Contains(string(a.body), `"withheld":true`) && !strings.Contains(string(a.body), "huge-4713"))
 	}
+}
+
+// Whoever waits for an event is shown it as their roles are when it comes.
+func TestSettingsForWhoWaits(t *testing.T) {
+	s, admin, users, org, path := newAgency(t)
+	_, head, _ := s.feed("/v1/events?limit=1000&organization="+org, users)
+	waited := make(chan string, 1)
+	go func() {
+		waited <- string(s.raw("GET", "/v1/events?wait=20&type=organization.settings&organization="+org+"&cursor="+head, users, nil).body)
+	}()
+	for !strings.Contains(string(s.raw("GET", "/metrics", s.operator, nil).body), "tenure_feed_streams 1") {
+	}
+	me := s.want(200, "GET", "/v1/me", users, nil).str("account_id")
+	s.want(200, "PUT", path+"/members/"+me+"/roles", admin.token, map[string]any{"roles": []string{"ORGANIZATION_ADMIN"}})
+	s.want(200, "PUT", path+"/subscriptions", admin.token, map[string]any{"settings": map[string]string{"plan": "large-4712"}})
+	s.is.True(strings.Contains(<-waited, `"name":"plan"`))
 }
 
 // prove signs the log, and waits until there is a proof of an event.

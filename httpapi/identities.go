@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"tenure/domain"
 	"tenure/domain/account"
 )
 
@@ -31,6 +32,7 @@ func (a *API) addIdentities() {
 		id: "unlink-identity", method: http.MethodDelete, path: "/v1/me/identities/{identity}", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary:     "Unlink an identity",
 		description: "It may not sign in to the account any more; sessions go on. Doing so again does nothing. Who has no password sets one by mail.",
+		codes:       []domain.Code{domain.CodeEmailUnverified},
 		response:    exampleReceipt(),
 	}, a.unlinkIdentity)
 }

@@ -79,11 +79,13 @@ func (a *API) addMe() {
 	add(a, route{
 		id: "change-me", method: http.MethodPatch, path: "/v1/me", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "Change one's own account", description: "What is left out stays as it is. The organizations of the account show the new name soon after.",
+		codes:   []domain.Code{domain.CodeEmailUnverified},
 		request: profileBody{DisplayName: &name, Language: &lang}, response: exampleReceipt(),
 	}, a.changeMe)
 	add(a, route{
 		id: "change-avatar", method: http.MethodPut, path: "/v1/me/avatar", tag: "Accounts", access: SignedIn(), status: http.StatusOK, etag: true,
 		summary: "Change one's own picture", description: "Members of the account's organizations see it soon after.",
+		codes:   []domain.Code{domain.CodeEmailUnverified},
 		request: avatarBody{"https://example.com/ada.png"}, response: exampleReceipt(),
 	}, a.changeAvatar)
 	add(a, route{

@@ -25,13 +25,14 @@ type Operation struct {
 	Status  int           // of success
 	Codes   []domain.Code // of the problems that it may answer with
 	Request any           // an example of the body, nil for none
+	Query   []string      // names of what may stand in the query, sorted
 	Hidden  bool          // not in the OpenAPI document
 }
 
 func operationOf(r *route) Operation {
 	return Operation{
 		ID: r.id, Method: r.method, Path: r.path, Access: r.access, Status: r.status,
-		Codes: slices.Clone(r.codes), Request: r.request, Hidden: r.hidden,
+		Codes: slices.Clone(r.codes), Request: r.request, Query: slices.Sorted(maps.Keys(r.query)), Hidden: r.hidden,
 	}
 }
 
@@ -114,14 +115,17 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 	case AccessMember:
 		all = append(all, domain.CodeNotSignedIn, domain.CodePermissionDenied, domain.CodeNotFound, domain.CodeEmailUnverified, domain.CodeMemberSuspended, domain.CodeOrganizationClosed)
 	}
+	if !r.takesAnyQuery() {
+		all = append(all, codeMalformed)
+	}
 	if strings.Contains(r.path, "{") {
 		all = append(all, domain.CodeNotFound)
 	}
 	if body {
-		all = append(all, codeMalformed, codeBodyTooLarge, codeMediaType, domain.CodeInvalid)
+		all = append(all, codeBodyTooLarge, codeMediaType, domain.CodeInvalid)
 	}
 	if in, ok := in.(interface{ command() CommandHeaders }); ok {
-		all = append(all, codeMalformed, domain.CodeInvalid, domain.CodeIdempotencyMismatch)
+		all = append(all, domain.CodeInvalid, domain.CodeIdempotencyMismatch)
 		if _, conditional := reflect.TypeOf(in).Elem().FieldByName("IfMatch"); conditional {
 			all = append(all, domain.CodeRevisionMismatch)
 		}
@@ -130,7 +134,7 @@ func impliedCodes(r *route, in any, body bool) []domain.Code {
 		all = append(all, domain.CodeInvalid, codeAheadOfLog, codeNotFounded, codeHistoryBusy)
 	}
 	if _, ok := in.(interface{ minPosition() string }); ok {
-		all = append(all, codeMalformed, codeViewBehind, codeViewsUnavailable)
+		all = append(all, codeViewBehind, codeViewsUnavailable)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -30,7 +30,7 @@ type requestsInput struct {
 
 type decideBody struct {
 	Decisions []requestDecision `json:"decisions,omitempty" maxItems:"200" doc:"Each is decided on its own. Either this or all."`
-	All       string            `json:"all,omitempty" enum:"approve,reject" doc:"Decides all open requests alike, at most 200."`
+	All       string            `json:"all,omitempty" enum:"approve,reject" doc:"Decides all open requests alike, the oldest 200 of them at once; the notifications say how many are left."`
 	Roles     []string          `json:"roles,omitempty" maxItems:"20" doc:"With all and approve; default what the policy gives those who ask."`
 	Reason    string            `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }

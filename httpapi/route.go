@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -47,6 +48,7 @@ type route struct {
 
 	name  string            // "GET /v1/…", of spans and metrics
 	ids   []string          // the names in the path that are ids
+	query map[string]bool   // see queryOf
 	shape *strictjson.Shape // of the body, nil where there is none
 	seen  *observers
 }
@@ -84,6 +86,7 @@ type written struct{ Body func(huma.Context) }
 // and header parameters, and Body.
 func add[I any](a *API, r route, run func(ctx context.Context, c *call, in *I) (answer, error)) {
 	operation := a.describe(&r, new(I))
+	r.query = queryOf(reflect.TypeFor[I]())
 	operation.Middlewares = huma.Middlewares{a.admit(&r)}
 	done := &written{Body: func(huma.Context) {}}
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*written, error) {
@@ -164,7 +167,7 @@ func (a *API) admit(r *route) func(huma.Context, func(huma.Context)) {
 }
 
 // enter checks, in this order, who calls, the ids in the path, what the caller
-// may do, and the form of the body.
+// may do, and the forms of the query and the body.
 func (a *API) enter(ctx context.Context, c *call) error {
 	if err := a.authenticate(ctx, c); err != nil {
 		return err
@@ -178,6 +181,9 @@ func (a *API) enter(ctx context.Context, c *call) error {
 		return domain.Refuse(domain.CodeNotFound, "No such organization", "Check the organization's id; it is none.")
 	}
 	if err := a.authorize(ctx, c); err != nil {
+		return err
+	}
+	if err := a.readQuery(c); err != nil {
 		return err
 	}
 	return a.readBody(c)

@@ -78,7 +78,7 @@ func reactions(c *commands.Commands, memberships Memberships, copies commands.Co
 		{
 			// The open invitations of a member who left, or is suspended, are revoked
 			// (X14), also when it is the next policy that says so (X10). So are all
-			// when the organization is deleted (D9).
+			// when the organization is deleted, and work that is left is released (D9).
 			name: "offboarding", types: []string{"organization.member_removed.", "organization.member_suspended.", "organization.policy_changed.", "organization.deleted."},
 			react: func(ctx context.Context, r commands.Request, e codec.Envelope) error {
 				switch e := e.Event.(type) {
@@ -89,6 +89,9 @@ func reactions(c *commands.Commands, memberships Memberships, copies commands.Co
 				case organization.PolicyChanged:
 					return c.RevokeInvitationsOfFormer(ctx, r, e.OrganizationID)
 				case organization.Deleted:
+					if err := c.ReleaseWorkOfDeleted(ctx, r, e.OrganizationID); err != nil {
+						return err
+					}
 					return c.RevokeInvitationsOfDeleted(ctx, r, e.OrganizationID)
 				}
 				return nil

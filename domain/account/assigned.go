@@ -53,5 +53,17 @@ func CheckEnters(s State, org domain.OrganizationID) error {
 	return CheckProven(s)
 }
 
+// CheckOwner refuses what would take from the owner, who has proven the address,
+// what is theirs, by a password that an administrator has known since: the account
+// itself, an identity, the name. Whoever was only ever known to the organization
+// that opened the account has nothing else to lose. It fails with
+// CodeEmailUnverified.
+func CheckOwner(s State) error {
+	if !s.Verified {
+		return nil
+	}
+	return CheckProven(s)
+}
+
 // Usable reports whether the account is good for signing in.
 func (s State) Usable() bool { return s.Verified || s.AssignedBy != "" }

@@ -235,7 +235,7 @@ type (
 		Kind           string                `json:"kind"`
 		WorkID         string                `json:"work_id"`
 		SpaceID        domain.SpaceID        `json:"space_id,omitempty"`
-		Cause          string                `json:"cause"` // finished, removed, suspended or space_lost
+		Cause          string                `json:"cause"` // finished, removed, suspended, space_lost or organization_deleted
 	}
 
 	// SettingsChanged changes settings of a section: what its holders need, and

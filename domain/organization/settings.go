@@ -147,17 +147,18 @@ func checkSettings(settings map[string]string) error {
 // Settings are those of a section. Do not change the result.
 func (s State) Settings(section Section) map[string]Setting { return s.settings[section] }
 
-// Delete ends the organization; its history stays (D9). It fails with
-// CodeNotFound and CodePermissionDenied.
+// Delete ends the organization; its history stays (D9). The work in it is released:
+// what is more than MaxWork pieces, by ReleaseOfDeleted. It fails with CodeNotFound
+// and CodePermissionDenied.
 func Delete(s State, p *policy.Policy, by domain.Actor) ([]domain.Event, error) {
 	if _, err := Authorize(s, p, by, domain.DeleteOrganization); err != nil {
 		return nil, err
 	}
-	events := []domain.Event{Deleted{OrganizationID: s.ID, Name: s.Name}}
+	events := s.releaseOfAll()
 	if s.Transfer != nil {
-		events = append([]domain.Event{s.endTransfer("voided")}, events...)
+		events = append(events, s.endTransfer("voided"))
 	}
-	return events, nil
+	return append(events, Deleted{OrganizationID: s.ID, Name: s.Name}), nil
 }
 
 // checkOpen refuses what is done to an organization that is not there any more.

@@ -86,6 +86,26 @@ func (s State) releaseAll(account domain.AccountID, m Member, cause string) []do
 	return s.release(account, m, cause, func(WorkItem) bool { return true })
 }
 
+// releaseOfAll takes back up to MaxWork pieces of what is assigned to anybody.
+func (s State) releaseOfAll() []domain.Event {
+	var events []domain.Event
+	for itr := s.members.Iterator(); !itr.Done(); {
+		account, m, _ := itr.Next()
+		events = append(events, s.releaseAll(account, m, "organization_deleted")...)
+	}
+	slices.SortFunc(events, compareReleases)
+	return events[:min(len(events), MaxWork)]
+}
+
+// ReleaseOfDeleted takes back what is still assigned in an organization that was
+// deleted, up to MaxWork pieces at once (D8, D9). It never fails.
+func ReleaseOfDeleted(s State) []domain.Event {
+	if !s.Deleted {
+		return nil
+	}
+	return s.releaseOfAll()
+}
+
 // compareReleases orders the releases of several members, so that a decision is
 // the same every time.
 func compareReleases(a, b domain.Event) int {
