@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,6 +32,10 @@ type erasable struct {
 	elsewhere *person // owns an organization that has invited the person, and one that the person has left
 	former    string
 	invited   string
+	inviter   *person // owns the one that has invited, whose settings name the person
+	own       string  // which nobody else is a member of
+	billed    string  // of the inviter too; it has never had to do with the person
+	billedAt  uint64
 
 	seen   uint64                    // a position at which the person was where they have been
 	resent []func(...extra) response // commands with their keys, sent once more
@@ -60,12 +65,37 @@ func (c *cast) newErasable(t *testing.T) *erasable {
 	ok(t, p.accept(c.tokenTo(t, p.Email, invitePage, 2)))
 	x.seen = c.position.Load()
 	ok(t, x.elsewhere.remove(x.former, p))
-	other := c.signUp(t, "Other")
-	x.invited = decoded[receipt](t, ok(t, other.activate(unique("Inviting")))).OrganizationID
-	ok(t, other.invite(x.invited, p.Email, erasedUser, "USER"))
+	x.inviter = c.signUp(t, "Other")
+	x.invited = decoded[receipt](t, ok(t, x.inviter.activate(unique("Inviting")))).OrganizationID
+	ok(t, x.inviter.invite(x.invited, p.Email, erasedUser, "USER"))
 	c.tokenTo(t, p.Email, invitePage, 3)
+	x.named(t, c, once)
 	eventually(t, "the members show the name", func() bool { return c.owner.member(t, c.org, p).DisplayName == erasedName })
 	return x
+}
+
+// named has settings name the person: where they are, and where they never were.
+func (x *erasable) named(t *testing.T, c *cast, once func(func(...extra) response)) {
+	t.Helper()
+	x.own = decoded[receipt](t, ok(t, x.activate(unique("Own")))).OrganizationID
+	ok(t, x.set(x.own, "settings", map[string]string{"street": "Quillfeather Lane 5"}))
+	ok(t, c.owner.set(c.org, "settings", map[string]string{"contact": erasedName, "zone": "Europe/Vienna"}))
+	elsewhere := decoded[receipt](t, ok(t, x.inviter.activate(unique("Billed")))).OrganizationID
+	once(func(more ...extra) response {
+		return x.inviter.set(elsewhere, "settings", map[string]string{"contact": strings.ToUpper(erasedEmail), "vat": "4711"}, more...)
+	})
+	ok(t, x.inviter.set(elsewhere, "settings", map[string]string{"contact": "Bills <" + erasedEmail + ">, please.", "vat": "4711"}))
+	x.billed, x.billedAt = elsewhere, c.position.Load()
+}
+
+// settings are what is shown of those that name the person, now and before.
+func (x *erasable) settings(t *testing.T, c *cast) string {
+	t.Helper()
+	shown := string(ok(t, c.owner.get(orgPath(c.org, "settings"))).body)
+	for _, path := range []string{"settings", "history", fmt.Sprintf("settings?as_of=%d", x.billedAt), fmt.Sprintf("settings?as_of=%d", x.billedAt-1)} {
+		shown += string(ok(t, x.inviter.get(orgPath(x.billed, path))).body)
+	}
+	return shown
 }
 
 func (x *erasable) erase(more ...extra) response {
@@ -86,8 +116,8 @@ func leftOver(text []byte) string {
 // shownOf is what the API shows of everything that the person had to do with.
 func (c *cast) shownOf(t *testing.T, x *erasable) string {
 	t.Helper()
-	shown := c.snapshot(t) + snapshotOf(t, x.elsewhere.client, x.former)
-	for _, path := range []string{"/metrics", "/v1/operator/organizations", orgPath(c.org, "members", x.AccountID, "history"), orgPath(x.invited, "history")} {
+	shown := c.snapshot(t) + snapshotOf(t, x.elsewhere.client, x.former) + x.settings(t, c)
+	for _, path := range []string{"/metrics", "/v1/operator/organizations", orgPath(c.org, "members", x.AccountID, "history"), orgPath(x.invited, "history"), orgPath(x.own, "history")} {
 		shown += string(ok(t, c.operator().get(path)).body)
 	}
 	for _, again := range x.resent {
@@ -168,8 +198,11 @@ func TestX8_ErasingAPerson(t *testing.T) {
 			is.True(!strings.Contains(shown, "tnr_sealed"))
 		})
 		t.Run("nobody else's data is touched", func(t *testing.T) {
-			is.New(t).Equal(c.owner.member(t, c.org, c.owner), ada)
+			is := is.New(t)
+			is.Equal(c.owner.member(t, c.org, c.owner), ada)
 			c.user.signIn(t)
+			is.Equal(decoded[settingsDoc](t, c.owner.get(orgPath(c.org, "settings"))).Settings, map[string]string{"contact": "[erased]", "zone": "Europe/Vienna"})
+			is.Equal(decoded[settingsDoc](t, x.inviter.get(orgPath(x.billed, "settings"))).Settings, map[string]string{"contact": "[erased]", "vat": "4711"})
 		})
 		t.Run("no byte is left anywhere", func(t *testing.T) {
 			before := lists(c.shownOf(t, x) + c.pastOfPerson(t, x))

@@ -24,6 +24,7 @@ func (c *cast) newInvitedOnly(t *testing.T) *invitedOnly {
 	x.revoked = decoded[receipt](t, ok(t, other.activate(unique("Revoking")))).OrganizationID
 	x.doneID = decoded[receipt](t, ok(t, other.invite(x.revoked, x.email, erasedUser, "USER"))).InvitationID
 	ok(t, other.revoke(x.revoked, x.doneID))
+	ok(t, c.owner.set(c.org, "settings", map[string]string{"contact": x.email}))
 	c.tokenTo(t, x.email, invitePage, 1)
 	return x
 }
@@ -41,7 +42,7 @@ func (c *cast) invitedTrace(t *testing.T, x *invitedOnly) string {
 			shown += string(ok(t, c.operator().get(orgPath(org, path))).body)
 		}
 	}
-	shown += c.feedOf(t)
+	shown += c.feedOf(t) + string(ok(t, c.owner.get(orgPath(c.org, "settings"))).body)
 	if trace := leftOver([]byte(shown)); trace != "" {
 		return trace
 	}

@@ -19,6 +19,8 @@ func TestX8_WhatWasOnesOwn(t *testing.T) {
 		p.register(t)
 		space, company := p.space(t), p.only(t)
 		ok(t, p.rename(space, "Zebedee's own"))
+		ok(t, p.set(space, "billing", map[string]string{"street": "Oldfeather Street 5", "town": "Quillfeather"}))
+		ok(t, p.set(space, "billing", map[string]string{"town": "Bern"}))
 		ok(t, p.workIn(company))
 		shown := func() string {
 			text := c.feedOf(t)
@@ -43,6 +45,7 @@ func TestX8_WhatWasOnesOwn(t *testing.T) {
 		})
 		text := shown()
 		is.Equal(strings.Count(text, `"type":"organization.deleted.v1"`) >= 2, true) // both have ended
+		is.True(!strings.Contains(text, "Bern"))                                     // no setting of the space is left, whatever it says
 		is.True(strings.Contains(text, "Erased person "))
 
 		// The domain is whoever's signs in next.

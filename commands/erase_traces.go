@@ -23,19 +23,25 @@ type erasee struct {
 	erasure domain.ErasureID
 	account domain.AccountID // empty for who has none
 	address string           // a keyed hash
+	names   []string         // of the account, and in organizations and invitations
 
 	organizations []domain.OrganizationID
-	invitations   []domain.InvitationID // to the address, or accepted by the account
-	news          traces                // of the last look
-	done          eventstore.Position   // of what was written
-	err           error                 // why it is not concluded in this pass
+	invitations   []domain.InvitationID   // to the address, or accepted by the account
+	values        values                  // of settings
+	known         []domain.OrganizationID // which had the person as a member, or have written down who it is
+	news          traces                  // of the last look
+	done          eventstore.Position     // of what was written
+	err           error                   // why it is not concluded in this pass
 }
 
 // traces are where somebody was found.
 type traces struct {
 	members     []domain.OrganizationID // those that name the account
 	invitations []domain.InvitationID
+	values      values
 }
+
+func (t traces) none() bool { return len(t.members)+len(t.invitations)+len(t.values) == 0 }
 
 // pass is one way through the log in search of all whose erasure waits: that is
 // read once, however many they are.
@@ -43,18 +49,28 @@ type pass struct {
 	erasees   []*erasee
 	accounts  map[domain.AccountID]*erasee
 	addresses map[string][]*erasee
+	names     map[string][]*erasee      // folded
 	hash      func(domain.Email) string // as the addresses are
 	until     eventstore.Position       // of the log, read so far
 	known     eventstore.Position       // whose erasure began up to here is in the pass, or erased
+
+	settings    []stretch           // of what was read, where settings were changed
+	searched    eventstore.Position // so far these were searched for people
+	searchedFor int                 // with so much known of them
 }
 
 func newPass(erasees []*erasee, hash func(domain.Email) string) *pass {
-	p := &pass{erasees: erasees, accounts: make(map[domain.AccountID]*erasee), addresses: make(map[string][]*erasee), hash: hash}
+	p := &pass{erasees: erasees, accounts: make(map[domain.AccountID]*erasee), addresses: make(map[string][]*erasee), names: make(map[string][]*erasee), hash: hash}
 	for _, who := range erasees {
 		if who.account != "" {
 			p.accounts[who.account] = who
 		}
 		p.addresses[who.address] = append(p.addresses[who.address], who)
+		names := who.names
+		who.names = nil
+		for _, name := range names {
+			p.called(who, name)
+		}
 	}
 	return p
 }
@@ -70,6 +86,7 @@ func (c *Commands) look(ctx context.Context, p *pass) error {
 		if err != nil {
 			return err
 		}
+		p.passed(page.Events, stretch{until, page.Position})
 		until, head = page.Position, page.Head
 		concerned := slices.DeleteFunc(page.Events, func(r eventstore.Recorded) bool { return !p.mayConcern(r) })
 		if err := c.Codec.Prefetch(ctx, concerned); err != nil {
@@ -105,9 +122,9 @@ func (p *pass) mayConcern(r eventstore.Recorded) bool {
 func (p *pass) note(e domain.Event) {
 	switch x := e.(type) {
 	case invitation.Issued:
-		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
+		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify, x.Username)
 	case organization.InvitationOpened:
-		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify)
+		p.invited(x.OrganizationID, x.InvitationID, x.Email, x.Notify, x.Username)
 	case invitation.Accepted:
 		if who, ok := p.accounts[x.AccountID]; ok {
 			who.found(x.OrganizationID, x.InvitationID)
@@ -120,16 +137,25 @@ func (p *pass) note(e domain.Event) {
 	for _, account := range accountsIn(e) {
 		if who, ok := p.accounts[account]; ok {
 			who.organizations, who.news.members = with(who.organizations, org), with(who.news.members, org)
+			for _, name := range namesIn(e, account) {
+				p.called(who, name)
+			}
+			if joins(e, account) {
+				who.known = with(who.known, org)
+			}
 		}
 	}
 }
 
-func (p *pass) invited(org domain.OrganizationID, id domain.InvitationID, addresses ...domain.Email) {
-	for _, address := range addresses {
-		if address == "" {
-			continue
-		}
-		for _, who := range p.addresses[p.hash(address)] {
+// invited keeps an invitation to somebody, or about which they were to have the mail.
+func (p *pass) invited(org domain.OrganizationID, id domain.InvitationID, address, notify domain.Email, username domain.Username) {
+	for _, who := range p.addresses[p.hash(address)] {
+		who.found(org, id)
+		who.known = with(who.known, org)
+		p.called(who, string(username))
+	}
+	if notify != "" {
+		for _, who := range p.addresses[p.hash(notify)] {
 			who.found(org, id)
 		}
 	}
@@ -151,6 +177,9 @@ func (who *erasee) subjects() []string {
 	all := []string{string(who.erasure)} // the account, or what the reason of the erasure is sealed under
 	for _, inv := range who.invitations {
 		all = append(all, string(inv))
+	}
+	for _, id := range who.values.inOrder() {
+		all = append(all, string(id))
 	}
 	return all
 }
@@ -184,9 +213,12 @@ func (c *Commands) eraseTraces(ctx context.Context, p *pass) error {
 		if err := c.look(ctx, p); err != nil {
 			return err
 		}
+		if err := c.seek(ctx, p); err != nil {
+			return err
+		}
 		news := false
 		for _, who := range p.erasees {
-			if who.err != nil || len(who.news.members)+len(who.news.invitations) == 0 {
+			if who.err != nil || who.news.none() {
 				continue
 			}
 			news = true
@@ -206,6 +238,9 @@ func (c *Commands) eraseFound(ctx context.Context, who *erasee) error {
 			return err
 		}
 		who.done = max(who.done, erased.Position)
+		if err := c.findAbandoned(ctx, who, org); err != nil {
+			return err
+		}
 	}
 	for _, inv := range who.news.invitations {
 		erased, err := c.eraseInvitation(ctx, who.request, inv)
@@ -214,7 +249,11 @@ func (c *Commands) eraseFound(ctx context.Context, who *erasee) error {
 		}
 		who.done = max(who.done, erased.Position)
 	}
-	who.news = traces{}
+	erased, err := c.eraseValues(ctx, who)
+	if err != nil {
+		return err
+	}
+	who.done, who.news = max(who.done, erased.Position), traces{}
 	return nil
 }
 

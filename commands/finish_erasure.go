@@ -34,8 +34,8 @@ var errErased = errors.New("commands: the account was erased")
 // Killed between
 //
 //   - the event and the rest: the process begins;
-//   - two people, two organizations, two invitations, the address and the
-//     identities: each of them is done or not, and what is done is not done again;
+//   - two people, two organizations, two invitations, the values of settings of two
+//     organizations, the address and the identities: each of them is done or not, and what is done is not done again;
 //   - the records of the keys of two people: the one is finished, the other begins
 //     with the event of their own;
 //   - the record of the keys and their end: nodes open nothing with them any more,
@@ -56,7 +56,9 @@ func (c *Commands) FinishInviteeErasure(ctx context.Context, r Request, requeste
 }
 
 func (c *Commands) eraseeOf(r Request, s account.State, at eventstore.Position) *erasee {
-	return &erasee{request: r, erasure: erasure.OfAccount(s.ID), account: s.ID, address: c.addressName(s.Held().Email), done: at}
+	return &erasee{
+		request: r, erasure: erasure.OfAccount(s.ID), account: s.ID, address: c.addressName(s.Held().Email), names: []string{s.DisplayName}, done: at,
+	}
 }
 
 func inviteeOf(r Request, requested erasure.Requested, at eventstore.Position) *erasee {
@@ -239,6 +241,14 @@ func (c *Commands) EraseAgain(ctx context.Context, r Request, id domain.AccountI
 		}
 		done, who.invitations = done.and(erased), []domain.InvitationID{by}
 	}
+	if err := c.findAbandoned(ctx, who, org); err != nil {
+		return err
+	}
+	erased, err := c.eraseValues(ctx, who)
+	if err != nil {
+		return err
+	}
+	done = done.and(erased)
 	if len(done.Events) == 0 && c.scrubbed.Load() {
 		return nil
 	}

@@ -27,6 +27,9 @@ type (
 	ErasureID string
 	// MailID names one mail that has to be sent once.
 	MailID string
+	// ValueID names what somebody has set, from when it is set until it is replaced.
+	// It is not a UUID, but made of one.
+	ValueID string
 )
 
 // Event is a fact that has been, or is about to be, recorded. Implementations
@@ -37,9 +40,12 @@ type (
 // hold a secret's hash carry the tag `secret:"true"` besides: they are for the
 // aggregate alone and leave the log in no feed, history or export.
 //
-// Personal fields are texts. Once the person is erased they read as a pseudonym:
-// an address, a username or a name, by their type; with the tag `erased:"id"` an
-// opaque text, with `erased:"empty"`, as for every secret, nothing.
+// Personal fields are texts, or pointers to texts, of the event or of the structs in
+// a list of it; the field that is named stands beside them. Where that one may be
+// left out (omitempty), and is, nobody is named whose data it could be: it stays in
+// plain. Once the person is erased they read as a pseudonym: an address, a username
+// or a name, by their type; with the tag `erased:"id"` an opaque text, with
+// `erased:"text"` ErasedText, with `erased:"empty"`, as for every secret, nothing.
 //
 // A field with the tag `log:"never"` says of what is shown to somebody that something
 // is left out of it (Guarded).

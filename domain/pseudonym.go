@@ -5,6 +5,9 @@ package domain
 // the form of what it stands for, so that nothing that reads it need know.
 type Pseudonym string
 
+// ErasedText stands for free text about somebody who was erased.
+const ErasedText = "[erased]"
+
 // Email is an address that no mail reaches: RFC 2606 keeps the domain from ever
 // being there.
 func (p Pseudonym) Email() Email { return Email("erased-" + string(p) + "@erased.invalid") }

@@ -44,6 +44,7 @@ var words = map[string]telling{
 	"organization.space_deleted.v1":                {text: "The space “{name}” was deleted", gone: []string{"name"}},
 	"organization.space_renamed.v1":                {text: "A space has another name", what: "name"},
 	"organization.spaces_assigned.v1":              {text: "{account_id} may enter other spaces", what: "spaces"},
+	"organization.values_erased.v1":                {text: "Values of settings, of now or before, were erased with a person"},
 	"organization.work_assigned.v1":                {text: "{account_id} was given the {kind} {work_id}", made: []string{"work_id"}},
 	"organization.work_released.v1":                {text: "{account_id} has no longer the {kind} {work_id}: {cause}", gone: []string{"work_id"}},
 

@@ -63,7 +63,7 @@ type feedEvent struct {
 	CorrelationID   string         `json:"correlationid,omitempty" doc:"The X-Request-Id of the request that it began with."`
 	DataContentType string         `json:"datacontenttype" enum:"application/json"`
 	DataSchema      string         `json:"dataschema" format:"uri" doc:"Where the JSON Schema of data is."`
-	Data            map[string]any `json:"data" doc:"What has changed, with the values before and after. Personal data is in it for keys with the scope events.read_personal; so are the values of settings, which members see where their roles allow it, and withheld is true where they are missing."`
+	Data            map[string]any `json:"data" doc:"What has changed, with the values before and after. Personal data is in it for keys with the scope events.read_personal; so are the values of settings. Where one may not read a section of the settings, its changes are missing as well, and withheld is true."`
 }
 
 type feedPage struct {

@@ -32,7 +32,7 @@ func (a *API) addSettings() {
 		before, after, at := "Bern", "Basel", exampleTime()
 		add(a, route{
 			id: "get-" + string(section), method: http.MethodGet, path: path, tag: "Settings", access: Member(access.Read), status: http.StatusOK, etag: true,
-			summary: fmt.Sprintf("The organization's %s", subject), description: "Texts by their names, which mean something to the host product alone.",
+			summary: fmt.Sprintf("The organization's %s", subject), description: "Texts by their names, which mean something to the host product alone. One that was about a person who is erased reads [erased] until it is set anew.",
 			response: projections.Settings{Section: section, Settings: map[string]string{"city": after}, ChangedAt: &at},
 		}, a.getSettings(section))
 		add(a, route{
@@ -40,7 +40,9 @@ func (a *API) addSettings() {
 			summary: fmt.Sprintf("Change the organization's %s", subject), description: "What is not in the request goes away. The history shows what was there before, to those who may read the section: put no secrets here.",
 			request: settingsBody{Settings: map[string]string{"city": after}},
 			response: exampleReceipt(organization.SettingsChanged{
-				OrganizationID: exampleOrganization, Section: section, Changes: []organization.SettingChange{{Name: "city", Before: &before, After: &after}},
+				OrganizationID: exampleOrganization, Section: section, Changes: []organization.SettingChange{{
+					Name: "city", Before: &before, After: &after, BeforeID: "0192d2a1-7f5e-7c3a-9a41-000000000021-1", AfterID: "0192d2a1-7f5e-7c3a-9a41-000000000022-1",
+				}},
 			}),
 		}, a.changeSettings(section))
 	}

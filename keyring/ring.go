@@ -156,7 +156,7 @@ func (r *Ring) Prefetch(ctx context.Context, subjects []string) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	_, err := r.load(ctx, unknown)
+	_, err := r.load(ctx, unknown[:min(len(unknown), r.options.Subjects)])
 	return err
 }
 

@@ -240,6 +240,7 @@ func TestLooksAreTogetherAndRemembered(t *testing.T) {
 		_, err := small.Find(s, 1)
 		is.NoErr(err)
 	}
+	is.Equal(n.loaded.Load(), int64(2+1+90)) // those that there was room for together
 }
 
 // TestManyAtOnce counts commits: those that wait for one share the next.

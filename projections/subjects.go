@@ -79,6 +79,8 @@ func organizationOfParts(e domain.Event) domain.OrganizationID {
 		return x.OrganizationID
 	case organization.SettingsChanged:
 		return x.OrganizationID
+	case organization.ValuesErased:
+		return x.OrganizationID
 	case organization.Deleted:
 		return x.OrganizationID
 	case organization.PolicyChanged:

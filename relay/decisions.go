@@ -53,6 +53,7 @@ var decisions = map[string]decision{
 	"organization.space_deleted.v1":                about("spaces", "space_id", "A space has ended."),
 	"organization.space_renamed.v1":                about("spaces", "space_id", "A space's name was changed."),
 	"organization.spaces_assigned.v1":              about("members", "account_id", "The spaces that a member may enter were replaced."),
+	"organization.values_erased.v1":                about("", "", "Values of settings are erased, since they were about a person who is: forget those that had these ids."),
 	"organization.work_assigned.v1":                about("members", "account_id", "A piece of the host product's work was assigned to a member."),
 	"organization.work_released.v1":                about("members", "account_id", "A piece of work is nobody's again."),
 

@@ -58,12 +58,6 @@ type form struct {
 	plain    part
 }
 
-// part is a struct with some of the fields of an event, and which these are.
-type part struct {
-	kind   reflect.Type
-	fields []int
-}
-
 func newRenderer(c *codec.Codec, publicURL string, cursors cursors) (*renderer, error) {
 	r := &renderer{codec: c, publicURL: publicURL, cursors: cursors, forms: make(map[string]*form)}
 	for _, name := range c.WireNames() {
@@ -76,45 +70,18 @@ func newRenderer(c *codec.Codec, publicURL string, cursors cursors) (*renderer, 
 		}
 		f := &form{decision: d, name: name, event: c.Form(name), subject: -1}
 		f.guarded = f.event.Implements(reflect.TypeFor[domain.Guarded]())
-		var all, plain []int
 		for i := range f.event.NumField() {
-			field := f.event.Field(i)
-			_, personal := field.Tag.Lookup("personal")
-			if field.Tag.Get("secret") == "" {
-				all = append(all, i)
-				if !personal {
-					plain = append(plain, i)
-				}
-			}
-			if d.field != "" && jsonName(field) == d.field {
+			if d.field != "" && jsonName(f.event.Field(i)) == d.field {
 				f.subject = i
 			}
 		}
 		if d.field != "" && f.subject < 0 {
 			return nil, fmt.Errorf("relay: %s has no field %s", name, d.field)
 		}
-		f.personal, f.plain = f.part(all), f.part(plain)
+		f.personal, f.plain = partOf(f.event, true), partOf(f.event, false)
 		r.forms[name] = f
 	}
 	return r, nil
-}
-
-func (f *form) part(fields []int) part {
-	kept := make([]reflect.StructField, len(fields))
-	for i, n := range fields {
-		kept[i] = f.event.Field(n)
-		kept[i].Offset, kept[i].Index = 0, nil
-	}
-	return part{kind: reflect.StructOf(kept), fields: fields}
-}
-
-// of is the JSON of the part of an event.
-func (p part) of(event reflect.Value) ([]byte, error) {
-	shown := reflect.New(p.kind).Elem()
-	for i, n := range p.fields {
-		shown.Field(i).Set(event.Field(n))
-	}
-	return json.Marshal(shown.Addr().Interface())
 }
 
 func jsonName(field reflect.StructField) string {

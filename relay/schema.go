@@ -40,20 +40,7 @@ func (f *Feed) Schema(eventType string) (schema []byte, ok bool, err error) {
 func (f *form) document() (map[string]any, error) {
 	registry := huma.NewMapRegistry("#/$defs/", huma.DefaultSchemaNamer)
 	schema := huma.SchemaFromType(registry, f.event)
-	for i := range f.event.NumField() {
-		field := f.event.Field(i)
-		name := jsonName(field)
-		if field.Tag.Get("secret") != "" {
-			delete(schema.Properties, name)
-		}
-		subject, personal := field.Tag.Lookup("personal")
-		if personal {
-			schema.Required = slices.DeleteFunc(schema.Required, func(required string) bool { return required == name })
-		}
-		if property := schema.Properties[name]; personal && property != nil {
-			property.Description = "Personal data of the " + subject + "; only in what keys with the scope events.read_personal are given."
-		}
-	}
+	mark(registry, schema, f.event)
 	open(schema)
 	if property := schema.Properties["withheld"]; f.guarded && property != nil {
 		property.Description = "The values are left out: it takes a permission to read them, or the scope events.read_personal."
@@ -67,6 +54,31 @@ func (f *form) document() (map[string]any, error) {
 	}
 	document["$defs"] = registry.Map()
 	return asJSON(document)
+}
+
+// mark says of the fields of a struct, and of those in its lists, what is personal data,
+// and leaves out what is secret.
+func mark(registry huma.Registry, schema *huma.Schema, of reflect.Type) {
+	for i := range of.NumField() {
+		field := of.Field(i)
+		name := jsonName(field)
+		if element, ok := listOf(field); ok {
+			if inner := registry.Map()[huma.DefaultSchemaNamer(element, element.Name())]; inner != nil {
+				mark(registry, inner, element)
+			}
+		}
+		if field.Tag.Get("secret") != "" {
+			delete(schema.Properties, name)
+		}
+		subject, personal := field.Tag.Lookup("personal")
+		if !personal {
+			continue
+		}
+		schema.Required = slices.DeleteFunc(schema.Required, func(required string) bool { return required == name })
+		if property := schema.Properties[name]; property != nil {
+			property.Description = "Personal data of the " + subject + "; only in what keys with the scope events.read_personal are given."
+		}
+	}
 }
 
 // open lets an object have fields that the schema does not name.

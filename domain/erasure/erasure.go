@@ -24,7 +24,7 @@ type Requested struct {
 // and again wherever older copies of them turn up.
 type Concluded struct {
 	ErasureID       domain.ErasureID        `json:"erasure_id"`
-	Subjects        []string                `json:"subjects"`                   // accounts and invitations
+	Subjects        []string                `json:"subjects"`                   // accounts, invitations, and values of settings
 	OrganizationIDs []domain.OrganizationID `json:"organization_ids,omitempty"` // where the person was found
 }
 
@@ -91,7 +91,11 @@ const mostSubjects = 1000
 // later. What is recorded is not recorded again.
 func Conclude(s State, id domain.ErasureID, subjects []string, organizations []domain.OrganizationID) []domain.Event {
 	known, concluded := s.Concluded(id)
-	news := slices.DeleteFunc(slices.Clone(subjects), func(x string) bool { return slices.Contains(known, x) })
+	seen := make(map[string]bool, len(known))
+	for _, x := range known {
+		seen[x] = true
+	}
+	news := slices.DeleteFunc(slices.Clone(subjects), func(x string) bool { return seen[x] })
 	if concluded && len(news) == 0 {
 		return nil
 	}

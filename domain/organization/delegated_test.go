@@ -107,7 +107,7 @@ func releaseWork(p *policy.Policy, actor domain.Actor, account domain.AccountID,
 
 func changeSettings(actor domain.AccountID, section Section, settings map[string]string) decision {
 	return func(s State) ([]domain.Event, error) {
-		return ChangeSettings(s, delegated, by(actor), section, settings)
+		return ChangeSettings(s, delegated, by(actor), section, settings, "change")
 	}
 }
 

@@ -64,7 +64,7 @@ func TestAPersonalSpaceStaysPersonal(t *testing.T) {
 		"delete": func(s State) ([]domain.Event, error) { return Delete(s, personal, by(owner)) },
 		"add":    addMember(personal, owner, user, "user@example.com", "HOLDER"),
 		"start a trial": func(s State) ([]domain.Event, error) {
-			return ChangeSettings(s, personal, by(owner), SectionTrials, map[string]string{"product": "x"})
+			return ChangeSettings(s, personal, by(owner), SectionTrials, map[string]string{"product": "x"}, "change")
 		},
 		"hold a domain": changeEmailDomain(personal, owner, "acme.example"),
 	} {
@@ -76,7 +76,7 @@ func TestAPersonalSpaceStaysPersonal(t *testing.T) {
 	}
 	space.When(requestToJoin(personal, user, "user@example.com")).Refused(domain.CodeNotOffered)
 	for _, section := range []Section{SectionGeneral, SectionBilling, SectionSubscriptions, SectionPlatforms} {
-		_, err := ChangeSettings(space.State, personal, by(owner), section, map[string]string{"name": "value"})
+		_, err := ChangeSettings(space.State, personal, by(owner), section, map[string]string{"name": "value"}, "change")
 		is.NoErr(err) // it is fully configurable
 	}
 }

@@ -59,11 +59,21 @@ func (e SettingsChanged) Withheld() domain.Event {
 	return e
 }
 
-// SettingChange is one setting before and after; nil is none.
+// SettingChange is one setting before and after; nil is none. A value may be about
+// anybody: it has an id of its own, from when it is set until it is replaced, under
+// which it is erased. Values without one were set before values had ids.
 type SettingChange struct {
-	Name   string  `json:"name"`
-	Before *string `json:"before"`
-	After  *string `json:"after"`
+	Name     string         `json:"name"`
+	Before   *string        `json:"before" personal:"before_id" erased:"text"`
+	After    *string        `json:"after" personal:"after_id" erased:"text"`
+	BeforeID domain.ValueID `json:"before_id,omitempty"`
+	AfterID  domain.ValueID `json:"after_id,omitempty"`
+}
+
+// Setting is the value of a setting, and its id.
+type Setting struct {
+	Value string
+	ID    domain.ValueID
 }
 
 // Bounds of the settings of a section.
@@ -73,9 +83,10 @@ const (
 	MaxSettingsSize    = 48_000 // bytes of all names and values together
 )
 
-// ChangeSettings makes the settings of a section these, and no others. It fails
-// with CodeNotFound, CodePermissionDenied and CodeInvalid.
-func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section, settings map[string]string) ([]domain.Event, error) {
+// ChangeSettings makes the settings of a section these, and no others. The ids of new
+// values are made of the id of the change. It fails with CodeNotFound,
+// CodePermissionDenied and CodeInvalid.
+func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section, settings map[string]string, id string) ([]domain.Event, error) {
 	access, ok := Sections()[section]
 	if !ok {
 		return nil, domain.Refuse(domain.CodeNotFound, "No such settings", "Use one of the sections that the documentation lists.")
@@ -90,7 +101,7 @@ func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section,
 	var changes []SettingChange
 	for name, old := range before {
 		if _, kept := settings[name]; !kept {
-			changes = append(changes, SettingChange{Name: name, Before: &old})
+			changes = append(changes, SettingChange{Name: name, Before: &old.Value, BeforeID: old.ID})
 		}
 	}
 	for name, value := range settings {
@@ -98,14 +109,19 @@ func ChangeSettings(s State, p *policy.Policy, by domain.Actor, section Section,
 		switch {
 		case !had:
 			changes = append(changes, SettingChange{Name: name, After: &value})
-		case old != value:
-			changes = append(changes, SettingChange{Name: name, Before: &old, After: &value})
+		case old.Value != value:
+			changes = append(changes, SettingChange{Name: name, Before: &old.Value, BeforeID: old.ID, After: &value})
 		}
 	}
 	if len(changes) == 0 {
 		return nil, nil
 	}
 	slices.SortFunc(changes, func(a, b SettingChange) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range changes {
+		if changes[i].After != nil {
+			changes[i].AfterID = domain.ValueID(fmt.Sprintf("%s-%d", id, i+1))
+		}
+	}
 	return []domain.Event{SettingsChanged{OrganizationID: s.ID, Section: section, Changes: changes}}, nil
 }
 
@@ -129,7 +145,7 @@ func checkSettings(settings map[string]string) error {
 }
 
 // Settings are those of a section. Do not change the result.
-func (s State) Settings(section Section) map[string]string { return s.settings[section] }
+func (s State) Settings(section Section) map[string]Setting { return s.settings[section] }
 
 // Delete ends the organization; its history stays (D9). The work in it is released:
 // what is more than MaxWork pieces, by ReleaseOfDeleted. It fails with CodeNotFound
@@ -163,17 +179,17 @@ func organizationDeleted() error {
 func (s State) changeSettings(e SettingsChanged) State {
 	section := maps.Clone(s.settings[e.Section])
 	if section == nil {
-		section = make(map[string]string)
+		section = make(map[string]Setting)
 	}
 	for _, change := range e.Changes {
 		delete(section, change.Name)
 		if change.After != nil {
-			section[change.Name] = *change.After
+			section[change.Name] = Setting{Value: *change.After, ID: change.AfterID}
 		}
 	}
 	settings := maps.Clone(s.settings)
 	if settings == nil {
-		settings = make(map[Section]map[string]string)
+		settings = make(map[Section]map[string]Setting)
 	}
 	settings[e.Section] = section
 	s.settings = settings

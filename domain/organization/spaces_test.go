@@ -179,24 +179,6 @@ func TestAMemberWhoGoesLeavesWorkAndSpaces(t *testing.T) {
 	some.When(suspend(releasing)).Then(suspended, released(user, "1", attic, "suspended"), released(user, "2", "", "suspended"))
 }
 
-func TestSettingsSayWhatChanged(t *testing.T) {
-	is := is.New(t)
-	text := func(s string) *string { return &s }
-	change := func(c ...SettingChange) domain.Event {
-		return SettingsChanged{OrganizationID: org, Section: SectionBilling, Changes: c}
-	}
-	first := domaintest.Given(t, Evolve, delegating()...).
-		When(changeSettings(biller, SectionBilling, map[string]string{"vat": "1", "city": "Bern"})).
-		Then(change(SettingChange{Name: "city", After: text("Bern")}, SettingChange{Name: "vat", After: text("1")}))
-	is.Equal(first.State.Settings(SectionBilling), map[string]string{"vat": "1", "city": "Bern"})
-	is.Equal(len(first.State.Settings(SectionGeneral)), 0)
-	first.When(changeSettings(founder, SectionBilling, map[string]string{"vat": "1", "city": "Bern"})).Then()
-	next := first.When(changeSettings(founder, SectionBilling, map[string]string{"vat": "2", "street": ""})).Then(change(
-		SettingChange{Name: "city", Before: text("Bern")}, SettingChange{Name: "street", After: text("")}, SettingChange{Name: "vat", Before: text("1"), After: text("2")}))
-	is.Equal(next.State.Settings(SectionBilling), map[string]string{"vat": "2", "street": ""})
-	is.Equal(first.State.Settings(SectionBilling), map[string]string{"vat": "1", "city": "Bern"})
-}
-
 func TestDeletingTheOrganization(t *testing.T) {
 	end := Deleted{OrganizationID: org, Name: "Acme"}
 	over := domaintest.Given(t, Evolve, delegating(opened(invited, 1, "MEMBER"))...).When(deleteOrganization(delegated, founder)).Then(end)

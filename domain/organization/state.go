@@ -56,7 +56,9 @@ type State struct {
 
 	spaces     *immutable.Map[domain.SpaceID, string] // names
 	spaceNames *immutable.Map[string, domain.SpaceID] // by folded name
-	settings   map[Section]map[string]string
+	settings   map[Section]map[string]Setting
+
+	erasedValues *immutable.Map[domain.ValueID, bool] // of settings, of now or before
 }
 
 // Member is one who is, or was, a member.
@@ -236,6 +238,8 @@ func Evolve(s State, e domain.Event) State {
 		return s.eraseMember(e)
 	case InvitationErased:
 		s.erasedInvitations = set(s.erasedInvitations, e.InvitationID, true)
+	case ValuesErased:
+		return s.eraseValues(e)
 	case Deleted:
 		s.Deleted = true
 	case OwnershipTransferRequested:

@@ -44,7 +44,7 @@ func (b *Batch) Encode(id eventstore.ID, e domain.Event, m Metadata) (eventstore
 	}
 	m.OccurredAt = m.OccurredAt.UTC()
 	sealed, sealedMetadata := e, m
-	if b.codec.seals && (len(row.sealed) > 0 || m.Reason != "") {
+	if b.codec.seals && (!row.sealed.none() || m.Reason != "") {
 		var subjects []string
 		v := reflect.New(row.form).Elem()
 		v.Set(reflect.ValueOf(e))

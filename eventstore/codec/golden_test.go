@@ -161,7 +161,7 @@ func TestWireNames(t *testing.T) {
 func TestTags(t *testing.T) {
 	c := codec.New()
 	for _, name := range c.WireNames() {
-		for _, problem := range problems(c.Form(name), c.PersonalFields(name)) {
+		for _, problem := range problems(c.Form(name), c.PersonalFields(name), "") {
 			t.Errorf("%s: %s", name, problem)
 		}
 	}
@@ -179,15 +179,18 @@ func TestTagsTest(t *testing.T) {
 		{codec.Registered[untagged](), 5},
 		{codec.Registered[secretAlone](), 1},
 		{codec.Registered[unsealable](), 3},
+		{codec.Registered[listed](), 0},
+		{codec.Registered[unlisted](), 4},
 	} {
 		built, err := codec.Build([]codec.Entry{c.form}, nil)
 		is.NoErr(err)
 		name := built.WireNames()[0]
-		is.Equal(len(problems(built.Form(name), built.PersonalFields(name))), c.want)
+		is.Equal(len(problems(built.Form(name), built.PersonalFields(name), "")), c.want)
 	}
 }
 
-func problems(form reflect.Type, personal []codec.Field) (found []string) {
+// problems are those of a struct, whose fields are found in personal with the prefix.
+func problems(form reflect.Type, personal []codec.Field, prefix string) (found []string) {
 	names := map[string]bool{}
 	for field := range form.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -198,17 +201,27 @@ func problems(form reflect.Type, personal []codec.Field) (found []string) {
 	}
 	tagged := map[string]bool{}
 	for _, p := range personal {
-		tagged[p.Name] = true
-		if !names[p.Subject] || p.Subject == p.Name {
+		name, here := strings.CutPrefix(p.Name, prefix)
+		if !here || strings.Contains(name, ".") {
+			continue
+		}
+		tagged[name] = true
+		if !names[p.Subject] || p.Subject == name {
 			found = append(found, fmt.Sprintf("%s is the personal data of %q, which is not a field", p.Name, p.Subject))
 		}
 	}
 	for field := range form.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if tagged[name] && field.Type.Kind() != reflect.String {
+		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+			found = append(found, problems(field.Type.Elem(), personal, prefix+name+".")...)
+		}
+		if field.Tag.Get("secret") != "" && prefix != "" {
+			found = append(found, name+" is a secret in a list: it would not be left out")
+		}
+		if tagged[name] && field.Type.Kind() != reflect.String && field.Type != reflect.TypeFor[*string]() {
 			found = append(found, name+" is personal and no text: it cannot be sealed")
 		}
-		if erased, ok := field.Tag.Lookup("erased"); ok && (!tagged[name] || erased != "id" && erased != "empty") {
+		if erased, ok := field.Tag.Lookup("erased"); ok && (!tagged[name] || erased != "id" && erased != "text" && erased != "empty") {
 			found = append(found, name+" has a tag erased that means nothing")
 		}
 		if !tagged[name] && (isPersonal(field.Type, name) || field.Tag.Get("secret") != "") {
@@ -249,6 +262,43 @@ type (
 	}
 )
 
+// listed has personal fields in the structs of its lists, and unlisted has them wrong.
+type (
+	listed struct {
+		Who   string     `json:"who"`
+		Email string     `json:"email" personal:"who"`
+		Said  []saying   `json:"said"`
+		Other []whatever `json:"other"`
+	}
+	saying struct {
+		ID      string   `json:"id,omitempty"`
+		Text    *string  `json:"text" personal:"id" erased:"text"`
+		By      string   `json:"by"`
+		Name    string   `json:"name" personal:"by"`
+		Answers []answer `json:"answers,omitempty"`
+	}
+	answer struct {
+		ID   string `json:"answer_id"`
+		Text string `json:"text" personal:"answer_id" erased:"text"`
+	}
+	whatever struct {
+		Text *string `json:"text"`
+	}
+	unlisted struct {
+		Who  string  `json:"who"`
+		Said []wrong `json:"said"`
+	}
+	wrong struct {
+		By    string       `json:"by"`
+		Email domain.Email `json:"email" personal:"who"` // who is not in the list
+		Hash  string       `json:"hash" personal:"by" secret:"true"`
+		Text  *int         `json:"text" personal:"by"`
+		Name  string       `json:"display_name"`
+	}
+)
+
+func (listed) EventType() string      { return "test.listed.v1" }
+func (unlisted) EventType() string    { return "test.unlisted.v1" }
 func (good) EventType() string        { return "test.good.v1" }
 func (noSubject) EventType() string   { return "test.no_subject.v1" }
 func (untagged) EventType() string    { return "test.untagged.v1" }

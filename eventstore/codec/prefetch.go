@@ -3,6 +3,8 @@ package codec
 import (
 	"bytes"
 	"context"
+	"reflect"
+	"strings"
 
 	"tenure/eventstore"
 )
@@ -18,20 +20,25 @@ func (c *Codec) Prefetch(ctx context.Context, events []eventstore.Recorded) erro
 	var subjects []string
 	for i := range events {
 		r := &events[i]
-		names := c.events[r.Type].subjects
+		places := c.events[r.Type].subjects
 		if older, ok := c.upcasts[r.Type]; ok {
-			names = older.subjects()
+			places = older.subjects()
 		}
 		if bytes.Contains(r.Data, []byte(sealedPrefix)) {
-			subjects = appendTexts(subjects, r.Data, names)
+			for _, at := range places {
+				subjects = appendTexts(subjects, r.Data, at.begin, at.many)
+			}
 		}
 		if bytes.Contains(r.Metadata, []byte(sealedPrefix)) {
-			if found := len(subjects); len(names) > 0 {
-				if subjects = appendTexts(subjects, r.Data, names); len(subjects) > found {
-					continue
+			found := len(subjects)
+			for _, at := range places {
+				if at.ofReason {
+					subjects = appendTexts(subjects, r.Data, at.begin, false)
 				}
 			}
-			subjects = appendTexts(subjects, r.Metadata, []string{`"id":"`}) // the actor's
+			if len(subjects) == found {
+				subjects = appendTexts(subjects, r.Metadata, `"id":"`, false) // the actor's
+			}
 		}
 	}
 	if len(subjects) == 0 {
@@ -48,17 +55,53 @@ func Sealed(r eventstore.Recorded) bool {
 	return bytes.Contains(r.Data, []byte(sealedPrefix)) || bytes.Contains(r.Metadata, []byte(sealedPrefix))
 }
 
-// appendTexts finds texts by what stands before them. A quote inside a JSON text
-// is escaped, so that none is taken for the beginning of a member.
-func appendTexts(found []string, data []byte, begins []string) []string {
-	for _, begin := range begins {
+// appendTexts finds texts by what stands before them, the first or all. A quote
+// inside a JSON text is escaped, so that none is taken for the beginning of a member.
+func appendTexts(found []string, data []byte, begin string, all bool) []string {
+	for {
 		at := bytes.Index(data, []byte(begin))
 		if at < 0 {
-			continue
+			return found
 		}
-		text := data[at+len(begin):]
-		if end := bytes.IndexByte(text, '"'); end > 0 {
-			found = append(found, string(text[:end]))
+		data = data[at+len(begin):]
+		if end := bytes.IndexByte(data, '"'); end > 0 {
+			found = append(found, string(data[:end]))
+		}
+		if !all {
+			return found
+		}
+	}
+}
+
+// prefetchLists has the keys in memory of what is sealed in the lists of an event,
+// after at most one look into the keyring.
+func (c *Codec) prefetchLists(in sealedFields, v reflect.Value) error {
+	if c.keys == nil || c.withholds {
+		return nil
+	}
+	subjects := in.subjectsInLists(v, nil)
+	if len(subjects) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	if err := c.keys.Prefetch(ctx, subjects); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func (s sealedFields) subjectsInLists(v reflect.Value, found []string) []string {
+	for _, list := range s.lists {
+		field := v.Field(list.index)
+		for i := range field.Len() {
+			one := field.Index(i)
+			for _, f := range list.of.fields {
+				if text := f.text(one); text.IsValid() && strings.HasPrefix(text.String(), sealedPrefix) {
+					found = append(found, f.whose(one))
+				}
+			}
+			found = list.of.subjectsInLists(one, found)
 		}
 	}
 	return found

@@ -99,6 +99,7 @@ func registry() []entry {
 		event[organization.SpaceDeleted](),
 		event[organization.SpaceRenamed](),
 		event[organization.SpacesAssigned](),
+		event[organization.ValuesErased](),
 		event[organization.WorkAssigned](),
 		event[organization.WorkReleased](),
 

@@ -52,6 +52,7 @@ func anEventID() eventstore.ID { return eventstore.ID{1, 2, 3, 4} }
 // fields since its file was made, with a value in every field.
 func additions() map[string]domain.Event {
 	later, admin := aTime(), []domain.Role{"ADMIN", "BILLING"}
+	london, turin := "London", "Turin"
 	return map[string]domain.Event{
 		"organization.join_requested.v1+digest": organization.JoinRequested{
 			OrganizationID: anOrganization, AccountID: anotherAccount, Email: "grace@example.com", DisplayName: "Grace Hopper", RequestedAt: later, DigestAt: later,
@@ -71,6 +72,11 @@ func additions() map[string]domain.Event {
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
 		},
+		"organization.settings_changed.v1+ids": organization.SettingsChanged{OrganizationID: anOrganization, Section: organization.SectionBilling, Changes: []organization.SettingChange{
+			{Name: "city", Before: &london, BeforeID: "0192d2a1-7f5e-7c3a-9a41-000000000021-1", After: &turin, AfterID: "0192d2a1-7f5e-7c3a-9a41-000000000022-1"},
+			{Name: "contact", After: &turin, AfterID: "0192d2a1-7f5e-7c3a-9a41-000000000022-2"},
+			{Name: "vat", Before: &london, BeforeID: "0192d2a1-7f5e-7c3a-9a41-000000000021-2"},
+		}},
 		"webhook.changed.v1+owner":         webhook.Changed{WebhookID: aWebhook, URLBefore: "https://hooks.example.com/a", URLAfter: "https://hooks.example.com/b", Owner: anOrganization},
 		"webhook.deleted.v1+owner":         webhook.Deleted{WebhookID: aWebhook, Owner: anOrganization},
 		"webhook.delivery_failed.v1+at":    webhook.DeliveryFailed{WebhookID: aWebhook, EventID: "0192d2a1-7f5e-7c3a-9a41-00000000000a", Attempt: 2, Cause: "status_500", NextAt: later, At: later},
@@ -182,6 +188,7 @@ func samples() []domain.Event {
 		organization.SpaceDeleted{OrganizationID: anOrganization, SpaceID: aSpace, Name: "Engine room"},
 		organization.SpaceRenamed{OrganizationID: anOrganization, SpaceID: aSpace, Before: "Engine room", After: "Mill"},
 		organization.SpacesAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Before: []domain.SpaceID{aSpace}, After: []domain.SpaceID{aSpace}},
+		organization.ValuesErased{OrganizationID: anOrganization, ValueIDs: []domain.ValueID{"0192d2a1-7f5e-7c3a-9a41-000000000021-1"}},
 		organization.WorkAssigned{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace},
 		organization.WorkReleased{OrganizationID: anOrganization, AccountID: anotherAccount, Kind: "contact", WorkID: "42", SpaceID: aSpace, Cause: "removed"},
 		organization.RequestsSummarized{

@@ -26,6 +26,10 @@ import (
 // that is moved elsewhere does not open. What the log holds in plain, from before
 // there was sealing, is read as it is.
 //
+// A subject need not be a person. What somebody has written, and may be about
+// anybody, has a subject of its own (domain.ValueID), so that it can be erased alone.
+// An event may have lists of such values; their keys are made and fetched together.
+//
 // The reason of a decision may name people, so it is sealed as well: under the
 // person that the event is about (its account_id, or else its invitation_id, or
 // else the erasure_id of one who has no account), and
@@ -63,14 +67,6 @@ func (c *Codec) Drafting() *Codec {
 	return &d
 }
 
-// sealedField is a personal field with what sealing needs to know.
-type sealedField struct {
-	name    string // in JSON
-	index   int    // in the struct
-	subject int    // index of the field that says whose it is
-	form    form
-}
-
 // form is the form of a field's pseudonym.
 type form int
 
@@ -79,6 +75,7 @@ const (
 	formEmail                // an address that no mail reaches
 	formUsername             // a username
 	formID                   // an opaque text
+	formText                 // what somebody has written
 	formEmpty                // nothing
 )
 
@@ -88,27 +85,8 @@ type person struct {
 	destroyed bool
 }
 
-// whose is the subject of a field.
-func (f sealedField) whose(v reflect.Value) string { return v.Field(f.subject).String() }
-
-// pseudonym stands for the value of an erased subject.
-func (f sealedField) pseudonym(keys *keyring.Ring, subject string) string {
-	p := domain.Pseudonym(keys.Pseudonym(subject))
-	switch f.form {
-	case formEmail:
-		return string(p.Email())
-	case formUsername:
-		return string(p.Username())
-	case formID:
-		return p.Text()
-	case formEmpty:
-		return ""
-	}
-	return p.DisplayName()
-}
-
 // ErasedReason stands for the reason of a decision about an erased person.
-const ErasedReason = "[erased]"
+const ErasedReason = domain.ErasedText
 
 // subjectOfReason is the person under whom the reason of an event is sealed; empty where
 // there is none.
@@ -127,24 +105,8 @@ func (e *entry) subjectOfReason(v reflect.Value, by domain.Actor) string {
 // sealAll gives the fields of an event, and its reason, the form that the log
 // holds. Find answers with the newest key of a subject.
 func (e *entry) sealAll(keys *keyring.Ring, id eventstore.ID, v reflect.Value, m *Metadata, find func(subject string) (person, error)) error {
-	for _, f := range e.sealed {
-		text := v.Field(f.index)
-		if text.Len() == 0 {
-			continue
-		}
-		subject := f.whose(v)
-		if subject == "" {
-			return fmt.Errorf("codec: %s does not say whose %s it holds", e.name, f.name)
-		}
-		p, err := find(subject)
-		if err != nil {
-			return err
-		}
-		if p.destroyed {
-			text.SetString(f.pseudonym(keys, subject))
-			continue
-		}
-		text.SetString(seal(p.key, text.String(), bound(id, e.name, f.name, subject)))
+	if err := e.sealed.seal(keys, id, e.name, v, find); err != nil {
+		return err
 	}
 	if m.Reason == "" {
 		return nil
@@ -166,25 +128,12 @@ func (e *entry) sealAll(keys *keyring.Ring, id eventstore.ID, v reflect.Value, m
 
 // openAll takes back what sealAll did, in a struct of the form e.
 func (e *entry) openAll(c *Codec, id eventstore.ID, v reflect.Value) error {
-	for _, f := range e.sealed {
-		field := v.Field(f.index)
-		text := field.String()
-		if !strings.HasPrefix(text, sealedPrefix) {
-			continue
-		}
-		subject := f.whose(v)
-		plain, err := c.open(text, subject, bound(id, e.name, f.name, subject))
-		switch {
-		case errors.Is(err, keyring.ErrDestroyed):
-			plain = f.pseudonym(c.keys, subject)
-		case errors.Is(err, errWithheld):
-			plain = f.form.withheld(subject)
-		case err != nil:
+	if len(e.sealed.lists) > 0 {
+		if err := c.prefetchLists(e.sealed, v); err != nil {
 			return err
 		}
-		field.SetString(plain)
 	}
-	return nil
+	return e.sealed.open(c, id, e.name, v)
 }
 
 // openReason opens the reason of an event that was recorded under name.

@@ -12,8 +12,8 @@ import (
 
 // Field is a field of an event that holds personal data.
 type Field struct {
-	Name    string // in JSON
-	Subject string // the JSON name of the field, in the same event, that says whose data it is
+	Name    string // in JSON; that of a struct in a list has the list's name and a dot before it
+	Subject string // the JSON name of the field beside it that says whose data it is
 	Secret  bool   // a secret's hash: leaves the log in no feed, history or export
 }
 
@@ -51,9 +51,9 @@ type entry struct {
 	decode   func(data []byte, open func(reflect.Value) error) (domain.Event, error)
 	personal []Field
 	form     reflect.Type
-	sealed   []sealedField
-	about    int      // index of the field that says whom the event is about, or -1
-	subjects []string // how the members of the JSON begin that name subjects
+	sealed   sealedFields
+	about    int          // index of the field that says whom the event is about, or -1
+	subjects []subjectsAt // where the JSON names subjects
 }
 
 // upcast turns the raw JSON of an older form into that of the next one. Personal
@@ -67,17 +67,17 @@ type upcast struct {
 // OlderField is a personal field of a form that there is no struct of any more.
 type OlderField struct {
 	Name, Subject string // in JSON
-	Erased        string // form of its pseudonym: name, email, username, id or empty
+	Erased        string // form of its pseudonym: name, email, username, id, text or empty
 }
 
-var forms = map[string]form{"name": formName, "email": formEmail, "username": formUsername, "id": formID, "empty": formEmpty}
+var forms = map[string]form{"name": formName, "email": formEmail, "username": formUsername, "id": formID, "text": formText, "empty": formEmpty}
 
 func (f OlderField) form() form { return forms[f.Erased] }
 
-func (u upcast) subjects() []string {
-	var begins []string
+func (u upcast) subjects() []subjectsAt {
+	var begins []subjectsAt
 	for _, f := range u.personal {
-		begins = append(begins, member(f.Subject))
+		begins = append(begins, subjectsAt{begin: member(f.Subject), ofReason: true})
 	}
 	return begins
 }
@@ -86,12 +86,11 @@ func (u upcast) subjects() []string {
 func event[E domain.Event]() entry {
 	var zero E
 	form := reflect.TypeFor[E]()
-	personal := personalFields(form)
-	sealed, about := sealedFields(form, personal), aboutWhom(form)
+	sealed, about := sealedIn(form, ""), aboutWhom(form)
 	return entry{
 		name:     zero.EventType(),
 		form:     form,
-		personal: personal,
+		personal: personalFields(form, ""),
 		sealed:   sealed,
 		about:    about,
 		subjects: subjectsIn(form, sealed, about),
@@ -100,7 +99,7 @@ func event[E domain.Event]() entry {
 			if err := unmarshal(data, &e); err != nil {
 				return nil, err
 			}
-			if len(sealed) > 0 {
+			if !sealed.none() {
 				if err := open(reflect.ValueOf(&e).Elem()); err != nil {
 					return nil, err
 				}
@@ -110,18 +109,43 @@ func event[E domain.Event]() entry {
 	}
 }
 
-// sealedFields finds the personal fields and their subjects in a struct. One that
-// is no text, or has no subject, is left to the test of the tags.
-func sealedFields(form reflect.Type, personal []Field) []sealedField {
-	var fields []sealedField
-	for _, p := range personal {
-		field, subject := fieldByJSON(form, p.Name), fieldByJSON(form, p.Subject)
-		if field < 0 || subject < 0 || form.Field(field).Type.Kind() != reflect.String || form.Field(subject).Type.Kind() != reflect.String {
+// sealedIn finds the personal fields and their subjects in a struct, and in the
+// structs of its lists, whose names begin with prefix. One that is no text, or has no
+// subject, is left to the test of the tags.
+func sealedIn(form reflect.Type, prefix string) sealedFields {
+	var found sealedFields
+	for index := range form.NumField() {
+		field := form.Field(index)
+		if of, ok := structOf(field); ok {
+			if inner := sealedIn(of, prefix+jsonName(field)+"."); !inner.none() {
+				found.lists = append(found.lists, sealedList{index: index, of: inner})
+			}
 			continue
 		}
-		fields = append(fields, sealedField{name: p.Name, index: field, subject: subject, form: formOf(form.Field(field))})
+		name, personal := field.Tag.Lookup("personal")
+		subject := fieldByJSON(form, name)
+		if !personal || subject < 0 || form.Field(subject).Type.Kind() != reflect.String || !isText(field.Type) {
+			continue
+		}
+		_, option, _ := strings.Cut(form.Field(subject).Tag.Get("json"), ",")
+		found.fields = append(found.fields, sealedField{
+			name: prefix + jsonName(field), index: index, subject: subject, form: formOf(field),
+			pointer: field.Type.Kind() == reflect.Pointer, optional: option == "omitempty",
+		})
 	}
-	return fields
+	return found
+}
+
+// structOf is the struct that a field has a list of.
+func structOf(field reflect.StructField) (reflect.Type, bool) {
+	if field.Type.Kind() != reflect.Slice || field.Type.Elem().Kind() != reflect.Struct {
+		return nil, false
+	}
+	return field.Type.Elem(), true
+}
+
+func isText(kind reflect.Type) bool {
+	return kind.Kind() == reflect.String || kind == reflect.TypeFor[*string]()
 }
 
 // formOf is the form of a field's pseudonym: by its type, or its tag "erased".
@@ -150,20 +174,37 @@ func aboutWhom(form reflect.Type) int {
 	return fieldByJSON(form, "erasure_id")
 }
 
-func subjectsIn(form reflect.Type, sealed []sealedField, about int) []string {
-	var begins []string
-	add := func(index int) {
-		if begin := member(jsonName(form.Field(index))); !slices.Contains(begins, begin) {
-			begins = append(begins, begin)
+// subjectsAt is where the JSON of an event names subjects.
+type subjectsAt struct {
+	begin    string // of the member
+	many     bool   // it stands in a list
+	ofReason bool   // the reason may be sealed under that one
+}
+
+func subjectsIn(form reflect.Type, sealed sealedFields, about int) []subjectsAt {
+	var all []subjectsAt
+	if about >= 0 {
+		all = append(all, subjectsAt{begin: member(jsonName(form.Field(about))), ofReason: true})
+	}
+	add := func(form reflect.Type, fields []sealedField, many bool) {
+		for _, f := range fields {
+			begin := member(jsonName(form.Field(f.subject)))
+			if !slices.ContainsFunc(all, func(at subjectsAt) bool { return at.begin == begin }) {
+				all = append(all, subjectsAt{begin: begin, many: many})
+			}
 		}
 	}
-	for _, f := range sealed {
-		add(f.subject)
+	add(form, sealed.fields, false)
+	var walk func(reflect.Type, []sealedList)
+	walk = func(form reflect.Type, lists []sealedList) {
+		for _, list := range lists {
+			of := form.Field(list.index).Type.Elem()
+			add(of, list.of.fields, true)
+			walk(of, list.of.lists)
+		}
 	}
-	if about >= 0 {
-		add(about)
-	}
-	return begins
+	walk(form, sealed.lists)
+	return all
 }
 
 // member is how a text begins that is a member of an object.
@@ -178,12 +219,15 @@ func fieldByJSON(form reflect.Type, name string) int {
 	return -1
 }
 
-// personalFields reads the tags of a struct, once.
-func personalFields(form reflect.Type) []Field {
+// personalFields reads the tags of a struct, and of the structs in its lists, once.
+func personalFields(form reflect.Type, prefix string) []Field {
 	var fields []Field
 	for field := range form.Fields() {
+		if of, ok := structOf(field); ok {
+			fields = append(fields, personalFields(of, prefix+jsonName(field)+".")...)
+		}
 		if subject, ok := field.Tag.Lookup("personal"); ok {
-			fields = append(fields, Field{Name: jsonName(field), Subject: subject, Secret: field.Tag.Get("secret") == "true"})
+			fields = append(fields, Field{Name: prefix + jsonName(field), Subject: subject, Secret: field.Tag.Get("secret") == "true"})
 		}
 	}
 	return fields

@@ -6,7 +6,8 @@ import (
 	"errors"
 )
 
-// WithheldReason stands for a reason that is sealed and was not opened.
+// WithheldReason stands for a reason that is sealed and was not opened, and for any
+// other free text.
 const WithheldReason = "[sealed]"
 
 // errWithheld says that a value was not opened, since it was not to be.
@@ -31,6 +32,8 @@ func (f form) withheld(subject string) string {
 		return "sealed-" + digits + "@sealed.invalid"
 	case formUsername, formID:
 		return "sealed-" + digits
+	case formText:
+		return WithheldReason
 	case formEmpty:
 		return ""
 	}

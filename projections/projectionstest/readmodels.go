@@ -66,7 +66,7 @@ func ReadModels(t *testing.T, open Open, places func(t testing.TB) string, log f
 // names are those of projections.Views.
 var names = []string{
 	"members.v2", "invitations.v2", "organizations.v2", "directory.v1", "memberships.v2", "invitees.v2", "timeline.v3", "deadlines.v2", "api_keys.v1",
-	"spaces.v1", "work.v1", "settings.v1", "profiles.v1", "checkpoints.v1",
+	"spaces.v1", "work.v1", "settings.v2", "profiles.v1", "checkpoints.v1",
 }
 
 // interrupted applies the log with projectors that are stopped somewhere, whose
