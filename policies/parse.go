@@ -17,7 +17,7 @@ func Parse(document []byte) (*policy.Policy, error) {
 	}
 	problems = append(problems, checkSchema(src)...)
 	decoded := decode(src)
-	checked := check{document: decoded, source: src}
+	checked := check{document: decoded, rules: decoded.policy(), source: src}
 	checked.all()
 	if problems = append(problems, checked.problems...); len(problems) > 0 {
 		return nil, newError(problems)

@@ -116,6 +116,11 @@ func TestParseSaysWhatToDo(t *testing.T) {
 			"invitations:\n", "ownership: {role: KING, candidates: [BOSS], previous_owner_becomes: HAND, transfer_lifetime: 1 day}\ninvitations:\n", 1),
 			"", "", `line 19, column 69: ownership.previous_owner_becomes: Make KING or HAND admin_like; a transfer to the last admin would leave none.`},
 
+		{"implied by itself", chained, "implies: [BOSS]", "implies: [LEAD]", `line 12, column 15: roles[1].implies[0]: Leave out LEAD: a role implies neither itself nor the owner's.`},
+		{"implied in a circle", chained, "    admin_like: true\n", "    implies: [LEAD]\n", `line 12, column 15: roles[1].implies[0]: Leave out BOSS: it implies LEAD already, and two roles cannot imply each other.`},
+		{"implied in a wide circle", chained, "implies: [BOSS]", "implies: [HR]", `line 15, column 15: roles[2].implies[0]: Leave out LEAD: it implies HR already, and two roles cannot imply each other.`},
+		{"grants less than it implies", chained, "grants: [BOSS, LEAD, HR]", "grants: [LEAD, HR]", `line 7, column 14: roles[0].grants[0]: Add BOSS, or leave out LEAD, which implies it: giving the one takes the right to do so with the other.`},
+		{"manages less than it implies", chained, "manages: [BOSS, LEAD, HR]", "manages: [BOSS, HR]", `line 8, column 21: roles[0].manages[1]: Add LEAD, or leave out HR, which implies it: managing the one takes the right to do so with the other.`},
 		{"no invitations", small, "invitations:\n  lifetime: 7 days\n", "", `line 1, column 1: Add "invitations": the rules for invitations.`},
 		{"requests that nobody approves", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrequests: {roles: [HAND], by_domain: true, auto_activate: true}\n", `line 19, column 59: requests.auto_activate: Leave this out, or by_domain; whoever asks by an e-mail domain must be approved.`},
 		{"onboarding to nothing", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {}\n", `line 19, column 13: onboarding: Set by_domain to true, name the policy of the personal spaces, or leave this out; it says nothing.`},
@@ -154,6 +159,44 @@ func TestParseSaysWhatToDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// chained has roles that imply others.
+const chained = `name: chained
+version: 1
+summary: A role is with all that it implies.
+roles:
+  - name: BOSS
+    summary: Manages everybody.
+    grants: [BOSS, LEAD, HR]
+    manages: [BOSS, LEAD, HR]
+    permissions: [members.invite, members.change_roles, members.remove]
+    admin_like: true
+  - name: LEAD
+    implies: [BOSS]
+    summary: Is a boss.
+    permissions: [members.invite, members.remove]
+  - implies: [LEAD]
+    name: HR
+    summary: Is one by another role.
+    permissions: []
+members:
+  founder_roles: [HR]
+  minimum_admins: 1
+invitations:
+  lifetime: 7 days
+`
+
+// What a role implies counts for whatever is asked of it: an administrator's
+// standing, and the roles that it gives and manages.
+func TestWhatIsImpliedCounts(t *testing.T) {
+	is := is.New(t)
+	_, err := policies.Parse([]byte(chained))
+	is.NoErr(err)
+	_, err = policies.Parse([]byte(strings.NewReplacer("founder_roles: [HR]", "founder_roles: [KING, HR]\n  several_roles: true", "members:\n",
+		"  - {name: KING, summary: Owns., implies: [TRADER], permissions: []}\n  - {name: TRADER, summary: Sells., permissions: [ownership.transfer]}\nmembers:\n",
+		"invitations:\n", "ownership: {role: KING, candidates: [HR], previous_owner_becomes: HR, transfer_lifetime: 1 day}\ninvitations:\n").Replace(chained)))
+	is.NoErr(err)
 }
 
 // own is a personal space with as little as it takes.

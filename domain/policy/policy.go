@@ -5,6 +5,11 @@
 
 // Policies are written as YAML documents, which package policies reads and
 // checks: what stands here has passed, and is taken at its word.
+//
+// A role is with all that it implies (C2), wherever a rule asks what somebody
+// holds: whoever gives, manages or keeps a role for one organization does so with
+// those that it implies. Only the owner's role and the candidates for it are asked
+// for by name, since no role implies the owner's.
 package policy
 
 import (
@@ -39,7 +44,7 @@ type Role struct {
 	Grants      []domain.Role       // the roles its holder may invite to and change members to
 	Manages     []domain.Role       // the roles whose holders it may change and remove
 	AdminLike   bool                // counts towards Members.MinimumAdmins
-	Implies     []domain.Role       // what these roles allow, it allows too (C2)
+	Implies     []domain.Role       // its holder holds these roles as well (C2)
 	AllSpaces   bool                // its holder may enter every space, assigned or not
 	Exclusive   bool                // an account holds it, or another exclusive role, in one organization at most (M9)
 }
@@ -190,22 +195,22 @@ func (p *Policy) AllSpaces(roles []domain.Role) bool {
 // Exclusive reports whether an account may hold these roles in one organization
 // only.
 func (p *Policy) Exclusive(roles []domain.Role) bool {
-	return slices.ContainsFunc(roles, func(name domain.Role) bool {
-		role, _ := p.Role(name)
-		return role.Exclusive
+	return p.any(roles, func(r Role) bool { return r.Exclusive })
+}
+
+// MayGrant reports whether a member with these roles may give role to others,
+// which takes the right to give all that it implies.
+func (p *Policy) MayGrant(roles []domain.Role, role domain.Role) bool {
+	return p.each([]domain.Role{role}, func(given domain.Role) bool {
+		return p.any(roles, func(r Role) bool { return slices.Contains(r.Grants, given) })
 	})
 }
 
-// MayGrant reports whether a member with these roles may give role to others.
-func (p *Policy) MayGrant(roles []domain.Role, role domain.Role) bool {
-	return p.any(roles, func(r Role) bool { return slices.Contains(r.Grants, role) })
-}
-
 // MayManage reports whether a member with these roles may change or remove a
-// member who holds the roles of.
+// member who holds the roles of, and with them all that they imply.
 func (p *Policy) MayManage(roles, of []domain.Role) bool {
-	return !slices.ContainsFunc(of, func(held domain.Role) bool {
-		return !p.any(roles, func(r Role) bool { return slices.Contains(r.Manages, held) })
+	return p.each(of, func(held domain.Role) bool {
+		return p.any(roles, func(r Role) bool { return slices.Contains(r.Manages, held) })
 	})
 }
 
@@ -249,6 +254,12 @@ func (p *Policy) any(roles []domain.Role, holds func(Role) bool) bool {
 		}
 	}
 	return false
+}
+
+// each reports whether something holds of all of the roles, and of all that they
+// imply.
+func (p *Policy) each(roles []domain.Role, holds func(domain.Role) bool) bool {
+	return !slices.ContainsFunc(p.Effective(roles), func(name domain.Role) bool { return !holds(name) })
 }
 
 func (p *Policy) implied(by Role, holds func(Role) bool) bool {
