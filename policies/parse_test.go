@@ -75,7 +75,11 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"group for a list", small, "[BOSS, HAND]\n    manages", "{BOSS: 1}\n    manages", `line 8, column 13: roles[0].grants: Give the roles that its holder may invite to and change members to. This is a group of settings.`},
 		{"truth for a list", small, "[BOSS, HAND]\n    manages", "true\n    manages", `line 8, column 13: roles[0].grants: Give the roles that its holder may invite to and change members to. This is true or false.`},
 		{"version 0", small, "version: 1", "version: 0", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document.`},
-		{"two admins", small, "minimum_admins: 1", "minimum_admins: 2", `line 16, column 19: members.minimum_admins: Give how many active members with an admin_like role always remain: 0 or 1.`},
+		{"two admins", small, "minimum_admins: 1", "minimum_admins: 2", `line 16, column 19: members.minimum_admins: Give how many active members with an admin_like role always remain: 0 or 1. This number is too large; the largest is 1.`},
+		{"larger than any number", small, "version: 1", "version: 99999999999999999999", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This number is too large; the largest is 1000000.`},
+		{"hundreds of digits", small, "version: 1", "version: " + strings.Repeat("9", 400), `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This number is too large; the largest is 1000000.`},
+		{"as small", small, "version: 1", "version: -99999999999999999999", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document.`},
+		{"digits in quotes", small, "version: 1", `version: "99999999999999999999"`, `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This is text.`},
 		{"bad name", small, "name: small", "name: Small Policy", `line 1, column 7: name: Give the policy's name: small letters, digits and dashes, for example "ownership".`},
 		{"no founder", small, "[BOSS]", "[]", `line 15, column 18: members.founder_roles: Give the roles of an organization's first member. This is empty.`},
 		{"unknown permission", small, "members.remove", "member.remove", `line 10, column 57: roles[0].permissions[2]: Give one of Tenure's permissions, or one of the host product's, which start with "app:", for example "app:endpoints.read". Did you mean "members.remove"?`},
@@ -138,12 +142,13 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"merge", small, "version: 1", "<<: {version: 1}", `line 2, column 1: Name a setting in plain text, followed by a colon and its value; merges are not read.`},
 		{"number as a name", small, "version: 1", "7: 1", `line 2, column 1: Name a setting in plain text, followed by a colon and its value; merges are not read.`},
 		{"no YAML", small, "[BOSS]", "[BOSS", `line 16, column 3: Write valid YAML: ',' or ']' must be specified.`},
-		{"two documents", small, "version: 1", "version: 1\n---\na: 1", `Write exactly one YAML document, without directives, into a file.`},
-		{"nothing", "", "", "", `Write exactly one YAML document, without directives, into a file.`},
+		{"two documents", small, "version: 1", "version: 1\n---\na: 1", `line 3, column 1: Write exactly one YAML document, without directives, into a file.`},
+		{"a directive", small, "name: small", "%YAML 1.2\n---\nname: small", `line 1, column 1: Write exactly one YAML document, without directives, into a file.`},
+		{"nothing", "", "", "", `line 1, column 1: Write exactly one YAML document, without directives, into a file.`},
 		{"no settings", "policy", "", "", `line 1, column 1: Give the settings of a policy. This is text.`},
-		{"not UTF-8", small, "Works.", "W\xff", `Write the document in UTF-8.`},
+		{"not UTF-8", small, "Works.", "W\xff", `line 12, column 15: Write the document in UTF-8.`},
 		{"too long", small, "Works.", strings.Repeat("w", 64<<10), `Shorten the document to at most 65536 bytes.`},
-		{"too deep", small, "Works.", strings.Repeat("[", 33), `Close the brackets; too many are open at once.`},
+		{"too deep", small, "Works.", strings.Repeat("[", 33), `line 12, column 46: Close the brackets; too many are open at once.`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
@@ -213,6 +218,15 @@ members:
   founder_roles: [ME]
   minimum_admins: 1
 `
+
+func TestParseReadsWhatIsBehindAByteOrderMark(t *testing.T) {
+	is := is.New(t)
+	p, err := policies.Parse([]byte("\ufeff" + small))
+	is.NoErr(err)
+	is.Equal(p.Name, "small")
+	_, err = policies.Parse([]byte("\ufeff" + strings.Replace(small, "name: small", "name: 7", 1)))
+	is.True(strings.HasPrefix(err.Error(), "line 1, column 7: name: "))
+}
 
 func TestParseReportsEverythingAtOnceInOrder(t *testing.T) {
 	is := is.New(t)

@@ -15,10 +15,14 @@ type check struct {
 	document document
 	rules    *policy.Policy // as far as it could be decoded: what the document means, where that is the question
 	source   source
+	taken    func(name string) bool // by another policy
 	problems []Problem
 }
 
 func (c *check) all() {
+	if c.taken(c.document.Name) {
+		c.report(path{"name"}, "Choose another name; %s is one of Tenure's own policies, and none is published under its name.", c.document.Name)
+	}
 	for i := range c.document.Roles {
 		c.role(i)
 	}
