@@ -36,7 +36,7 @@ func TestParseFillsInWhatIsAbsent(t *testing.T) {
 func TestParseReadsEverySetting(t *testing.T) {
 	is := is.New(t)
 	p, err := policies.Parse([]byte(owned + `refusals:
-  last_admin: {title: Stop, message: Somebody has to stay.}
+  last_admin: {title: Stop, message: Somebody has to stay., oneself: You have to stay.}
   email_taken: {title: Taken}
 `))
 	is.NoErr(err)
@@ -46,7 +46,7 @@ func TestParseReadsEverySetting(t *testing.T) {
 	})
 	is.Equal(p.Invitations, policy.Invitations{Lifetime: 30 * time.Minute, UsernameRequired: true, Providers: []string{"any", "google"}})
 	is.Equal(p.Refusals, map[domain.Code]policy.Refusal{
-		domain.CodeLastAdmin:  {Title: "Stop", Message: "Somebody has to stay."},
+		domain.CodeLastAdmin:  {Title: "Stop", Message: "Somebody has to stay.", Oneself: "You have to stay."},
 		domain.CodeEmailTaken: {Title: "Taken"},
 	})
 }

@@ -13,6 +13,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -113,7 +114,8 @@ type Work struct {
 // Refusal is how a policy words a refusal; an empty field keeps the default.
 type Refusal struct {
 	Title   string
-	Message string
+	Message string // to whoever manages others
+	Oneself string // instead of Message, to the person whom it is about
 }
 
 // AskedByDomain reports whether people ask to join by signing in with the
@@ -234,15 +236,16 @@ func (p *Policy) MayBecomeOwner(roles []domain.Role) bool {
 
 // Refuse makes a refusal in the policy's own words where it has them.
 func (p *Policy) Refuse(code domain.Code, title, message string) *domain.Error {
-	if own, ok := p.Refusals[code]; ok {
-		if own.Title != "" {
-			title = own.Title
-		}
-		if own.Message != "" {
-			message = own.Message
-		}
-	}
-	return domain.Refuse(code, title, message)
+	own := p.Refusals[code]
+	return domain.Refuse(code, cmp.Or(own.Title, title), cmp.Or(own.Message, message))
+}
+
+// RefuseOneself is Refuse for somebody who is about to become something without
+// anybody who manages them: they found an organization, ask to join one, accept an
+// invitation. What the policy says to those who manage others is not for them.
+func (p *Policy) RefuseOneself(code domain.Code, title, message string) *domain.Error {
+	own := p.Refusals[code]
+	return domain.Refuse(code, cmp.Or(own.Title, title), cmp.Or(own.Oneself, message))
 }
 
 // any reports whether something holds of one of the roles, or of one that they
