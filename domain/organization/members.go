@@ -111,12 +111,12 @@ func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.Ac
 	if err != nil {
 		return nil, err
 	}
+	if oneself(p, by, actor, account) && p.Members.OwnRolesFixed {
+		return nil, p.Refuse(domain.CodeOwnRolesFixed, "You cannot change your own roles", "Ask another administrator to change them.")
+	}
 	member, err := s.manageable(p, actor, account, "Use the ownership transfer to change the owner's role.")
 	if err != nil {
 		return nil, err
-	}
-	if by == domain.ByAccount(account) && p.Members.OwnRolesFixed {
-		return nil, p.Refuse(domain.CodeOwnRolesFixed, "You cannot change your own roles", "Ask another administrator to change them.")
 	}
 	if err := checkRoles(p, actor, roles); err != nil {
 		return nil, err
@@ -142,12 +142,12 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 	if err != nil {
 		return nil, err
 	}
+	if oneself(p, by, actor, account) && !p.Members.MayRemoveOneself {
+		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
+	}
 	member, err := s.manageable(p, actor, account, "Transfer the ownership first.")
 	if err != nil {
 		return nil, err
-	}
-	if by == domain.ByAccount(account) && !p.Members.MayRemoveOneself {
-		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
 	}
 	if member.Status == Active && p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
 		return nil, lastAdmin(p)
@@ -172,6 +172,12 @@ func RenameMember(s State, account domain.AccountID, name string) []domain.Event
 		return nil
 	}
 	return []domain.Event{MemberRenamed{OrganizationID: s.ID, AccountID: account, Before: m.DisplayName, After: name}}
+}
+
+// oneself reports whether an actor means themself, whatever roles they manage. What
+// the owner needs to hear is another thing: nobody else could do it either.
+func oneself(p *policy.Policy, by domain.Actor, actor Member, account domain.AccountID) bool {
+	return by == domain.ByAccount(account) && !p.Owns(actor.Roles)
 }
 
 // manageable finds the member that an actor wants to change or remove.
