@@ -96,6 +96,9 @@ func (c *Catalogue) Parse(document []byte) (*policy.Policy, error) {
 	return p, nil
 }
 
+// Reread reads a document that was published, as the function of that name does.
+func (c *Catalogue) Reread(document []byte) (*policy.Policy, error) { return Reread(document) }
+
 // Check reads a document that is to be published beside the catalogue: it fails as
 // Parse does, and for the name of one of the catalogue's policies.
 func (c *Catalogue) Check(document []byte) (*policy.Policy, error) {

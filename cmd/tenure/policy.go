@@ -172,6 +172,6 @@ func (x policySource) fetch(ctx context.Context, name string, version int) (*pol
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := policies.Parse(document)
+	p, err := policies.Reread(document)
 	return p, document, err
 }
