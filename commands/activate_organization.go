@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tenure/domain"
 	"tenure/domain/account"
@@ -66,7 +67,7 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 
 // found founds an organization for somebody who may.
 func (c *Commands) found(ctx context.Context, r Request, p *policy.Policy, a organization.Activation) (Receipt, error) {
-	return c.exclusively(ctx, r, a.OrganizationID, func(held holds) (Receipt, error) {
+	receipt, err := c.exclusively(ctx, r, a.OrganizationID, func(held holds) (Receipt, error) {
 		// Refused before the name is reserved what would be refused after.
 		events, err := organization.Activate(organization.State{}, p, a)
 		if err == nil {
@@ -77,6 +78,10 @@ func (c *Commands) found(ctx context.Context, r Request, p *policy.Policy, a org
 		}
 		return c.activate(ctx, r, p, a, held)
 	})
+	if errors.As(err, new(*heldElsewhere)) {
+		err = organization.OwnRoleElsewhere(p) // there is no organization yet that would have words
+	}
+	return receipt, err
 }
 
 // activate founds the organization once its name is reserved. So is its e-mail

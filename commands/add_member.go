@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -114,7 +115,7 @@ func added(r Receipt) domain.AccountID {
 func checkChosen(password string, least int) error {
 	switch {
 	case utf8.RuneCountInString(password) < least:
-		return domain.Invalid("password", "Choose a longer password; the organization's policy says how long.")
+		return domain.Invalid("password", fmt.Sprintf("Choose a password of at least %d characters.", least))
 	case len(password) > MaxPasswordBytes:
 		return domain.Invalid("password", "Choose a password of at most 256 bytes.")
 	}

@@ -54,6 +54,8 @@ type Policies interface {
 	Document(*policy.Policy) []byte
 	// Parse reads a document of an operator. Its error says what is wrong with it.
 	Parse(document []byte) (*policy.Policy, error)
+	// Reread reads a document that Parse has accepted, maybe of an earlier release.
+	Reread(document []byte) (*policy.Policy, error)
 }
 
 // Passwords hashes and checks passwords; both are slow on purpose.

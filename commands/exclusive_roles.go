@@ -109,13 +109,16 @@ func (c *Commands) hold(ctx context.Context, r Request, org domain.OrganizationI
 			held[account] = append(held[account], claims[i])
 			c.Step(StepExclusiveRoleReserved)
 		case err == nil && elsewhere == nil:
-			elsewhere = c.heldElsewhere(ctx, org, account)
+			elsewhere = c.heldElsewhere(ctx, r, org, account)
 		}
 	}
 	return cmp.Or(err, elsewhere)
 }
 
-func (c *Commands) heldElsewhere(ctx context.Context, org domain.OrganizationID, account domain.AccountID) error {
+// heldElsewhere refuses an account a role in the words of the organization: to
+// somebody who asks for themself what they can do, and otherwise what whoever
+// gives roles can.
+func (c *Commands) heldElsewhere(ctx context.Context, r Request, org domain.OrganizationID, account domain.AccountID) error {
 	s, _, err := c.organizations.load(ctx, string(org))
 	if err != nil {
 		return err
@@ -123,6 +126,9 @@ func (c *Commands) heldElsewhere(ctx context.Context, org domain.OrganizationID,
 	p, err := c.rules(s)
 	if err != nil {
 		return err
+	}
+	if r.decider() == domain.ByAccount(account) {
+		return &heldElsewhere{account, organization.OwnRoleElsewhere(p)}
 	}
 	return &heldElsewhere{account, organization.RoleHeldElsewhere(p)}
 }

@@ -60,7 +60,7 @@ func (c *Commands) endInvitations(ctx context.Context, r Request, org domain.Org
 			}
 			if held {
 				var refused *heldElsewhere
-				if err := c.heldElsewhere(ctx, org, who.account); !errors.As(err, &refused) {
+				if err := c.heldElsewhere(ctx, r, org, who.account); !errors.As(err, &refused) {
 					return err
 				}
 				elsewhere[who.account] = refused.refusal

@@ -76,7 +76,7 @@ func (c *Commands) parsePublished(s publication.State, name string, version int)
 	if !ok {
 		return nil, false, nil
 	}
-	p, err := c.Policies.Parse([]byte(document))
+	p, err := c.Policies.Reread([]byte(document))
 	if err != nil {
 		return nil, false, fmt.Errorf("commands: the published policy %s, version %d: %w", name, version, err)
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tenure/commands/token"
 	"tenure/domain"
@@ -45,9 +46,15 @@ func (c *Commands) ConfirmTransfer(ctx context.Context, r Request, link string) 
 	if s.Transfer != nil && s.Transfer.ID == id {
 		r.decidedBy = domain.ByAccount(s.Transfer.From)
 	}
+	var rules *policy.Policy
 	receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
+		rules = p
 		return organization.ConfirmTransfer(s, p, id, c.Now())
 	})
+	var elsewhere *heldElsewhere
+	if errors.As(err, &elsewhere) && r.decider() != domain.ByAccount(elsewhere.account) {
+		err = organization.OwnerHeldElsewhere(rules)
+	}
 	if err == nil {
 		c.Step(StepTransferConfirmed)
 	}

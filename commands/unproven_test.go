@@ -171,6 +171,8 @@ func TestNobodyResetsThePasswordOfSomebodyAddedUnasked(t *testing.T) {
 	org, by := w.moderated(c, "One", "ada@example.com")
 	_, err := c.ResetMemberPassword(w.ctx, by, org, ada, nowhereElse)
 	is.True(refusedWith(err, domain.CodeMemberElsewhere))
+	_, _, err = c.AddMember(w.ctx, by, org, commands.Addition{Email: "pupil@example.com", Password: "chalk", Roles: []domain.Role{"participant"}})
+	is.Equal(err.Error(), "invalid: password: Choose a password of at least 6 characters.")
 	pupil, _, err := c.AddMember(w.ctx, by, org, commands.Addition{Email: "pupil@example.com", Password: "chalk and slate", Roles: []domain.Role{"participant"}})
 	is.NoErr(err)
 	_, err = c.ResetMemberPassword(w.ctx, by, org, pupil, nowhereElse)

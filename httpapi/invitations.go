@@ -73,7 +73,7 @@ func exampleOpened(generation int) domain.Event {
 
 func (a *API) addInvitations() {
 	issue := []domain.Code{
-		domain.CodeProviderNotOffered, domain.CodeUsernameNeeded, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted,
+		domain.CodeProviderNotOffered, domain.CodeRoleCount, domain.CodeRoleUnknown, domain.CodeRoleNotGranted,
 		domain.CodeEmailTaken, domain.CodeUsernameTaken, domain.CodeSeatsFull,
 	}
 	add(a, route{
@@ -90,7 +90,7 @@ func (a *API) addInvitations() {
 	add(a, route{
 		id: "invite-member", method: http.MethodPost, path: "/v1/organizations/{org}/invitations", tag: "Invitations", access: Member(domain.InviteMembers), status: http.StatusCreated, created: true, etag: true,
 		summary: "Invite somebody", description: "Takes the e-mail address and the username inside the organization, and sends a mail with a link; `mailed_to` says where.",
-		codes:    append([]domain.Code{domain.CodeNotOffered, domain.CodeTooManySpaces}, issue...),
+		codes:    append([]domain.Code{domain.CodeNotOffered, domain.CodeTooManySpaces, domain.CodeUsernameNeeded}, issue...),
 		request:  inviteBody{Email: "grace@example.com", Username: "grace", Roles: []string{"USER"}, Language: "en"},
 		response: invited{exampleInvitation, exampleLink, mailedTo(exampleOpened(1)), exampleReceipt(exampleOpened(1))},
 	}, a.inviteMember)

@@ -8,7 +8,6 @@ import (
 	"tenure/domain"
 	"tenure/domain/apikey"
 	"tenure/domain/organization"
-	"tenure/domain/policy"
 	"tenure/domain/publication"
 )
 
@@ -36,20 +35,6 @@ type moveBody struct {
 	Roles   map[string][]string `json:"roles,omitempty" doc:"What each role becomes: its name in the policy before, and a list of names in the new one. A role that has the same name in both stays what it is unless it stands here."`
 	NoRole  []string            `json:"no_role,omitempty" maxItems:"20" doc:"What those get who have no role, where the new policy asks for one: members, and open invitations. Left out, they still have none."`
 	Reason  string              `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
-}
-
-type policyBody struct {
-	Policy  string       `json:"policy" example:"ownership"`
-	Version int          `json:"version" example:"1"`
-	Summary string       `json:"summary" doc:"One line for people."`
-	Roles   []policyRole `json:"roles"`
-}
-
-type policyRole struct {
-	Role        domain.Role         `json:"role" example:"ADMIN"`
-	Summary     string              `json:"summary" doc:"What it is for."`
-	Permissions []domain.Permission `json:"permissions" doc:"What its holder may do, what the roles that it implies allow included."`
-	Owner       bool                `json:"owner,omitempty" doc:"Exactly one member has it, and it changes hands by the ownership transfer alone."`
 }
 
 // exampleDocument is a policy with as little as it takes.
@@ -107,11 +92,7 @@ func (a *API) addPolicies() {
 		request:  moveBody{Policy: "school", Roles: map[string][]string{"OWNER": {"TEACHER"}, "ADMIN": {"TEACHER"}, "USER": {"PUPIL"}, "VIEWER": {"PUPIL"}}, Reason: "Has become a school."},
 		response: exampleReceipt(changed),
 	}, a.moveOrganization)
-	add(a, route{
-		id: "get-policy", method: http.MethodGet, path: "/v1/organizations/{org}/policy", tag: "Organizations", access: Member(domain.ReadOrganization), status: http.StatusOK,
-		summary: "The policy in force", description: "Its version and its roles.",
-		response: policyBody{"ownership", 1, "One owner, administrators, users and viewers.", []policyRole{{"OWNER", "Owns the organization.", []domain.Permission{domain.ReadOrganization, domain.TransferOwnership}, true}}},
-	}, a.getPolicy)
+	a.addPolicyShown()
 }
 
 func (a *API) publishPolicy(ctx context.Context, c *call, in *struct {
@@ -176,24 +157,4 @@ func roleNames(names []string) []domain.Role {
 		roles[i] = domain.Role(name)
 	}
 	return roles
-}
-
-func (a *API) getPolicy(ctx context.Context, c *call, _ *struct {
-	OrgPath
-	ViewHeaders
-}) (answer, error) {
-	p, err := a.policyOf(ctx, c)
-	if err != nil {
-		return answer{}, err
-	}
-	body := policyBody{Policy: p.Name, Version: p.Version, Summary: p.Summary}
-	for _, role := range p.Roles {
-		body.Roles = append(body.Roles, shownRole(p, role))
-	}
-	return answer{body: body}, nil
-}
-
-func shownRole(p *policy.Policy, role policy.Role) policyRole {
-	own := []domain.Role{role.Name}
-	return policyRole{role.Name, role.Summary, append([]domain.Permission{}, p.Permissions(own)...), p.Owns(own)}
 }

@@ -65,7 +65,7 @@ func RoleTable(p *policy.Policy) string {
 		line("enters every space", func(r policy.Role) string { return yes(p.AllSpaces(own(r))) })
 	}
 	if slices.ContainsFunc(p.Roles, func(r policy.Role) bool { return r.Exclusive }) {
-		line("in one organization only", func(r policy.Role) string { return yes(r.Exclusive) })
+		line("in one organization only", func(r policy.Role) string { return yes(p.Exclusive(own(r))) })
 	}
 	return b.String()
 }

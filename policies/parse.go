@@ -11,13 +11,29 @@ import (
 // the document: unknown, missing and doubled settings, values of the wrong
 // form, and rules that contradict each other.
 func Parse(document []byte) (*policy.Policy, error) {
+	return parse(document, func(string) bool { return false })
+}
+
+// Reread reads a document that was published. It has passed the checks of its time;
+// those that a later release has added are for new documents, and must not keep
+// anybody out of an organization that is under this one.
+func Reread(document []byte) (*policy.Policy, error) {
+	src, problems := read(document)
+	if src.values == nil {
+		return nil, newError(problems)
+	}
+	return decode(src).policy(), nil
+}
+
+// parse is Parse, and refuses a name that is taken.
+func parse(document []byte, taken func(name string) bool) (*policy.Policy, error) {
 	src, problems := read(document)
 	if src.values == nil {
 		return nil, newError(problems)
 	}
 	problems = append(problems, checkSchema(src)...)
 	decoded := decode(src)
-	checked := check{document: decoded, source: src}
+	checked := check{document: decoded, rules: decoded.policy(), source: src, taken: taken}
 	checked.all()
 	if problems = append(problems, checked.problems...); len(problems) > 0 {
 		return nil, newError(problems)

@@ -36,7 +36,7 @@ func TestParseFillsInWhatIsAbsent(t *testing.T) {
 func TestParseReadsEverySetting(t *testing.T) {
 	is := is.New(t)
 	p, err := policies.Parse([]byte(owned + `refusals:
-  last_admin: {title: Stop, message: Somebody has to stay.}
+  last_admin: {title: Stop, message: Somebody has to stay., oneself: You have to stay.}
   email_taken: {title: Taken}
 `))
 	is.NoErr(err)
@@ -46,7 +46,7 @@ func TestParseReadsEverySetting(t *testing.T) {
 	})
 	is.Equal(p.Invitations, policy.Invitations{Lifetime: 30 * time.Minute, UsernameRequired: true, Providers: []string{"any", "google"}})
 	is.Equal(p.Refusals, map[domain.Code]policy.Refusal{
-		domain.CodeLastAdmin:  {Title: "Stop", Message: "Somebody has to stay."},
+		domain.CodeLastAdmin:  {Title: "Stop", Message: "Somebody has to stay.", Oneself: "You have to stay."},
 		domain.CodeEmailTaken: {Title: "Taken"},
 	})
 }
@@ -75,7 +75,11 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"group for a list", small, "[BOSS, HAND]\n    manages", "{BOSS: 1}\n    manages", `line 8, column 13: roles[0].grants: Give the roles that its holder may invite to and change members to. This is a group of settings.`},
 		{"truth for a list", small, "[BOSS, HAND]\n    manages", "true\n    manages", `line 8, column 13: roles[0].grants: Give the roles that its holder may invite to and change members to. This is true or false.`},
 		{"version 0", small, "version: 1", "version: 0", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document.`},
-		{"two admins", small, "minimum_admins: 1", "minimum_admins: 2", `line 16, column 19: members.minimum_admins: Give how many active members with an admin_like role always remain: 0 or 1.`},
+		{"two admins", small, "minimum_admins: 1", "minimum_admins: 2", `line 16, column 19: members.minimum_admins: Give how many active members with an admin_like role always remain: 0 or 1. This number is too large; the largest is 1.`},
+		{"larger than any number", small, "version: 1", "version: 99999999999999999999", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This number is too large; the largest is 1000000.`},
+		{"hundreds of digits", small, "version: 1", "version: " + strings.Repeat("9", 400), `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This number is too large; the largest is 1000000.`},
+		{"as small", small, "version: 1", "version: -99999999999999999999", `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document.`},
+		{"digits in quotes", small, "version: 1", `version: "99999999999999999999"`, `line 2, column 10: version: Give a whole number from 1 that grows with every change of the document. This is text.`},
 		{"bad name", small, "name: small", "name: Small Policy", `line 1, column 7: name: Give the policy's name: small letters, digits and dashes, for example "ownership".`},
 		{"no founder", small, "[BOSS]", "[]", `line 15, column 18: members.founder_roles: Give the roles of an organization's first member. This is empty.`},
 		{"unknown permission", small, "members.remove", "member.remove", `line 10, column 57: roles[0].permissions[2]: Give one of Tenure's permissions, or one of the host product's, which start with "app:", for example "app:endpoints.read". Did you mean "members.remove"?`},
@@ -116,6 +120,11 @@ func TestParseSaysWhatToDo(t *testing.T) {
 			"invitations:\n", "ownership: {role: KING, candidates: [BOSS], previous_owner_becomes: HAND, transfer_lifetime: 1 day}\ninvitations:\n", 1),
 			"", "", `line 19, column 69: ownership.previous_owner_becomes: Make KING or HAND admin_like; a transfer to the last admin would leave none.`},
 
+		{"implied by itself", chained, "implies: [BOSS]", "implies: [LEAD]", `line 12, column 15: roles[1].implies[0]: Leave out LEAD: a role implies neither itself nor the owner's.`},
+		{"implied in a circle", chained, "    admin_like: true\n", "    implies: [LEAD]\n", `line 12, column 15: roles[1].implies[0]: Leave out BOSS: it implies LEAD already, and two roles cannot imply each other.`},
+		{"implied in a wide circle", chained, "implies: [BOSS]", "implies: [HR]", `line 15, column 15: roles[2].implies[0]: Leave out LEAD: it implies HR already, and two roles cannot imply each other.`},
+		{"grants less than it implies", chained, "grants: [BOSS, LEAD, HR]", "grants: [LEAD, HR]", `line 7, column 14: roles[0].grants[0]: Add BOSS, or leave out LEAD, which implies it: giving the one takes the right to do so with the other.`},
+		{"manages less than it implies", chained, "manages: [BOSS, LEAD, HR]", "manages: [BOSS, HR]", `line 8, column 21: roles[0].manages[1]: Add LEAD, or leave out HR, which implies it: managing the one takes the right to do so with the other.`},
 		{"no invitations", small, "invitations:\n  lifetime: 7 days\n", "", `line 1, column 1: Add "invitations": the rules for invitations.`},
 		{"requests that nobody approves", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nrequests: {roles: [HAND], by_domain: true, auto_activate: true}\n", `line 19, column 59: requests.auto_activate: Leave this out, or by_domain; whoever asks by an e-mail domain must be approved.`},
 		{"onboarding to nothing", small, "  lifetime: 7 days\n", "  lifetime: 7 days\nonboarding: {}\n", `line 19, column 13: onboarding: Set by_domain to true, name the policy of the personal spaces, or leave this out; it says nothing.`},
@@ -133,12 +142,13 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"merge", small, "version: 1", "<<: {version: 1}", `line 2, column 1: Name a setting in plain text, followed by a colon and its value; merges are not read.`},
 		{"number as a name", small, "version: 1", "7: 1", `line 2, column 1: Name a setting in plain text, followed by a colon and its value; merges are not read.`},
 		{"no YAML", small, "[BOSS]", "[BOSS", `line 16, column 3: Write valid YAML: ',' or ']' must be specified.`},
-		{"two documents", small, "version: 1", "version: 1\n---\na: 1", `Write exactly one YAML document, without directives, into a file.`},
-		{"nothing", "", "", "", `Write exactly one YAML document, without directives, into a file.`},
+		{"two documents", small, "version: 1", "version: 1\n---\na: 1", `line 3, column 1: Write exactly one YAML document, without directives, into a file.`},
+		{"a directive", small, "name: small", "%YAML 1.2\n---\nname: small", `line 1, column 1: Write exactly one YAML document, without directives, into a file.`},
+		{"nothing", "", "", "", `line 1, column 1: Write exactly one YAML document, without directives, into a file.`},
 		{"no settings", "policy", "", "", `line 1, column 1: Give the settings of a policy. This is text.`},
-		{"not UTF-8", small, "Works.", "W\xff", `Write the document in UTF-8.`},
+		{"not UTF-8", small, "Works.", "W\xff", `line 12, column 15: Write the document in UTF-8.`},
 		{"too long", small, "Works.", strings.Repeat("w", 64<<10), `Shorten the document to at most 65536 bytes.`},
-		{"too deep", small, "Works.", strings.Repeat("[", 33), `Close the brackets; too many are open at once.`},
+		{"too deep", small, "Works.", strings.Repeat("[", 33), `line 12, column 46: Close the brackets; too many are open at once.`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)
@@ -156,6 +166,44 @@ func TestParseSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// chained has roles that imply others.
+const chained = `name: chained
+version: 1
+summary: A role is with all that it implies.
+roles:
+  - name: BOSS
+    summary: Manages everybody.
+    grants: [BOSS, LEAD, HR]
+    manages: [BOSS, LEAD, HR]
+    permissions: [members.invite, members.change_roles, members.remove]
+    admin_like: true
+  - name: LEAD
+    implies: [BOSS]
+    summary: Is a boss.
+    permissions: [members.invite, members.remove]
+  - implies: [LEAD]
+    name: HR
+    summary: Is one by another role.
+    permissions: []
+members:
+  founder_roles: [HR]
+  minimum_admins: 1
+invitations:
+  lifetime: 7 days
+`
+
+// What a role implies counts for whatever is asked of it: an administrator's
+// standing, and the roles that it gives and manages.
+func TestWhatIsImpliedCounts(t *testing.T) {
+	is := is.New(t)
+	_, err := policies.Parse([]byte(chained))
+	is.NoErr(err)
+	_, err = policies.Parse([]byte(strings.NewReplacer("founder_roles: [HR]", "founder_roles: [KING, HR]\n  several_roles: true", "members:\n",
+		"  - {name: KING, summary: Owns., implies: [TRADER], permissions: []}\n  - {name: TRADER, summary: Sells., permissions: [ownership.transfer]}\nmembers:\n",
+		"invitations:\n", "ownership: {role: KING, candidates: [HR], previous_owner_becomes: HR, transfer_lifetime: 1 day}\ninvitations:\n").Replace(chained)))
+	is.NoErr(err)
+}
+
 // own is a personal space with as little as it takes.
 const own = `name: own
 version: 1
@@ -170,6 +218,15 @@ members:
   founder_roles: [ME]
   minimum_admins: 1
 `
+
+func TestParseReadsWhatIsBehindAByteOrderMark(t *testing.T) {
+	is := is.New(t)
+	p, err := policies.Parse([]byte("\ufeff" + small))
+	is.NoErr(err)
+	is.Equal(p.Name, "small")
+	_, err = policies.Parse([]byte("\ufeff" + strings.Replace(small, "name: small", "name: 7", 1)))
+	is.True(strings.HasPrefix(err.Error(), "line 1, column 7: name: "))
+}
 
 func TestParseReportsEverythingAtOnceInOrder(t *testing.T) {
 	is := is.New(t)

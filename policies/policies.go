@@ -96,6 +96,15 @@ func (c *Catalogue) Parse(document []byte) (*policy.Policy, error) {
 	return p, nil
 }
 
+// Reread reads a document that was published, as the function of that name does.
+func (c *Catalogue) Reread(document []byte) (*policy.Policy, error) { return Reread(document) }
+
+// Check reads a document that is to be published beside the catalogue: it fails as
+// Parse does, and for the name of one of the catalogue's policies.
+func (c *Catalogue) Check(document []byte) (*policy.Policy, error) {
+	return parse(document, func(name string) bool { _, taken := c.versions[name]; return taken })
+}
+
 // Names lists the policies, sorted.
 func (c *Catalogue) Names() []string {
 	return slices.Sorted(maps.Keys(c.versions))

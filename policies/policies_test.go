@@ -148,6 +148,27 @@ func TestBuiltinNamesAreTheirFiles(t *testing.T) {
 	}
 }
 
+// What an organization is under does not change its meaning, nor stop to have one,
+// when a release is stricter with new documents.
+func TestAPublishedDocumentIsReadAgainWithoutNewChecks(t *testing.T) {
+	is := is.New(t)
+	c := policies.Builtin()
+	for _, name := range c.Names() {
+		p, _ := c.Latest(name)
+		again, err := c.Reread(c.Document(p))
+		is.NoErr(err)
+		is.Equal(again, p)
+	}
+	circular := []byte(strings.Replace(chained, "    admin_like: true\n", "    admin_like: true\n    implies: [LEAD]\n", 1))
+	_, err := policies.Parse(circular)
+	is.True(err != nil)
+	p, err := policies.Reread(circular)
+	is.NoErr(err)
+	is.True(p.MayGrant([]domain.Role{"HR"}, "LEAD")) // by what it implies
+	_, err = policies.Reread([]byte("name: ["))
+	is.True(err != nil)
+}
+
 // The schema lists the permissions and codes of package domain: a new one there
 // has to be written into the schema as well.
 func TestSchemaKnowsTheVocabulary(t *testing.T) {

@@ -6,17 +6,23 @@ import (
 	"strings"
 
 	"tenure/domain"
+	"tenure/domain/policy"
 )
 
 // check finds the rules of a document that contradict each other, which no
 // schema can say. It works on what could be decoded.
 type check struct {
 	document document
+	rules    *policy.Policy // as far as it could be decoded: what the document means, where that is the question
 	source   source
+	taken    func(name string) bool // by another policy
 	problems []Problem
 }
 
 func (c *check) all() {
+	if c.taken(c.document.Name) {
+		c.report(path{"name"}, "Choose another name; %s is one of Tenure's own policies, and none is published under its name.", c.document.Name)
+	}
 	for i := range c.document.Roles {
 		c.role(i)
 	}
@@ -87,35 +93,32 @@ func (c *check) role(i int) {
 	for j, name := range r.Manages {
 		c.exists(at.down("manages").index(j), name)
 	}
-	for j, name := range r.Implies {
-		here := at.down("implies").index(j)
-		c.exists(here, name)
-		if o := c.document.Ownership; name == r.Name || o != nil && o.Role == name {
-			c.report(here, "Leave out %s: a role implies neither itself nor the owner's.", name)
-		}
-	}
+	c.implies(i)
 	c.powers(at, r)
 }
 
-// powers holds a role's permissions against the roles that they are about.
+// powers holds what a role allows against the roles that it is about.
 func (c *check) powers(at path, r role) {
-	may := func(p domain.Permission) bool { return slices.Contains(r.Permissions, p) }
+	whole := c.whole(r)
+	may := func(p domain.Permission) bool { return slices.Contains(whole.Permissions, p) }
 	needsGrants := may(domain.InviteMembers) || may(domain.ChangeRoles) || may(domain.AddMembers)
 	needsManages := may(domain.ChangeRoles) || may(domain.RemoveMembers) || may(domain.SuspendMembers)
 	switch {
-	case needsGrants && len(r.Grants) == 0 && !c.document.Members.MayHaveNoRole:
+	case needsGrants && len(whole.Grants) == 0 && !c.document.Members.MayHaveNoRole:
 		c.report(at, "Add \"grants\": the roles that %s may give when it invites or changes members, or take %s and %s away.", r.Name, domain.InviteMembers, domain.ChangeRoles)
 	case !needsGrants && len(r.Grants) > 0:
 		c.report(at.down("grants"), "Leave this out, or give %s the permission %s or %s.", r.Name, domain.InviteMembers, domain.ChangeRoles)
 	}
 	switch {
-	case needsManages && len(r.Manages) == 0:
+	case needsManages && len(whole.Manages) == 0:
 		c.report(at, "Add \"manages\": the roles whose holders %s may change or remove, or take %s and %s away.", r.Name, domain.ChangeRoles, domain.RemoveMembers)
 	case !needsManages && len(r.Manages) > 0:
 		c.report(at.down("manages"), "Leave this out, or give %s the permission %s or %s.", r.Name, domain.ChangeRoles, domain.RemoveMembers)
 	}
-	if may(domain.TransferOwnership) && c.document.Ownership == nil {
-		c.report(at.down("permissions").index(slices.Index(r.Permissions, domain.TransferOwnership)),
+	c.withImplied(at.down("grants"), r.Grants, whole.Grants, "giving")
+	c.withImplied(at.down("manages"), r.Manages, whole.Manages, "managing")
+	if transfers := slices.Index(r.Permissions, domain.TransferOwnership); transfers >= 0 && c.document.Ownership == nil {
+		c.report(at.down("permissions").index(transfers),
 			"Leave this out, or add \"ownership\"; nobody owns an organization of this policy.")
 	}
 }
@@ -132,7 +135,7 @@ func (c *check) members() {
 	adminLike := len(m.FounderRoles) == 0
 	for i, name := range m.FounderRoles {
 		r := c.exists(at.down("founder_roles").index(i), name)
-		adminLike = adminLike || r.AdminLike || r.Name == ""
+		adminLike = adminLike || r.Name == "" || c.whole(r).AdminLike
 	}
 	if len(m.FounderRoles) > 1 && !m.SeveralRoles {
 		c.report(at.down("founder_roles"), "Give exactly one role, or set several_roles to true.")
@@ -145,7 +148,7 @@ func (c *check) members() {
 func (c *check) ownership(o ownership) {
 	at := path{"ownership"}
 	owner := c.exists(at.down("role"), o.Role)
-	if owner.Name != "" && !slices.Contains(owner.Permissions, domain.TransferOwnership) {
+	if owner.Name != "" && !slices.Contains(c.whole(owner).Permissions, domain.TransferOwnership) {
 		c.report(at.down("role"), "Give %s the permission %s; the ownership could never change hands.", o.Role, domain.TransferOwnership)
 	}
 	if founder := c.document.Members.FounderRoles; len(founder) > 0 && !slices.Contains(founder, o.Role) {
@@ -155,7 +158,7 @@ func (c *check) ownership(o ownership) {
 		c.existsNotOwner(at.down("candidates").index(i), name, o.Role)
 	}
 	previous := c.existsNotOwner(at.down("previous_owner_becomes"), o.PreviousOwnerBecomes, o.Role)
-	if c.document.Members.MinimumAdmins > 0 && owner.Name != "" && previous.Name != "" && !owner.AdminLike && !previous.AdminLike {
+	if c.document.Members.MinimumAdmins > 0 && owner.Name != "" && previous.Name != "" && !c.whole(owner).AdminLike && !c.whole(previous).AdminLike {
 		c.report(at.down("previous_owner_becomes"), "Make %s or %s admin_like; a transfer to the last admin would leave none.", o.Role, o.PreviousOwnerBecomes)
 	}
 	c.duration(at.down("transfer_lifetime"), o.TransferLifetime)

@@ -98,7 +98,9 @@ func (s schema) wording(k jsonschema.ErrorKind, rule rule) string {
 	switch k := k.(type) {
 	case *kind.Type:
 		return fmt.Sprintf("%s This is %s.", advice, typeName(k.Got))
-	case *kind.Minimum, *kind.Maximum, *kind.Pattern:
+	case *kind.Maximum:
+		return fmt.Sprintf("%s This number is too large; the largest is %s.", advice, k.Want.RatString())
+	case *kind.Minimum, *kind.Pattern:
 		return advice
 	case *kind.MinLength, *kind.MinItems:
 		return advice + " This is empty."

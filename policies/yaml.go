@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -67,45 +69,70 @@ func problem(at place, p path, message string) Problem {
 	return Problem{Line: at.line, Column: at.column, Path: p.String(), Message: message}
 }
 
+// byteOrderMark is what some editors put before a text.
+const byteOrderMark = "\ufeff"
+
 // read parses YAML and refuses what a policy has no use for: several documents,
 // aliases, tags, settings named twice. The source has no values when the
 // document could not be read at all.
 func read(document []byte) (source, []Problem) {
-	if message := checkBounds(document); message != "" {
-		return source{}, []Problem{{Message: message}}
+	document = bytes.TrimPrefix(document, []byte(byteOrderMark))
+	if wrong := checkBounds(document); wrong != nil {
+		return source{}, []Problem{*wrong}
 	}
 	file, err := parser.ParseBytes(document, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return source{}, []Problem{syntaxProblem(err)}
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return source{}, []Problem{{Message: "Write exactly one YAML document, without directives, into a file."}}
+	if !single(file.Docs) {
+		return source{}, []Problem{problem(surplus(file.Docs), nil, "Write exactly one YAML document, without directives, into a file.")}
 	}
 	r := reader{source: source{settings: make(map[string]place), values: make(map[string]place)}}
 	r.source.value = r.read(file.Docs[0].Body, nil)
 	return r.source, r.problems
 }
 
-func checkBounds(document []byte) string {
-	switch {
-	case len(document) > maxDocumentBytes:
-		return fmt.Sprintf("Shorten the document to at most %d bytes.", maxDocumentBytes)
-	case !utf8.Valid(document) || bytes.IndexByte(document, 0) >= 0:
-		return "Write the document in UTF-8."
+func single(all []*ast.DocumentNode) bool { return len(all) == 1 && isDocument(all[0]) }
+
+func isDocument(d *ast.DocumentNode) bool {
+	return d.Body != nil && d.Body.Type() != ast.DirectiveType
+}
+
+// surplus is where the second document begins, or the file where it begins with
+// none.
+func surplus(all []*ast.DocumentNode) place {
+	if len(all) > 1 && isDocument(all[0]) {
+		return placeOf(all[1].Start)
 	}
-	depth := 0
-	for _, c := range document {
-		switch c {
-		case '[', '{':
+	return place{1, 1}
+}
+
+func checkBounds(document []byte) *Problem {
+	if len(document) > maxDocumentBytes {
+		return &Problem{Message: fmt.Sprintf("Shorten the document to at most %d bytes.", maxDocumentBytes)}
+	}
+	depth, at := 0, place{1, 0}
+	for i := 0; i < len(document); {
+		c, size := utf8.DecodeRune(document[i:])
+		at.column++
+		i += size
+		switch {
+		case c == utf8.RuneError && size == 1 || c == 0:
+			wrong := problem(at, nil, "Write the document in UTF-8.")
+			return &wrong
+		case c == '\n':
+			at = place{at.line + 1, 0}
+		case c == '[' || c == '{':
 			depth++
-		case ']', '}':
+		case c == ']' || c == '}':
 			depth = max(0, depth-1)
 		}
 		if depth > maxNesting {
-			return "Close the brackets; too many are open at once."
+			wrong := problem(at, nil, "Close the brackets; too many are open at once.")
+			return &wrong
 		}
 	}
-	return ""
+	return nil
 }
 
 func syntaxProblem(err error) Problem {
@@ -133,6 +160,9 @@ func (r *reader) read(n ast.Node, p path) any {
 		}
 		return list
 	case *ast.StringNode:
+		if n.Token.Type == token.StringType && wholeNumber.MatchString(n.Value) {
+			return largeNumber(n.Value)
+		}
 		return n.Value
 	case *ast.LiteralNode:
 		return n.Value.Value
@@ -170,6 +200,16 @@ func (r *reader) mapping(n *ast.MappingNode, p path) any {
 		settings[name.Value] = r.read(entry.Value, here)
 	}
 	return settings
+}
+
+// wholeNumber is how whole numbers are written. Those that are larger than any that
+// Go has come from the parser as text.
+var wholeNumber = regexp.MustCompile(`^[-+]?[0-9]+$`)
+
+// largeNumber is near enough to such a number to be too large for every setting.
+func largeNumber(text string) float64 {
+	number, _ := strconv.ParseFloat(text, 64) // infinite, with an error, for hundreds of digits
+	return min(max(number, -math.MaxFloat64), math.MaxFloat64)
 }
 
 // firstToken is where a value begins: a mapping's own token is its first colon.

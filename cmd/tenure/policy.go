@@ -36,7 +36,7 @@ func (x policyCheckCommand) Run(out *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := policies.Parse(document)
+	p, err := policies.Builtin().Check(document)
 	var wrong *policies.Error
 	switch {
 	case errors.As(err, &wrong):
@@ -172,6 +172,6 @@ func (x policySource) fetch(ctx context.Context, name string, version int) (*pol
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := policies.Parse(document)
+	p, err := policies.Reread(document)
 	return p, document, err
 }

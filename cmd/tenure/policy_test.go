@@ -47,10 +47,13 @@ func document(t *testing.T, name string) string {
 
 func TestPolicyCheckListsEveryProblemWithItsLine(t *testing.T) {
 	is := is.New(t)
-	text := document(t, "seats")
+	text := strings.Replace(document(t, "seats"), "name: seats", "name: chairs", 1)
 	out, err := tenure(t, "policy", "check", written(t, "good.yaml", text))
 	is.NoErr(err)
-	is.True(strings.Contains(out, "good.yaml: policy seats, version 1, roles: 2, no problems"))
+	is.True(strings.Contains(out, "good.yaml: policy chairs, version 1, roles: 2, no problems"))
+	out, err = tenure(t, "policy", "check", written(t, "ours.yaml", document(t, "seats")))
+	is.True(err != nil) // nobody can publish it
+	is.True(strings.Contains(out, "ours.yaml: line 5, column 7: name: Choose another name; seats is one of Tenure's own policies"))
 
 	wrong := strings.Replace(strings.Replace(text, "[Administrator, Member]", "[Administrator, Membr]", 1), "lifetime: 14 days", "lifetime: a fortnight", 1)
 	out, err = tenure(t, "policy", "check", written(t, "wrong.yaml", wrong))

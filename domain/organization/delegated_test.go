@@ -190,6 +190,7 @@ func refusedSpaces(r domaintest.Refusals[State]) {
 	r.Refused("EditMember", domain.CodeRoleCount, "none", delegating(), editMember(delegated, founder, user, []domain.Role{}, nil))
 	r.Refused("EditMember", domain.CodeRoleUnknown, "no such role", delegating(), editMember(delegated, founder, user, roles("GUEST"), spaces(attic)))
 	r.Refused("EditMember", domain.CodeLastAdmin, "the only one", delegating(), editMember(delegated, founder, founder, roles("MEMBER"), spaces(attic)))
+	r.Refused("Remove", domain.CodeSelfRemoval, "who does not manage their own role", delegating(), remove(delegated, userAdmin, userAdmin))
 	r.Refused("EditMember", domain.CodeOwnRolesFixed, "their own", delegating(), editMember(fixed, founder, founder, roles("MEMBER"), nil))
 	r.Refused("EditMember", domain.CodeOwnerProtected, "the owner", staffed(), editMember(ownership, admin, owner, roles("USER"), nil))
 	r.Refused("EditMember", domain.CodeRoleNotGranted, "to a higher role", levelled(), editMember(flat, viewer, user, roles("BOSS"), nil))

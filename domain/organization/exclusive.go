@@ -92,10 +92,27 @@ func takenFrom(p *policy.Policy, lost []domain.AccountID, id domain.AccountID, b
 	return lost
 }
 
-// RoleHeldElsewhere is the refusal of an exclusive role to an account that holds
-// one in another organization.
+const titleElsewhere = "Role held elsewhere"
+
+// RoleHeldElsewhere refuses to give an exclusive role to somebody who holds one in
+// another organization.
 func RoleHeldElsewhere(p *policy.Policy) *domain.Error {
-	e := p.Refuse(domain.CodeRoleExclusive, "Role held elsewhere", "The person holds such a role in another organization. Give another role.")
+	e := p.Refuse(domain.CodeRoleExclusive, titleElsewhere, "The person holds such a role in another organization. Give another role.")
 	e.Field = "roles"
+	return e
+}
+
+// OwnRoleElsewhere refuses an exclusive role to somebody who is about to come by
+// it by themselves.
+func OwnRoleElsewhere(p *policy.Policy) *domain.Error {
+	return p.RefuseOneself(domain.CodeRoleExclusive, titleElsewhere,
+		"You hold such a role in another organization, and may in one only. Ask an administrator there to give you another role, then try again.")
+}
+
+// OwnerHeldElsewhere refuses a transfer of the ownership by which the new owner
+// would come to hold a second exclusive role.
+func OwnerHeldElsewhere(p *policy.Policy) *domain.Error {
+	e := p.Refuse(domain.CodeRoleExclusive, titleElsewhere, "")
+	e.Message = "The member who is to become the owner holds such a role in another organization, and may in one only. Have them give it up there, or transfer the ownership to somebody else."
 	return e
 }

@@ -45,8 +45,9 @@ func Invite(s State, p *policy.Policy, by domain.Actor, in Invitee, at time.Time
 
 // Resend opens the invitation's next generation, also when it has expired and
 // its names were given back (O6); generation is the one that the link has now.
-// The invitee's spaces stay. It fails with CodeNotFound, CodePermissionDenied,
-// CodeProviderNotOffered, CodeInvalid, CodeUsernameNeeded, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
+// The invitee's spaces stay, and so does the lack of a username that invitations
+// were not asked for when this one was made (X10). It fails with CodeNotFound,
+// CodePermissionDenied, CodeProviderNotOffered, CodeInvalid, CodeRoleCount, CodeRoleUnknown, CodeRoleNotGranted,
 // CodeEmailTaken and CodeUsernameTaken.
 func Resend(s State, p *policy.Policy, by domain.Actor, in Invitee, generation int, at time.Time) ([]domain.Event, error) {
 	if open, ok := s.Invitation(in.InvitationID); ok {
@@ -177,8 +178,10 @@ func (s State) openInvitation(p *policy.Policy, by domain.Actor, in Invitee, gen
 	if err := checkProvider(p, in); err != nil {
 		return nil, err
 	}
-	if err := checkUsername(p, in.Username); err != nil {
-		return nil, err
+	if generation == 1 { // one that is resent has what it was made with
+		if err := checkUsername(p, in.Username); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkRoles(p, actor, in.Roles); err != nil {
 		return nil, err

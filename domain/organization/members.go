@@ -111,12 +111,12 @@ func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.Ac
 	if err != nil {
 		return nil, err
 	}
+	if oneself(p, by, actor, account) && p.Members.OwnRolesFixed {
+		return nil, p.Refuse(domain.CodeOwnRolesFixed, "You cannot change your own roles", "Ask another administrator to change them.")
+	}
 	member, err := s.manageable(p, actor, account, "Use the ownership transfer to change the owner's role.")
 	if err != nil {
 		return nil, err
-	}
-	if by == domain.ByAccount(account) && p.Members.OwnRolesFixed {
-		return nil, p.Refuse(domain.CodeOwnRolesFixed, "You cannot change your own roles", "Ask another administrator to change them.")
 	}
 	if err := checkRoles(p, actor, roles); err != nil {
 		return nil, err
@@ -144,9 +144,6 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 	if err != nil {
 		return nil, err
 	}
-	if by == domain.ByAccount(account) && !leaves {
-		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
-	}
 	if member.Status == Active && p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
 		return nil, lastAdmin(p)
 	}
@@ -156,20 +153,24 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 	return append(append(events, removed), s.voidTransferOf(account)...), nil
 }
 
+// removable finds the member that an actor wants to remove, or who leaves.
 func (s State) removable(p *policy.Policy, by domain.Actor, account domain.AccountID, leaves bool) (Member, error) {
 	const aboutOwner = "Transfer the ownership first."
-	if !leaves {
-		actor, err := Authorize(s, p, by, domain.RemoveMembers)
-		if err != nil {
-			return Member{}, err
+	if leaves {
+		member, err := AuthorizeMember(s, by)
+		if err == nil && p.Owns(member.Roles) {
+			err = p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
 		}
-		return s.manageable(p, actor, account, aboutOwner)
+		return member, err
 	}
-	member, err := AuthorizeMember(s, by)
-	if err == nil && p.Owns(member.Roles) {
-		err = p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
+	actor, err := Authorize(s, p, by, domain.RemoveMembers)
+	if err != nil {
+		return Member{}, err
 	}
-	return member, err
+	if oneself(p, by, actor, account) {
+		return Member{}, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
+	}
+	return s.manageable(p, actor, account, aboutOwner)
 }
 
 func (s State) removed(account domain.AccountID, member Member) MemberRemoved {
@@ -187,6 +188,12 @@ func RenameMember(s State, account domain.AccountID, name string) []domain.Event
 		return nil
 	}
 	return []domain.Event{MemberRenamed{OrganizationID: s.ID, AccountID: account, Before: m.DisplayName, After: name}}
+}
+
+// oneself reports whether an actor means themself, whatever roles they manage. What
+// the owner needs to hear is another thing: nobody else could do it either.
+func oneself(p *policy.Policy, by domain.Actor, actor Member, account domain.AccountID) bool {
+	return by == domain.ByAccount(account) && !p.Owns(actor.Roles)
 }
 
 // manageable finds the member that an actor wants to change or remove.

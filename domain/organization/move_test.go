@@ -291,3 +291,21 @@ func TestAPersonalSpaceMovesToANewerVersion(t *testing.T) {
 	given.When(movedTo(alone, newer, nil)).Then(policyChanged(alone, newer, same))
 	given.When(movedTo(alone, moderated, nil)).Refused(domain.CodePolicyImpossible)
 }
+
+// A policy that wants usernames asks no invitation for one that was made before,
+// open or expired.
+func TestAnInvitationWithoutAUsernameIsResentUnderAPolicyThatAsksForOne(t *testing.T) {
+	unnamed := opened(invited, 1, "admin")
+	unnamed.Username, unnamed.InvitedBy = "", owner
+	again := unnamed
+	again.Generation, again.Roles = 2, roles("ADMIN")
+	toOwnership := becoming{"admin": roles("OWNER"), "author": roles("ADMIN"), "participant": roles("USER")}
+	in := Invitee{InvitationID: invited, Email: unnamed.Email, Roles: again.Roles, Language: "en"}
+	unnamed.Roles = roles("author")
+	open := []domain.Event{activated(moderated), unnamed, policyChanged(moderated, ownership, toOwnership)}
+	moved := domaintest.Given(t, Evolve, open...)
+	moved.When(resend(ownership, owner, in, 1)).Then(again)
+	domaintest.Given(t, Evolve, append(open, InvitationClosed{OrganizationID: org, InvitationID: invited, Outcome: "expired"})...).When(resend(ownership, owner, in, 1)).Then(again)
+	in.InvitationID, in.Email = "new", "another@example.com"
+	moved.When(invite(ownership, owner, in)).Refused(domain.CodeUsernameNeeded)
+}

@@ -71,7 +71,6 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 
 	r.Refused("Resend", domain.CodeNotFound, "no member", staffed(opened(invited, 1, "USER")), resend(ownership, nobody, newcomer("USER"), 1))
 	r.Refused("Resend", domain.CodePermissionDenied, "user", staffed(opened(invited, 1, "USER")), resend(ownership, user, newcomer("USER"), 1))
-	r.Refused("Resend", domain.CodeUsernameNeeded, "none given", staffed(), resend(ownership, admin, Invitee{InvitationID: invited, Email: "n@example.com", Roles: []domain.Role{"USER"}}, 1))
 	r.Refused("Resend", domain.CodeRoleCount, "none", staffed(), resend(ownership, admin, newcomer(), 1))
 	r.Refused("Resend", domain.CodeRoleUnknown, "no such role", staffed(), resend(ownership, admin, newcomer("GUEST"), 1))
 	r.Refused("Resend", domain.CodeRoleNotGranted, "by a lesser role", levelled(opened(invited, 1, boss)), resend(flat, viewer, newcomer(boss), 1))

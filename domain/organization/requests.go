@@ -81,7 +81,7 @@ func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Reques
 			OrganizationID: s.ID, AccountID: account, Email: r.Email, DisplayName: r.DisplayName, RequestedAt: at, DigestAt: s.nextDigest(p, at),
 		}}, nil
 	}
-	if err := s.checkSeat(p); err != nil {
+	if err := s.checkOwnSeat(p); err != nil {
 		return nil, err
 	}
 	return []domain.Event{s.joined(account, r, p.Requests.Roles, "request")}, nil

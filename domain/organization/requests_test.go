@@ -106,6 +106,13 @@ func refusedRequests(r domaintest.Refusals[State]) {
 	r.Refused("AddMember", domain.CodeMemberSuspended, "a suspended one with another address", school(), addMember(moderated, owner, viewer, "one@example.com", "participant"))
 }
 
+func TestWhoHasNoSeatLeftIsToldHowManyThereAre(t *testing.T) {
+	is := is.New(t)
+	full := domaintest.Given(t, Evolve, guardedSchool(joined(user, "participant"), asked(nobody))...)
+	is.Equal(full.When(approve(guarded, owner, nobody)).Refused(domain.CodeSeatsFull).Message,
+		"All seats are taken, of which there are 3. Remove a member, or have the number of seats raised.")
+}
+
 func TestAskingToJoin(t *testing.T) {
 	is := is.New(t)
 	const one domain.AccountID = "one"

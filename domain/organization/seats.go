@@ -31,7 +31,7 @@ func ClaimSeat(s State, p *policy.Policy, id domain.InvitationID) ([]domain.Even
 	case open.Claimed || s.Seats(p) == 0:
 		return nil, nil
 	}
-	if err := s.checkSeat(p); err != nil {
+	if err := s.checkOwnSeat(p); err != nil {
 		return nil, err
 	}
 	return []domain.Event{SeatClaimed{OrganizationID: s.ID, InvitationID: id}}, nil
@@ -64,10 +64,25 @@ func SetSeats(s State, p *policy.Policy, seats int) ([]domain.Event, error) {
 
 // checkSeat refuses one more member when all seats are taken.
 func (s State) checkSeat(p *policy.Policy) error {
-	if limit := s.Seats(p); limit > 0 && s.SeatsTaken() >= limit {
-		return p.Refuse(domain.CodeSeatsFull, "No seat left", "Remove a member, or have the number of seats raised.")
+	if s.full(p) {
+		return p.Refuse(domain.CodeSeatsFull, titleFull, fmt.Sprintf("All seats are taken, of which there are %d. Remove a member, or have the number of seats raised.", s.Seats(p)))
 	}
 	return nil
+}
+
+// checkOwnSeat is checkSeat for somebody who takes the seat by themselves.
+func (s State) checkOwnSeat(p *policy.Policy) error {
+	if s.full(p) {
+		return p.RefuseOneself(domain.CodeSeatsFull, titleFull, "Ask an administrator of the organization to make room for you, then try again.")
+	}
+	return nil
+}
+
+const titleFull = "No seat left"
+
+func (s State) full(p *policy.Policy) bool {
+	limit := s.Seats(p)
+	return limit > 0 && s.SeatsTaken() >= limit
 }
 
 func (s State) claim(id domain.InvitationID) State {

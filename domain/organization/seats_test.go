@@ -72,7 +72,9 @@ func TestASeatIsKeptForWhoAccepts(t *testing.T) {
 	is.Equal(kept.State.SeatsTaken(), 10)
 	is.Equal(kept.State.ActiveMembers(), 9)
 	kept.When(claimSeat(seats, "i0")).Then() // once
-	kept.When(claimSeat(seats, "i1")).Refused(domain.CodeSeatsFull)
+
+	is.Equal(kept.When(claimSeat(seats, "i1")).Refused(domain.CodeSeatsFull).Message, // whoever accepts can remove nobody
+		"The organization has as many members as it may have. Ask an administrator to make room for you, then try again.")
 
 	joiner := Joiner{AccountID: nobody, Email: "i0@example.com", DisplayName: "N", InvitationID: "i0", InvitedBy: owner}
 	in := kept.When(domaintest.Always(func(s State) []domain.Event { return Admit(s, joiner) })).Then(MemberJoined{

@@ -15,6 +15,9 @@ func Suspend(s State, p *policy.Policy, by domain.Actor, account domain.AccountI
 	if err != nil {
 		return nil, err
 	}
+	if oneself(p, by, actor, account) {
+		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot suspend yourself", "Ask another administrator to suspend you.")
+	}
 	member, err := s.manageable(p, actor, account, "Transfer the ownership first.")
 	if err != nil {
 		return nil, err
@@ -22,8 +25,6 @@ func Suspend(s State, p *policy.Policy, by domain.Actor, account domain.AccountI
 	switch {
 	case member.Status == Suspended:
 		return nil, nil
-	case by == domain.ByAccount(account):
-		return nil, p.Refuse(domain.CodeSelfRemoval, "You cannot suspend yourself", "Ask another administrator to suspend you.")
 	case p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins:
 		return nil, lastAdmin(p)
 	}

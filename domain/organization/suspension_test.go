@@ -98,7 +98,7 @@ func refusedSuspensions(r domaintest.Refusals[State]) {
 	alone := *moderated // whose authors suspend admins
 	alone.Roles = append([]policy.Role{}, moderated.Roles...)
 	alone.Roles[1].Permissions = append([]domain.Permission{domain.SuspendMembers}, alone.Roles[1].Permissions...)
-	alone.Roles[1].Manages = []domain.Role{"admin"}
+	alone.Roles[1].Manages = []domain.Role{"admin", "author", "participant"}
 	r.Refused("Suspend", domain.CodeLastAdmin, "by an author", school(), suspend(&alone, admin, owner))
 	for name, decide := range map[string]decision{
 		"Authorize": func(s State) ([]domain.Event, error) {

@@ -49,3 +49,28 @@ func TestEveryMemberMayWhatThePolicySays(t *testing.T) {
 	is.True(!chain.Allows(nil, "some"))
 	is.True(chain.MayManage(roles{"SOME"}, nil)) // a member without a role has none that protects
 }
+
+// guarded has a role that implies another which nobody gives, manages or holds
+// twice.
+var guarded = &Policy{Roles: []Role{
+	{Name: "CHIEF", Implies: roles{"LEAD"}, Grants: roles{"CHIEF", "LEAD", "BOSS", "HR", "USER"}, Manages: roles{"CHIEF", "LEAD", "BOSS", "HR", "USER"}},
+	{Name: "LEAD", Implies: roles{"BOSS"}},
+	{Name: "BOSS", Exclusive: true, Manages: roles{"BOSS"}},
+	{Name: "HR", Grants: roles{"LEAD", "USER"}, Manages: roles{"LEAD", "USER", "HR"}},
+	{Name: "USER"},
+}}
+
+func TestARoleIsGivenManagedAndExclusiveWithAllThatItImplies(t *testing.T) {
+	is := is.New(t)
+	is.True(!guarded.MayGrant(roles{"HR"}, "LEAD")) // nor the BOSS in it
+	is.True(guarded.MayGrant(roles{"HR"}, "USER"))
+	is.True(guarded.MayGrant(roles{"CHIEF"}, "CHIEF"))
+	is.True(!guarded.MayManage(roles{"HR"}, roles{"LEAD"}))
+	is.True(!guarded.MayManage(roles{"HR"}, roles{"USER", "CHIEF"}))
+	is.True(guarded.MayManage(roles{"HR", "BOSS"}, roles{"LEAD"})) // roles add up
+	is.True(guarded.MayManage(roles{"CHIEF"}, roles{"LEAD", "HR"}))
+	for _, r := range (roles{"CHIEF", "LEAD", "BOSS"}) {
+		is.True(guarded.Exclusive(roles{r}))
+	}
+	is.True(!guarded.Exclusive(roles{"HR", "USER"}))
+}

@@ -5,9 +5,15 @@
 
 // Policies are written as YAML documents, which package policies reads and
 // checks: what stands here has passed, and is taken at its word.
+//
+// A role is with all that it implies (C2), wherever a rule asks what somebody
+// holds: whoever gives, manages or keeps a role for one organization does so with
+// those that it implies. Only the owner's role and the candidates for it are asked
+// for by name, since no role implies the owner's.
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -39,7 +45,7 @@ type Role struct {
 	Grants      []domain.Role       // the roles its holder may invite to and change members to
 	Manages     []domain.Role       // the roles whose holders it may change and remove
 	AdminLike   bool                // counts towards Members.MinimumAdmins
-	Implies     []domain.Role       // what these roles allow, it allows too (C2)
+	Implies     []domain.Role       // its holder holds these roles as well (C2)
 	AllSpaces   bool                // its holder may enter every space, assigned or not
 	Exclusive   bool                // an account holds it, or another exclusive role, in one organization at most (M9)
 }
@@ -108,7 +114,8 @@ type Work struct {
 // Refusal is how a policy words a refusal; an empty field keeps the default.
 type Refusal struct {
 	Title   string
-	Message string
+	Message string // to whoever manages others
+	Oneself string // instead of Message, to the person whom it is about
 }
 
 // AskedByDomain reports whether people ask to join by signing in with the
@@ -190,22 +197,22 @@ func (p *Policy) AllSpaces(roles []domain.Role) bool {
 // Exclusive reports whether an account may hold these roles in one organization
 // only.
 func (p *Policy) Exclusive(roles []domain.Role) bool {
-	return slices.ContainsFunc(roles, func(name domain.Role) bool {
-		role, _ := p.Role(name)
-		return role.Exclusive
+	return p.any(roles, func(r Role) bool { return r.Exclusive })
+}
+
+// MayGrant reports whether a member with these roles may give role to others,
+// which takes the right to give all that it implies.
+func (p *Policy) MayGrant(roles []domain.Role, role domain.Role) bool {
+	return p.each([]domain.Role{role}, func(given domain.Role) bool {
+		return p.any(roles, func(r Role) bool { return slices.Contains(r.Grants, given) })
 	})
 }
 
-// MayGrant reports whether a member with these roles may give role to others.
-func (p *Policy) MayGrant(roles []domain.Role, role domain.Role) bool {
-	return p.any(roles, func(r Role) bool { return slices.Contains(r.Grants, role) })
-}
-
 // MayManage reports whether a member with these roles may change or remove a
-// member who holds the roles of.
+// member who holds the roles of, and with them all that they imply.
 func (p *Policy) MayManage(roles, of []domain.Role) bool {
-	return !slices.ContainsFunc(of, func(held domain.Role) bool {
-		return !p.any(roles, func(r Role) bool { return slices.Contains(r.Manages, held) })
+	return p.each(of, func(held domain.Role) bool {
+		return p.any(roles, func(r Role) bool { return slices.Contains(r.Manages, held) })
 	})
 }
 
@@ -229,15 +236,16 @@ func (p *Policy) MayBecomeOwner(roles []domain.Role) bool {
 
 // Refuse makes a refusal in the policy's own words where it has them.
 func (p *Policy) Refuse(code domain.Code, title, message string) *domain.Error {
-	if own, ok := p.Refusals[code]; ok {
-		if own.Title != "" {
-			title = own.Title
-		}
-		if own.Message != "" {
-			message = own.Message
-		}
-	}
-	return domain.Refuse(code, title, message)
+	own := p.Refusals[code]
+	return domain.Refuse(code, cmp.Or(own.Title, title), cmp.Or(own.Message, message))
+}
+
+// RefuseOneself is Refuse for somebody who is about to become something without
+// anybody who manages them: they found an organization, ask to join one, accept an
+// invitation. What the policy says to those who manage others is not for them.
+func (p *Policy) RefuseOneself(code domain.Code, title, message string) *domain.Error {
+	own := p.Refusals[code]
+	return domain.Refuse(code, cmp.Or(own.Title, title), cmp.Or(own.Oneself, message))
 }
 
 // any reports whether something holds of one of the roles, or of one that they
@@ -249,6 +257,12 @@ func (p *Policy) any(roles []domain.Role, holds func(Role) bool) bool {
 		}
 	}
 	return false
+}
+
+// each reports whether something holds of all of the roles, and of all that they
+// imply.
+func (p *Policy) each(roles []domain.Role, holds func(domain.Role) bool) bool {
+	return !slices.ContainsFunc(p.Effective(roles), func(name domain.Role) bool { return !holds(name) })
 }
 
 func (p *Policy) implied(by Role, holds func(Role) bool) bool {

@@ -18,7 +18,7 @@ var rules = &Policy{
 		{Name: "HAND"},
 	},
 	Ownership: &Ownership{Role: "KING", Candidates: roles{"DUKE", "HAND"}},
-	Refusals:  map[domain.Code]Refusal{domain.CodeLastAdmin: {Title: "Stop"}, domain.CodeInvalid: {Message: "Mend it."}},
+	Refusals:  map[domain.Code]Refusal{domain.CodeLastAdmin: {Title: "Stop"}, domain.CodeInvalid: {Message: "Mend it."}, domain.CodeSeatsFull: {Message: "Make room.", Oneself: "Wait."}},
 }
 
 func TestSeveralRolesAddUp(t *testing.T) {
@@ -67,6 +67,11 @@ func TestRefusalsInThePolicysOwnWords(t *testing.T) {
 	is.Equal(*rules.Refuse(domain.CodeLastAdmin, "Title", "Message"), domain.Error{Code: domain.CodeLastAdmin, Title: "Stop", Message: "Message"})
 	is.Equal(*rules.Refuse(domain.CodeInvalid, "Title", "Message"), domain.Error{Code: domain.CodeInvalid, Title: "Title", Message: "Mend it."})
 	is.Equal(*rules.Refuse(domain.CodeNotFound, "Title", "Message"), domain.Error{Code: domain.CodeNotFound, Title: "Title", Message: "Message"})
+
+	// What it says to those who manage others is not for the person themself.
+	is.Equal(*rules.RefuseOneself(domain.CodeLastAdmin, "Title", "Message"), domain.Error{Code: domain.CodeLastAdmin, Title: "Stop", Message: "Message"})
+	is.Equal(*rules.RefuseOneself(domain.CodeInvalid, "Title", "Message"), domain.Error{Code: domain.CodeInvalid, Title: "Title", Message: "Message"})
+	is.Equal(*rules.RefuseOneself(domain.CodeSeatsFull, "Title", "Message"), domain.Error{Code: domain.CodeSeatsFull, Title: "Title", Message: "Wait."})
 }
 
 func TestRolesByName(t *testing.T) {
