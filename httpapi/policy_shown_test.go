@@ -19,7 +19,7 @@ func TestThePolicySaysWhatFormsNeed(t *testing.T) {
 	}
 	s.is.Equal(part("your_grants"), `["admin","author","participant"]`)
 	s.is.Equal(part("your_manages"), `["admin","author","participant"]`)
-	s.is.Equal(part("members"), `{"founder_roles":["admin"],"may_have_no_role":false,"may_remove_oneself":false,"minimum_admins":1,"own_roles_fixed":false,"permissions":[],"personal":false,"several_roles":false}`)
+	s.is.Equal(part("members"), `{"founder_roles":["admin"],"may_have_no_role":false,"may_remove_oneself":true,"minimum_admins":1,"own_roles_fixed":false,"permissions":[],"personal":false,"several_roles":false}`)
 	s.is.Equal(part("invitations"), `{"lifetime_seconds":604800,"link_in_answer":false,"providers":[],"revoke_when_inviter_leaves":true,"username_required":false}`)
 	s.is.Equal(part("requests"), `{"by_domain":false,"roles":["participant"]}`)
 	s.is.Equal(part("additions"), `{"password_length":6}`)
