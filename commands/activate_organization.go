@@ -15,19 +15,9 @@ import (
 // policy, with the signed-in account as its first member (O1). It answers with
 // the new organization's id. Where people ask to join by their e-mail domain, it
 // holds the founder's if that is free. It fails with CodeInvalid for a policy that
-// is unknown or that of personal spaces, CodeUsernameNeeded, CodeEmailUnverified,
+// is unknown, not offered (Founding) or that of personal spaces, CodeUsernameNeeded, CodeEmailUnverified,
 // CodeRoleExclusive and CodeNameTaken.
 func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyName string, name domain.OrganizationName, username domain.Username) (domain.OrganizationID, Receipt, error) {
-	p, ok, err := c.latestPolicy(ctx, policyName)
-	if err != nil {
-		return "", Receipt{}, err
-	}
-	if !ok {
-		return "", Receipt{}, domain.Invalid("policy", "Use the name of a policy that this server offers.")
-	}
-	if p.Members.Personal {
-		return "", Receipt{}, domain.Invalid("policy", "Choose another policy; nobody founds a personal space, since everybody has theirs.")
-	}
 	founder, _ := r.Actor.Account()
 	s, _, err := c.accounts.load(ctx, string(founder))
 	if err != nil {
@@ -44,6 +34,10 @@ func (c *Commands) ActivateOrganization(ctx context.Context, r Request, policyNa
 	}
 	if !replayed {
 		if err := account.CheckProven(s); err != nil {
+			return "", Receipt{}, err
+		}
+		p, err := c.founding(ctx, policyName)
+		if err != nil {
 			return "", Receipt{}, err
 		}
 		if receipt, err = c.found(ctx, r, p, a); err != nil {

@@ -73,7 +73,7 @@ type Keyring interface {
 	Destroy(ctx context.Context, subjects ...string) error
 }
 
-// Dependencies are what Commands works with; all but Onboarding, Logger and Step
+// Dependencies are what Commands works with; all but Founding, Onboarding, Logger and Step
 // are needed, and Keyring by who erases.
 type Dependencies struct {
 	Store           eventstore.Store
@@ -86,6 +86,9 @@ type Dependencies struct {
 	SessionLifetime time.Duration
 	CachedEvents    int // how many folded events the aggregate cache holds, for each kind of aggregate
 
+	// Founding names the policies under which accounts found organizations, the one
+	// that is meant where none is named first; empty for all.
+	Founding []string
 	// Onboarding names the policy whose onboarding rules hold for whoever signs in,
 	// in its newest version; empty: nobody is onboarded.
 	Onboarding string

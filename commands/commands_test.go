@@ -33,7 +33,8 @@ type world struct {
 	mu         sync.Mutex
 	clock      time.Time
 	step       func(string)
-	onboarding string // the policy that nodes onboard by
+	onboarding string   // the policy that nodes onboard by
+	founding   []string // the policies that nodes offer
 }
 
 func newWorld(t testing.TB) *world {
@@ -62,7 +63,7 @@ func (w *world) nodeWith(catalogue commands.Policies) *commands.Commands {
 	}
 	return commands.New(commands.Dependencies{
 		Store: w.store, Codec: w.codec, Policies: catalogue, Keys: w.keys, Passwords: passwords,
-		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.onboarding,
+		Now: w.now, SessionLifetime: time.Hour, CachedEvents: 100_000, Step: w.step, Onboarding: w.onboarding, Founding: w.founding,
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"tenure/commands/maildomain"
@@ -65,14 +64,7 @@ func (c *Commands) onboardingPolicy(ctx context.Context) (*policy.Policy, error)
 	return p, err
 }
 
-// UnfitOnboarding says, for the person who named the policy to onboard by, why
-// nobody can be.
-type UnfitOnboarding struct{ Reason string }
-
-// Error implements error.
-func (u *UnfitOnboarding) Error() string { return "commands: onboarding: " + u.Reason }
-
-// CheckOnboarding fails with UnfitOnboarding when nobody can be onboarded by the
+// CheckOnboarding fails with UnfitPolicy when nobody can be onboarded by the
 // policy that this server is to onboard by. A version that is published later and
 // has no rules for onboarding onboards nobody.
 func (c *Commands) CheckOnboarding(ctx context.Context) error {
@@ -81,17 +73,9 @@ func (c *Commands) CheckOnboarding(ctx context.Context) error {
 	case err != nil || c.Onboarding == "":
 		return err
 	case p == nil:
-		all, err := c.ListPolicies(ctx)
-		if err != nil {
-			return err
-		}
-		var names []string
-		for _, listed := range all {
-			names = append(names, listed.Name)
-		}
-		return &UnfitOnboarding{"there is no such policy; name one of " + strings.Join(slices.Compact(names), ", ") + ", or publish it before"}
+		return c.noSuchPolicy(ctx, "onboarding", c.Onboarding)
 	case p.Onboarding == nil:
-		return &UnfitOnboarding{"the policy has no rules for onboarding; add them, or name another one"}
+		return &UnfitPolicy{"onboarding", c.Onboarding, "the policy has no rules for onboarding; add them, or name another one"}
 	case p.Onboarding.Personal == "":
 		return nil
 	}
@@ -99,9 +83,9 @@ func (c *Commands) CheckOnboarding(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !ok:
-		return &UnfitOnboarding{"its onboarding.personal names " + p.Onboarding.Personal + ", which is no policy here"}
+		return &UnfitPolicy{"onboarding", c.Onboarding, "its onboarding.personal names " + p.Onboarding.Personal + ", which is no policy here"}
 	case !space.Members.Personal:
-		return &UnfitOnboarding{"its onboarding.personal names " + p.Onboarding.Personal + ", where members.personal is not true"}
+		return &UnfitPolicy{"onboarding", c.Onboarding, "its onboarding.personal names " + p.Onboarding.Personal + ", where members.personal is not true"}
 	}
 	return nil
 }

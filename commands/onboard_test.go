@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -430,6 +431,46 @@ func TestAServerOnboardsByAPolicyThatSaysHow(t *testing.T) {
 			is.NoErr(err)
 			continue
 		}
-		is.True(errors.As(err, new(*commands.UnfitOnboarding)) && strings.Contains(err.Error(), want))
+		is.True(errors.As(err, new(*commands.UnfitPolicy)) && strings.Contains(err.Error(), want))
+	}
+}
+
+// Accounts found organizations under the policies that the server offers; what was
+// founded before stays as it is, and a retry is told the same.
+func TestFoundingUnderWhatIsOffered(t *testing.T) {
+	is := is.New(t)
+	w := newWorld(t)
+	c := w.node()
+	ada := w.account(c, "ada@example.com")
+	by := commands.Request{Actor: domain.ByAccount(ada.AccountID), IdempotencyKey: "first"}
+	first, _, err := c.ActivateOrganization(w.ctx, by, "", "First", "ada")
+	is.NoErr(err)
+
+	w.published("seats", "name: seats", "name: desks")
+	w.founding = []string{"desks", "delegated"}
+	c = w.node()
+	is.NoErr(c.CheckFounding(w.ctx))
+	again, _, err := c.ActivateOrganization(w.ctx, by, "", "First", "ada")
+	is.NoErr(err)
+	is.Equal(again, first)
+	by.IdempotencyKey = ""
+	for i, name := range []string{"", "desks", "delegated"} {
+		id, _, err := c.ActivateOrganization(w.ctx, by, name, domain.OrganizationName(fmt.Sprint("Offered ", i)), "ada")
+		is.NoErr(err)
+		p, err := c.PolicyOf(w.ctx, id)
+		is.NoErr(err)
+		is.Equal(p.Name, cmp.Or(name, "desks"))
+	}
+	_, _, err = c.ActivateOrganization(w.ctx, by, "ownership", "Other", "ada")
+	is.True(refusedWith(err, domain.CodeInvalid) && strings.Contains(err.Error(), "desks, delegated"))
+	_, _, err = c.ActivateOrganization(w.ctx, by, "moderated", "Other", "ada")
+	is.True(refusedWith(err, domain.CodeInvalid))
+	_, err = c.Authorize(w.ctx, by.Actor, first, domain.ReadOrganization)
+	is.NoErr(err) // it is under ownership still
+
+	for name, want := range map[string]string{"nothing": "one of capabilities, delegated, desks", "personal": "personal space"} {
+		w.founding = []string{"seats", name}
+		err := w.node().CheckFounding(w.ctx)
+		is.True(errors.As(err, new(*commands.UnfitPolicy)) && strings.Contains(err.Error(), name) && strings.Contains(err.Error(), want))
 	}
 }

@@ -19,7 +19,7 @@ type OrgPath struct {
 
 type activateBody struct {
 	Name     string `json:"name" maxLength:"400" doc:"Unique; case and spaces do not tell names apart. At most 100 characters."`
-	Policy   string `json:"policy,omitempty" maxLength:"100" doc:"The rules of the organization; default ownership."`
+	Policy   string `json:"policy,omitempty" maxLength:"100" doc:"The rules of the organization; default ownership, or the first of the policies that the server offers."`
 	Username string `json:"username,omitempty" maxLength:"256" doc:"The founder's name inside the organization; default what stands before the @ of the e-mail address."`
 	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"For the history; at most 500 characters."`
 }
@@ -52,8 +52,6 @@ type organizationBody struct {
 	YourRoles       []domain.Role       `json:"your_roles" doc:"Of the caller; none for an operator."`
 	YourPermissions []domain.Permission `json:"your_permissions" doc:"What these roles allow."`
 }
-
-const defaultPolicy = "ownership"
 
 func exampleOrganizationDocument() projections.Organization {
 	return projections.Organization{
@@ -104,15 +102,11 @@ func (a *API) activateOrganization(ctx context.Context, c *call, in *struct {
 			return answer{}, err
 		}
 	}
-	policy := in.Body.Policy
-	if policy == "" {
-		policy = defaultPolicy
-	}
 	do, r, err := a.request(c, in.Body.Reason)
 	if err != nil {
 		return answer{}, err
 	}
-	id, done, err := do.ActivateOrganization(ctx, r, policy, name, username)
+	id, done, err := do.ActivateOrganization(ctx, r, in.Body.Policy, name, username)
 	ans, err := commanded(done, err, func(r Receipt) any { return activated{id, r} })
 	ans.location = "/v1/organizations/" + string(id)
 	return ans, err

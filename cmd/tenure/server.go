@@ -145,15 +145,15 @@ func (x *server) open() (err error) {
 		return err
 	}
 	x.commands = commands.New(commands.Dependencies{
-		Store: x.log, Codec: x.codec, Policies: catalogue, Onboarding: s.Onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
+		Store: x.log, Codec: x.codec, Policies: catalogue, Founding: s.Founding, Onboarding: s.Onboarding, Logger: x.logger, Keys: keys, Passwords: passwords, Keyring: x.ring,
 		Now: now, SessionLifetime: s.SessionLifetime, CachedEvents: s.CachedEvents, Step: step,
 	})
 	if err := x.commands.CheckSecret(ctx); err != nil {
 		return fmt.Errorf("setting secret-file: %s: %w", s.secretFile(), err)
 	}
-	if err := x.commands.CheckOnboarding(ctx); err != nil {
-		if unfit := (*commands.UnfitOnboarding)(nil); errors.As(err, &unfit) {
-			return bad("onboarding", s.Onboarding, unfit.Reason)
+	if err := cmp.Or(x.commands.CheckOnboarding(ctx), x.commands.CheckFounding(ctx)); err != nil {
+		if unfit := (*commands.UnfitPolicy)(nil); errors.As(err, &unfit) {
+			return bad(unfit.Setting, unfit.Name, unfit.Reason)
 		}
 		return err
 	}

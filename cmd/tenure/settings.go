@@ -51,6 +51,7 @@ type settings struct {
 
 	OIDCFile string `help:"YAML file of the OpenID providers that people may sign in with: Google, Microsoft or any other." name:"oidc-file" type:"path"`
 
+	Founding        []string      `help:"Policies under which accounts may found organizations, built in or published; the first is meant where a client names none. Empty: under every one, and ownership is meant."`
 	Onboarding      string        `help:"Policy by which whoever signs in is onboarded: gets a personal space, founds the organization of their e-mail domain or asks to join it. Empty: nobody is."`
 	LedgerInterval  time.Duration `help:"How long to wait, at least, between signed checkpoints of the log while new events come. Each is an event of some 600 bytes." default:"10s"`
 	LedgerWitness   []string      `help:"Verifier keys of the witnesses whose cosignatures of checkpoints are taken, as witnesses publish them: name+hash+key."`
