@@ -46,7 +46,7 @@ type Finding struct {
 	Revision eventstore.Revision `json:"revision,omitempty"`
 	Type     string              `json:"type,omitempty"`
 
-	whole bool // about no event
+	whole bool // about no leaf: it comes after those that are
 }
 
 const maxFindings = 100
@@ -84,7 +84,7 @@ func shown(text string) string {
 }
 
 // finish puts the findings in the order of the log; those that are about no
-// event come last.
+// leaf come last.
 func (r *Report) finish(options Options) *Report {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.rank(), b.rank()) })
 	r.OK = len(r.Findings) == 0

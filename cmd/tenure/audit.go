@@ -183,7 +183,10 @@ func describe(f ledger.Finding) string {
 		where = append(where, fmt.Sprintf("position %d", f.Position))
 	}
 	if f.Stream != "" {
-		where = append(where, fmt.Sprintf("%s revision %d, %s", plain(f.Stream), f.Revision, plain(f.Type)))
+		where = append(where, fmt.Sprintf("%s revision %d", plain(f.Stream), f.Revision))
+	}
+	if f.Type != "" {
+		where = append(where, plain(f.Type))
 	}
 	return cmp.Or(strings.Join(where, ", "), "all of it") + ": " + f.Problem
 }
