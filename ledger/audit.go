@@ -32,6 +32,8 @@ type Options struct {
 	// cosigned the checkpoint at the end, or one that was kept and is of more.
 	Witnesses []*Witness
 	Quorum    int
+	// UnsignedEnd accepts an export whose end nobody has signed.
+	UnsignedEnd bool
 	// Tree is the stored tree, to name the first event that is wrong; nil
 	// without one. It is believed only where it fits a checkpoint.
 	Tree *Tree

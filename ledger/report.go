@@ -26,6 +26,7 @@ type Report struct {
 	Position    eventstore.Position `json:"position,omitempty"`
 	Checkpoints int                 `json:"checkpoints"`         // that the log was compared with
 	Signature   string              `json:"signature"`           // valid, invalid, none (there is none to check) or not_checked
+	End         string              `json:"end,omitempty"`       // of an export: EndSigned or another of these
 	Witnesses   []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
 	Findings    []Finding           `json:"findings"`            // the first in the log first; at most 100
 
