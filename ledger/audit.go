@@ -203,7 +203,7 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	if e.Type != (checkpoint.Signed{}).EventType() {
 		var by checkpoint.Cosigned
 		if e.Type == by.EventType() && json.Unmarshal(e.Data, &by) == nil && by.Size == w.newest {
-			w.last += by.Line + "\n" // which is checked where it is asked for
+			w.last = cosignedNote(w.last, by) // which is checked where it is asked for
 		}
 		return
 	}

@@ -118,7 +118,7 @@ func (n *newestNote) follow(e *eventstore.Recorded) (err error) {
 	case checkpoint.Cosigned{}.EventType():
 		var by checkpoint.Cosigned
 		if err := json.Unmarshal(e.Data, &by); err == nil && by.Size == n.Size {
-			n.text += by.Line + "\n"
+			n.text = cosignedNote(n.text, by)
 		}
 	}
 	return err
