@@ -297,7 +297,7 @@ func TestX7_Witnesses(t *testing.T) {
 		s.unchangedFor(t, 700*time.Millisecond)
 		signed = s.newestCheckpoint(t)
 		ok(t, s.anonymous().post(path, body(known, signed.size)))
-		_, code := runProgram(t, nil, append([]string{"audit", "export", "--to", file}, s.logFlags()...)...)
+		_, code := runProgram(t, nil, append([]string{"audit", "export", "--to", file, "--secret-file", s.stores.secret}, s.logFlags()...)...)
 		is.Equal(code, 0)
 		for _, what := range [][]string{{file}, s.logFlags()} {
 			for _, c := range []struct {
