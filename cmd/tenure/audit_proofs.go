@@ -21,7 +21,7 @@ type proofs struct {
 	Witness     []string `help:"Verifier key of a witness, name+hash+key, whose cosignature the checkpoint at the end has to have. For several, the flag several times." env:"-"`
 	Quorum      int      `help:"How many of the witnesses it takes. Default: all of them." env:"-"`
 
-	WithoutEnd  bool     `help:"Take an export whose end is not signed, as of an exporter that had not the secret: whoever has handed it over may have left out what came last." name:"without-signed-end" env:"-"`
+	WithoutEnd bool `help:"Take an export whose end is not signed, as of an exporter that had not the secret: whoever has handed it over may have left out what came last." name:"without-signed-end" env:"-"`
 
 	witnesses []*ledger.Witness
 }
