@@ -1,16 +1,13 @@
 package acceptance
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +193,8 @@ func TestX7_Verifiable(t *testing.T) {
 			refused(t, c.anonymous().get("/v1/ledger/proof/consistency?from=9&to=3"), 422, "invalid")
 			signedUpTo(refused(t, c.anonymous().get("/v1/ledger/proof/consistency?from=1&to=1000000"), 400, "ahead_of_log"))
 			refused(t, c.anonymous().get("/v1/ledger/checkpoint?size=1000000"), 404, "not_found")
+			refused(t, c.anonymous().get("/v1/ledger/checkpoint?size=0"), 422, "invalid")
+			refused(t, c.operator().get("/v1/ledger/proof/inclusion?position="+e.Position+"&size=0"), 422, "invalid")
 		})
 
 		t.Run("what was signed stays, after a restart and with a tree that is made again", func(t *testing.T) {
@@ -228,82 +227,6 @@ func TestX7_Verifiable(t *testing.T) {
 	})
 }
 
-// logFlags name the log for the commands that read it beside the server.
-func (s *server) logFlags() []string {
-	if s.stores.events != nil {
-		return []string{"--log", s.stores.events.url()}
-	}
-	return []string{"--data", s.data}
-}
-
-func (c *cast) exportAndVerify(t *testing.T, key string) {
-	t.Helper()
-	is := is.New(t)
-	said, code := runProgram(t, nil, "ledger", "key", "--secret-file", c.stores.secret)
-	is.Equal(code, 0)
-	is.Equal(strings.TrimSpace(said), key)
-	kept := filepath.Join(t.TempDir(), "checkpoint")
-	is.NoErr(os.WriteFile(kept, []byte(c.newestCheckpoint(t).text), 0o600))
-	out, code := runProgram(t, nil, append([]string{"audit", "verify", "--key", key, "--checkpoint", kept}, c.logFlags()...)...)
-	t.Log(out)
-	is.Equal(code, 0)
-	is.True(strings.Contains(out, "complete, unaltered and in order"))
-	for _, scope := range [][]string{nil, {"--org", c.org}} {
-		file := filepath.Join(t.TempDir(), "export.ndjson")
-		out, code := runProgram(t, nil, append(append([]string{"audit", "export", "--to", file}, c.logFlags()...), scope...)...)
-		t.Log(out)
-		is.Equal(code, 0)
-		info, err := os.Stat(file)
-		is.NoErr(err)
-		is.Equal(info.Mode().Perm(), os.FileMode(0o600))
-		_, code = runProgram(t, nil, append([]string{"audit", "export", "--to", file}, c.logFlags()...)...)
-		is.Equal(code, 1) // it is there already
-
-		out, code = runProgram(t, nil, "audit", "verify", file, "--key", key)
-		t.Log(out)
-		is.Equal(code, 0)
-		is.True(strings.Contains(out, "signatures: valid"))
-		is.True(!strings.Contains(out, "%")) // progress is for terminals
-		for _, command := range [][]string{{"verify", file}, append([]string{"verify"}, c.logFlags()...), {"members", "--org", c.org, "--export", file}} {
-			out, code = runProgram(t, nil, append([]string{"audit"}, command...)...)
-			is.Equal(code, 80) // not 1, which says that something was altered
-			is.True(strings.Contains(out, "give --key, the verifier key") && !strings.Contains(out, c.org))
-		}
-		out, code = runProgram(t, nil, "audit", "verify", file, "--without-key")
-		is.Equal(code, 0)
-		is.True(strings.Contains(out, "SIGNATURES NOT CHECKED") && !strings.Contains(out, "unaltered"))
-		_, code = runProgram(t, []string{"TENURE_LEDGER_KEY=" + key}, "audit", "verify", file, "--without-key")
-		is.Equal(code, 80)
-		_, code = runProgram(t, []string{"TENURE_LEDGER_KEY=" + key}, "audit", "verify", file)
-		is.Equal(code, 0)
-
-		older := filepath.Join(t.TempDir(), "older")
-		is.NoErr(os.WriteFile(older, []byte(c.checkpoints(t)[0].text), 0o600))
-		out, code = runProgram(t, nil, "audit", "verify", file, "--key", key, "--checkpoint", older)
-		is.Equal(code, len(scope)/2) // the events of one organization do not tell what was before
-		if code > 0 {
-			proof := ok(t, c.anonymous().get(regexp.MustCompile(`/v1/ledger/proof/consistency\S+\d`).FindString(out)))
-			between := filepath.Join(t.TempDir(), "between.json")
-			is.NoErr(os.WriteFile(between, proof.body, 0o600))
-			_, code = runProgram(t, nil, "audit", "verify", file, "--key", key, "--checkpoint", older, "--consistency", between)
-			is.Equal(code, 0)
-		}
-
-		text, err := os.ReadFile(file)
-		is.NoErr(err)
-		for _, e := range c.owner.history(t, c.org) {
-			is.True(bytes.Contains(text, []byte(`"type":"`+e.Type+`"`)))
-		}
-		is.NoErr(os.WriteFile(file, bytes.Replace(text, []byte("organization.activated.v1"), []byte("organization.Activated.v1"), 1), 0o600))
-		out, code = runProgram(t, nil, "audit", "verify", file, "--key", key)
-		is.Equal(code, 1)
-		is.True(strings.Contains(out, "organization.Activated.v1: the event is not what was signed"))
-		out, code = runProgram(t, nil, "audit", "verify", file, "--key", key, "--json")
-		is.Equal(code, 1)
-		is.True(strings.Contains(out, `"ok": false`))
-	}
-}
-
 // witness is one that signs as C2SP's tlog-cosignature says.
 type witness struct {
 	name string
@@ -324,9 +247,11 @@ func (w witness) verifier() string {
 	return fmt.Sprintf("%s+%x+%s", w.name, w.id(), base64.StdEncoding.EncodeToString(append([]byte{4}, w.key.Public().(ed25519.PublicKey)...)))
 }
 
-func (w witness) cosign(text string) string {
+func (w witness) cosign(text string) string { return w.cosignAt(text, time.Now()) }
+
+func (w witness) cosignAt(text string, when time.Time) string {
 	body, _, _ := strings.Cut(text, "\n\n")
-	at := uint64(time.Now().Unix())
+	at := uint64(when.Unix())
 	signature := ed25519.Sign(w.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s\n", at, body))
 	return "— " + w.name + " " + base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint64(w.id(), at), signature...))
 }
@@ -349,6 +274,14 @@ func TestX7_Witnesses(t *testing.T) {
 		taken := ok(t, s.anonymous().post(path, handed))
 		is.Equal(len(decoded[receipt](t, taken).Events), 1)
 		is.Equal(len(decoded[receipt](t, s.anonymous().post(path, handed)).Events), 0) // once
+		at := func(when time.Time) map[string]any {
+			return map[string]any{"size": signed.size, "cosignatures": []string{known.cosignAt(signed.text, when)}}
+		}
+		refused(t, s.anonymous().post(path, at(time.Now().AddDate(1, 0, 0))), 422, "invalid")                  // no later one could take its place
+		is.Equal(len(decoded[receipt](t, s.anonymous().post(path, at(time.Now().Add(-time.Hour)))).Events), 0) // an older one
+		handed = at(time.Now().Add(time.Minute))                                                               // a newer one takes the place
+		taken = ok(t, s.anonymous().post(path, handed))
+		is.Equal(len(decoded[receipt](t, taken).Events), 1)
 		s.restart(t)
 		shown := ok(t, s.anonymous().get(fmt.Sprintf("/v1/ledger/checkpoint?size=%d", signed.size), atPosition(taken.position())))
 		line := handed["cosignatures"].([]string)[0]
@@ -364,7 +297,7 @@ func TestX7_Witnesses(t *testing.T) {
 		s.unchangedFor(t, 700*time.Millisecond)
 		signed = s.newestCheckpoint(t)
 		ok(t, s.anonymous().post(path, body(known, signed.size)))
-		_, code := runProgram(t, nil, append([]string{"audit", "export", "--to", file}, s.logFlags()...)...)
+		_, code := runProgram(t, nil, append([]string{"audit", "export", "--to", file, "--secret-file", s.stores.secret}, s.logFlags()...)...)
 		is.Equal(code, 0)
 		for _, what := range [][]string{{file}, s.logFlags()} {
 			for _, c := range []struct {

@@ -74,7 +74,7 @@ func (c *cast) exportTraces(t *testing.T) {
 	verify(c.logFlags()...)
 	for i, scope := range [][]string{{}, {"--org", c.org}} {
 		file := filepath.Join(t.TempDir(), fmt.Sprint(i))
-		if out, code := runProgram(t, nil, append(append([]string{"audit", "export", "--to", file}, c.logFlags()...), scope...)...); code != 0 {
+		if out, code := runProgram(t, nil, append(append([]string{"audit", "export", "--to", file, "--secret-file", c.stores.secret}, c.logFlags()...), scope...)...); code != 0 {
 			t.Error(out)
 		}
 		if trace := leftOver(fileBytes(t, file)); trace != "" {

@@ -38,7 +38,7 @@ func (s *server) export(t *testing.T, position uint64, format string, more ...st
 		return s.operator().get(fmt.Sprintf("/v1/ledger/proof/inclusion?position=%d", position), anyPosition).done()
 	})
 	file = filepath.Join(t.TempDir(), "log."+format)
-	out, code := runProgram(t, nil, slices.Concat([]string{"audit", "export", "--format", format, "--to", file}, s.logFlags(), more)...)
+	out, code := runProgram(t, nil, slices.Concat([]string{"audit", "export", "--format", format, "--to", file, "--secret-file", s.stores.secret}, s.logFlags(), more)...)
 	if code != 0 {
 		t.Fatal(out)
 	}

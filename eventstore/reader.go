@@ -31,3 +31,20 @@ func (readOnly) Subscribe(context.Context, Position, Filter) (Subscription, erro
 }
 
 func (readOnly) Close() error { return nil }
+
+// Checked is a log that holds more than its events: what it finds streams by, for
+// example. Who proves the events by reading all of them has not proved what
+// ReadStream answers.
+type Checked interface {
+	// Check compares everything that reads go by with the events, and answers what
+	// contradicts them, at most some hundred flaws.
+	Check(ctx context.Context) ([]Flaw, error)
+}
+
+// Flaw is where a log would answer otherwise than its events are.
+type Flaw struct {
+	Problem  string
+	Position Position // of the event that it is about; zero for none
+	Stream   string
+	Revision Revision
+}

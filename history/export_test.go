@@ -23,8 +23,8 @@ import (
 	viewsqlite "tenure/projections/sqlite"
 )
 
-// signed has the ledger sign all of the log; key is what to verify it with.
-func (w *world) signed() (key string) {
+// signed has the ledger sign all of the log, with the key that it answers.
+func (w *world) signed() *ledger.Key {
 	w.Helper()
 	views, err := viewsqlite.Open(filepath.Join(w.TempDir(), "views.db"), viewsqlite.Options{})
 	w.is.NoErr(err)
@@ -44,7 +44,7 @@ func (w *world) signed() (key string) {
 		w.is.True(!l.State().Failing)
 		time.Sleep(time.Millisecond)
 	}
-	return signer.Verifier()
+	return signer
 }
 
 // An export of a random history, in either format and of everything or of one
@@ -61,9 +61,9 @@ func TestAnExportSaysWhatTheLogSays(t *testing.T) {
 		for _, org := range ids {
 			for _, of := range []string{"", string(org)} {
 				var file bytes.Buffer
-				_, err := ledger.Export(t.Context(), w.log, &file, ledger.ExportOptions{Organization: of, Format: format})
+				_, err := ledger.Export(t.Context(), w.log, &file, ledger.ExportOptions{Organization: of, Format: format, Key: key})
 				w.is.NoErr(err)
-				kept, r, err := ledger.ReadExport(bytes.NewReader(file.Bytes()), string(org), ledger.Options{Key: key})
+				kept, r, err := ledger.ReadExport(bytes.NewReader(file.Bytes()), string(org), ledger.Options{Key: key.Verifier()})
 				w.is.NoErr(err)
 				w.is.True(r.OK)
 				offline := history.New(commands.New(commands.Dependencies{

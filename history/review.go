@@ -29,6 +29,9 @@ type Review struct {
 	Policy        string
 	PolicyVersion int
 	Members       []Reviewed // in the order of status and name
+	// RestsOn says in lines what the review was made from, and whether that was
+	// verified; it is for the page.
+	RestsOn []string
 }
 
 // Reviewed is a member.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -62,7 +63,7 @@ type InclusionInput struct {
 	ViewHeaders
 	Position uint64 `query:"position" minimum:"1" doc:"The event's, from a history or a receipt." example:"1042"`
 	Cursor   string `query:"cursor" maxLength:"100" doc:"Instead of position: the cursor attribute of an event of the feed." example:"AAAAAAAAAAEAAAAA"`
-	Size     uint64 `query:"size" doc:"Of the checkpoint; the newest if it is left out." example:"2000"`
+	Size     uint64 `query:"size" minimum:"1" doc:"Of the checkpoint; the newest if it is left out." example:"2000"`
 }
 
 const (
@@ -115,7 +116,7 @@ func (a *API) addLedger() {
 	}, a.proveHistory)
 	add(a, route{
 		id: "add-cosignatures", method: http.MethodPost, path: "/v1/ledger/cosignatures", tag: "Ledger", access: Public(), status: http.StatusOK,
-		summary: "Hand in cosignatures", description: "Takes the signatures of witnesses that the operator has named, and shows them with the checkpoint. Who hands them in does not matter.",
+		summary: "Hand in cosignatures", description: "Takes the signatures of witnesses that the operator has named, and shows them with the checkpoint, of each witness the one with the latest time. Who hands them in does not matter.",
 		codes:   []domain.Code{domain.CodeInvalid, domain.CodeNotFound, domain.CodeCheckpointOutdated},
 		request: cosignaturesBody{Size: 2000, Cosignatures: []string{exampleLine}},
 		response: exampleReceipt(
@@ -134,7 +135,7 @@ func (a *API) ledgerKey(context.Context, *call, *struct{}) (answer, error) {
 
 func (a *API) ledgerCheckpoint(ctx context.Context, _ *call, in *struct {
 	ViewHeaders
-	Size uint64 `query:"size" doc:"How many events it is about; the newest if it is left out." example:"2000"`
+	Size uint64 `query:"size" minimum:"1" doc:"How many events it is about; the newest if it is left out." example:"2000"`
 }) (answer, error) {
 	c, err := a.checkpoint(ctx, in.Size)
 	return answer{raw: []byte(c.Cosigned()), contentType: noteType}, err
@@ -317,6 +318,9 @@ func shownRecorded(e *eventstore.Recorded) *recordedEvent {
 	}
 }
 
+// clocksDiffer is how far the clock of a witness may be ahead.
+const clocksDiffer = 5 * time.Minute
+
 func (a *API) addCosignatures(ctx context.Context, c *call, in *struct {
 	NewHeaders
 	Body cosignaturesBody
@@ -335,6 +339,9 @@ func (a *API) addCosignatures(ctx context.Context, c *call, in *struct {
 		cosignature, err := ledger.Cosign(known.Note, line, a.config.Witnesses)
 		if err != nil {
 			return answer{}, domain.Invalid(fmt.Sprintf("cosignatures[%d]", i), "Send a line that a witness of GET /v1/ledger/key has signed this checkpoint with.")
+		}
+		if cosignature.At.After(a.config.Commands.Now().Add(clocksDiffer)) { // no later one could ever take its place
+			return answer{}, domain.Invalid(fmt.Sprintf("cosignatures[%d]", i), "Send it again when the server's clock has got there: its time has not come yet.")
 		}
 		signatures[i] = commands.Cosignature{Witness: cosignature.Witness, Line: cosignature.Line}
 	}

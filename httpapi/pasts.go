@@ -142,6 +142,7 @@ func (a *API) historyReview(ctx context.Context, c *call, in *reviewInput) (answ
 		return ans, err
 	}
 	ans.contentType, ans.policy = "text/html; charset=utf-8", history.ReviewPolicy
+	r.RestsOn = []string{"Made by the server from its log as it is. What proves the log: tenure audit verify, or an export of it."}
 	ans.raw, err = r.HTML()
 	return ans, err
 }

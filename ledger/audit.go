@@ -32,6 +32,8 @@ type Options struct {
 	// cosigned the checkpoint at the end, or one that was kept and is of more.
 	Witnesses []*Witness
 	Quorum    int
+	// UnsignedEnd accepts an export whose end nobody has signed.
+	UnsignedEnd bool
 	// Tree is the stored tree, to name the first event that is wrong; nil
 	// without one. It is believed only where it fits a checkpoint.
 	Tree *Tree
@@ -44,7 +46,8 @@ type Options struct {
 }
 
 // Audit reads a whole log, computes its tree again and compares it with every
-// checkpoint that the log holds or somebody has kept. What is wrong is in the
+// checkpoint that the log holds or somebody has kept, and has the log compare what
+// else it is read by with its events (eventstore.Checked). What is wrong is in the
 // Report; the error says that the log could not be read.
 func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	w := newWalk(options)
@@ -73,7 +76,24 @@ func Audit(ctx context.Context, log Source, options Options) (*Report, error) {
 	}
 	w.end()
 	w.witnessed(w.last)
+	if err := w.check(ctx, log); err != nil {
+		return nil, err
+	}
 	return w.report.finish(options), nil
+}
+
+// check looks at what else there is in a log than its events: what it finds streams
+// by is read as well, and no hash is of it.
+func (w *walk) check(ctx context.Context, log Source) error {
+	also, has := log.(eventstore.Checked)
+	if !has {
+		return nil
+	}
+	flaws, err := also.Check(ctx)
+	for _, f := range flaws {
+		w.report.found(Finding{whole: true, Problem: f.Problem, Position: f.Position, Stream: f.Stream, Revision: f.Revision})
+	}
+	return err
 }
 
 func readLog(ctx context.Context, log Source, filter eventstore.Filter, visit func(*eventstore.Recorded) error) error {
@@ -183,7 +203,7 @@ func (w *walk) note(e *eventstore.Recorded, number int) {
 	if e.Type != (checkpoint.Signed{}).EventType() {
 		var by checkpoint.Cosigned
 		if e.Type == by.EventType() && json.Unmarshal(e.Data, &by) == nil && by.Size == w.newest {
-			w.last += by.Line + "\n" // which is checked where it is asked for
+			w.last = cosignedNote(w.last, by) // which is checked where it is asked for
 		}
 		return
 	}

@@ -21,6 +21,9 @@ type ExportOptions struct {
 	Organization string                 // only the events of its history, each with a proof; empty for the whole log
 	Format       Format                 // default NDJSON
 	Progress     func(done, all uint64) // hears how many leaves of all are done
+	// Key signs the end, where the log fits the checkpoint; nil leaves it unsigned. It
+	// is the key of the log.
+	Key *Key
 }
 
 // Exported says what is in an export.
@@ -29,6 +32,7 @@ type Exported struct {
 	Size     uint64 // of the checkpoint that it ends with
 	Unsigned uint64 // events after that, which are not in it
 	Fits     bool   // whether the log has the root that was signed
+	Signed   bool   // the end is
 }
 
 // The errors of Export, to be matched with errors.Is.
@@ -44,11 +48,16 @@ var (
 // Events go out as the log holds them: what is sealed in them stays sealed. In
 // memory are a few pages of the log, in Parquet a group of rows besides; for an
 // organization also the tree, 33 bytes for an event of the whole log. It fails with
-// ErrNoCheckpoint and ErrNoOrganization.
+// ErrNoCheckpoint, ErrNoOrganization and ErrOtherKey.
 func Export(ctx context.Context, log eventstore.Reader, to io.Writer, o ExportOptions) (Exported, error) {
 	newest, err := findNewest(ctx, log)
 	if err != nil {
 		return Exported{}, err
+	}
+	if o.Key != nil {
+		if _, err := Verify(newest.text, o.Key.Verifier()); err != nil {
+			return Exported{}, fmt.Errorf("%w: %w", ErrOtherKey, err)
+		}
 	}
 	if o.Progress == nil {
 		o.Progress = func(uint64, uint64) {}
@@ -66,7 +75,7 @@ func Export(ctx context.Context, log eventstore.Reader, to io.Writer, o ExportOp
 	if err == nil {
 		err = buffer.Flush()
 	}
-	return Exported{Events: w.events, Size: newest.Size, Unsigned: w.leaves - min(w.leaves, newest.Size), Fits: w.fits}, err
+	return Exported{Events: w.events, Size: newest.Size, Unsigned: w.leaves - min(w.leaves, newest.Size), Fits: w.fits, Signed: w.fits && o.Key != nil}, err
 }
 
 // newestNote is the newest checkpoint as the log has it.
@@ -109,7 +118,7 @@ func (n *newestNote) follow(e *eventstore.Recorded) (err error) {
 	case checkpoint.Cosigned{}.EventType():
 		var by checkpoint.Cosigned
 		if err := json.Unmarshal(e.Data, &by); err == nil && by.Size == n.Size {
-			n.text += by.Line + "\n"
+			n.text = cosignedNote(n.text, by)
 		}
 	}
 	return err
@@ -124,7 +133,9 @@ type exportWriter interface {
 	prepare(entries []entry, before any) any
 	// write writes what was prepared, in the order of the log.
 	write(prepared any) error
-	end(h header, t trailer) error
+	// end asks for the trailer once all pages of a Parquet file are written, whose
+	// hash it has.
+	end(h header, seal func(pages string) (trailer, error)) error
 }
 
 type exporter struct {
@@ -137,6 +148,7 @@ type exporter struct {
 	position eventstore.Position // of the last leaf that the checkpoint covers
 	rows     uint64
 	events   uint64
+	own      uint64 // events of the organization's own stream
 	leaves   uint64 // of the log
 	fits     bool
 }
@@ -148,7 +160,13 @@ func (w *exporter) begin(form string) error {
 }
 
 func (w *exporter) end() error {
-	return w.form.end(w.header, w.sum.seal(trailer{Checkpoint: w.newest.text, Position: w.position, Events: w.rows}))
+	return w.form.end(w.header, func(pages string) (trailer, error) {
+		t := w.sum.seal(trailer{Checkpoint: w.newest.text, Position: w.position, Events: w.rows, Revisions: w.own, Pages: pages})
+		if w.Key == nil || !w.fits {
+			return t, nil
+		}
+		return w.Key.signEnd(w.header, t)
+	})
 }
 
 // exportLog reads the log once.
@@ -209,6 +227,9 @@ func (w *exporter) exportOrganization(ctx context.Context) error {
 		return IsLeaf(e.Recorded) && e.leaf < w.newest.Size && in.has(e.Recorded)
 	}, func(e *entry) (err error) {
 		w.events++
+		if e.Stream == organizationPrefix+w.Organization {
+			w.own++
+		}
 		e.proof, err = inclusionOf(ctx, tree, e.leaf, w.newest.Size)
 		return err
 	})

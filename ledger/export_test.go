@@ -115,12 +115,24 @@ type Forged struct {
 }
 
 // Forgery is an export that somebody changes with care: what follows from the
-// rest, as the checksum and the number of the events, is right again.
+// rest, as the checksum and the number of the events, is right again. The end has no
+// signature any more.
 type Forgery struct {
 	Export, Organization, Checkpoint string
 	Size                             uint64
 	Position                         eventstore.Position
 	Events                           []*Forged
+	Signed, Signature                string // as it was, and as it is to be
+	Recount                          bool   // the organization's own events as well
+}
+
+// End is what is signed of the end of an export, and the signature.
+func End(export []byte) (text, signature string, err error) {
+	h, t, _, err := openExport(bytes.NewReader(export)).frame()
+	if err != nil {
+		return "", "", err
+	}
+	return endText(*h, *t), t.Signature, nil
 }
 
 // Forge changes an export.
@@ -130,7 +142,7 @@ func Forge(export []byte, format Format, change func(*Forgery)) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	f := &Forgery{Export: h.Export, Organization: h.Organization, Size: h.Size, Checkpoint: t.Checkpoint, Position: t.Position}
+	f := &Forgery{Export: h.Export, Organization: h.Organization, Size: h.Size, Checkpoint: t.Checkpoint, Position: t.Position, Signed: t.Signature}
 	var wrong error
 	err = r.events(allEvents, func(e *readEvent) {
 		if e.wrong != nil {
@@ -151,12 +163,25 @@ func Forge(export []byte, format Format, change func(*Forgery)) ([]byte, error) 
 		entries[i] = entry{&e.Recorded, e.Leaf, e.Hash, e.Proof}
 		sum.add(LeafHash(&e.Recorded), e.Position)
 	}
+	t.Checkpoint, t.Position, t.Events, t.Signature = f.Checkpoint, f.Position, uint64(len(entries)), f.Signature
+	if f.Recount {
+		t.Revisions = 0
+		for _, e := range f.Events {
+			if e.Stream == organizationPrefix+f.Organization {
+				t.Revisions++
+			}
+		}
+	}
+	seal := func(pages string) (trailer, error) {
+		t.Pages = pages
+		return sum.seal(*t), nil
+	}
 	var b bytes.Buffer
 	w := exportWriter(ndjsonWriter{&b})
 	if format == Parquet {
 		w = newParquetWriter(&b)
 	}
-	err = errors.Join(w.begin(*h), w.write(w.prepare(entries, nil)), w.end(*h, sum.seal(trailer{Checkpoint: f.Checkpoint, Position: f.Position, Events: uint64(len(entries))})))
+	err = errors.Join(w.begin(*h), w.write(w.prepare(entries, nil)), w.end(*h, seal))
 	return b.Bytes(), err
 }
 
@@ -191,7 +216,10 @@ func Rewrite(export []byte, change func(i int, r *Row), options ...parquet.Write
 	}
 	var b bytes.Buffer
 	w := newParquetWriter(&b, options...)
-	err = errors.Join(w.write(rows), w.end(*h, *t))
+	err = errors.Join(w.write(rows), w.end(*h, func(pages string) (trailer, error) {
+		t.Pages, t.Signature = pages, ""
+		return *t, nil
+	}))
 	return b.Bytes(), err
 }
 

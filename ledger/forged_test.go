@@ -17,7 +17,7 @@ func (w *world) forge(organization string, format ledger.Format, change func(*le
 	w.Helper()
 	forged, err := ledger.Forge(w.export(organization, format), format, change)
 	w.is.NoErr(err)
-	return w.verify(forged)
+	return w.verifyForged(forged)
 }
 
 // TestEventsAddedAfterTheCheckpoint are in the order of the log, and signed by

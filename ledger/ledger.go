@@ -128,8 +128,11 @@ func (l *Ledger) failed(err error) {
 	})
 	var wrong *Mismatch
 	if errors.As(err, &wrong) {
-		l.Logger.Error("THE LOG IS NOT WHAT WAS SIGNED: no checkpoint is signed any more; see docs/ledger.md", "error", err,
-			"first_leaf", wrong.First, "last_leaf", wrong.Last, "position", wrong.Position, "checkpoint", wrong.Size)
+		where := []any{"error", err, "position", wrong.Position}
+		if !wrong.beside {
+			where = append(where, "first_leaf", wrong.First, "last_leaf", wrong.Last, "checkpoint", wrong.Size)
+		}
+		l.Logger.Error("THE LOG IS NOT WHAT WAS SIGNED: no checkpoint is signed any more; see docs/ledger.md", where...)
 		return
 	}
 	l.Logger.Error("the ledger cannot go on", "error", err)

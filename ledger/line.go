@@ -47,7 +47,12 @@ type trailer struct {
 	Checkpoint string              `json:"checkpoint"` // the newest, with its cosignatures
 	Position   eventstore.Position `json:"position"`   // of the last event of the log that it covers
 	Events     uint64              `json:"events"`     // between header and trailer
-	SHA256     string              `json:"sha256"`     // see checksum; in hexadecimal
+	// Revisions are the events of the organization's own stream, from revision 0 on;
+	// zero in an export of the log.
+	Revisions uint64 `json:"revisions,omitempty"`
+	SHA256    string `json:"sha256"`                 // see checksum; in hexadecimal
+	Pages     string `json:"pages_sha256,omitempty"` // of a Parquet file, of all before its footer
+	Signature string `json:"signature,omitempty"`    // see endText; empty where nobody had the key
 }
 
 // entry is an event of an export.

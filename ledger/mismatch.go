@@ -25,10 +25,15 @@ type Mismatch struct {
 	Size uint64
 	// Problem says in words what is wrong.
 	Problem string
+
+	beside bool // the events are right, and what they are found by is not: there is no leaf to name
 }
 
 // Error implements error.
 func (m *Mismatch) Error() string {
+	if m.beside {
+		return fmt.Sprintf("ledger: %s: position %d", m.Problem, m.Position)
+	}
 	if m.First == m.Last {
 		return fmt.Sprintf("ledger: %s: leaf %d, position %d", m.Problem, m.First, m.Position)
 	}
@@ -124,8 +129,8 @@ func (s checkpointStream) at(ctx context.Context, revision uint64) (checkpoint.S
 	}
 }
 
-// recheckOften compares the log with the tree when it is called and then once a
-// day.
+// recheckOften compares the log with the tree, and what streams are read by with
+// the log, when it is called and then once a day.
 func (l *Ledger) recheckOften(ctx context.Context) error {
 	for {
 		size, position, err := l.Tree.Size(ctx)
@@ -146,6 +151,9 @@ func (l *Ledger) recheckOften(ctx context.Context) error {
 // in the stored tree, at most half of the time. So a change of an old event
 // shows although the tree has it as it was.
 func (l *Ledger) recheck(ctx context.Context, size uint64, end eventstore.Position) error {
+	if err := l.checkBeside(ctx); err != nil {
+		return err
+	}
 	c := comparison{tree: l.Tree}
 	for at := eventstore.Position(0); at < end; {
 		began := time.Now()
@@ -173,6 +181,26 @@ func (l *Ledger) recheck(ctx context.Context, size uint64, end eventstore.Positi
 		return &Mismatch{First: c.index, Last: c.index, Position: position, Problem: "an event is missing at the end of the log"}
 	}
 	return nil
+}
+
+// checkBeside has the log compare what it is read by with its events. Who reads a stream
+// goes by that, and whoever changes it shows a past that was not, with every event in
+// its place.
+func (l *Ledger) checkBeside(ctx context.Context) error {
+	log, has := l.Log.(eventstore.Checked)
+	if !has {
+		return nil
+	}
+	flaws, err := log.Check(ctx)
+	if err != nil || len(flaws) == 0 {
+		return err
+	}
+	f := flaws[0]
+	m := &Mismatch{Position: f.Position, Problem: f.Problem, beside: true}
+	if f.Stream != "" {
+		m.Problem = fmt.Sprintf("%s: %s revision %d", f.Problem, f.Stream, f.Revision)
+	}
+	return m
 }
 
 // comparison goes through the leaves of a stored tree, one after the other.

@@ -134,7 +134,16 @@ func appendTrailer(b []byte, t trailer) []byte {
 	b = appendText(append(b, `{"checkpoint":`...), t.Checkpoint)
 	b = strconv.AppendUint(append(b, `,"position":`...), uint64(t.Position), 10)
 	b = strconv.AppendUint(append(b, `,"events":`...), t.Events, 10)
+	if t.Revisions > 0 {
+		b = strconv.AppendUint(append(b, `,"revisions":`...), t.Revisions, 10)
+	}
 	b = appendText(append(b, `,"sha256":`...), t.SHA256)
+	if t.Pages != "" {
+		b = appendText(append(b, `,"pages_sha256":`...), t.Pages)
+	}
+	if t.Signature != "" {
+		b = appendText(append(b, `,"signature":`...), t.Signature)
+	}
 	return append(b, "}\n"...)
 }
 
@@ -160,7 +169,11 @@ func (w ndjsonWriter) write(prepared any) error {
 	return err
 }
 
-func (w ndjsonWriter) end(_ header, t trailer) error {
-	_, err := w.to.Write(appendTrailer(nil, t))
+func (w ndjsonWriter) end(_ header, seal func(pages string) (trailer, error)) error {
+	t, err := seal("")
+	if err != nil {
+		return err
+	}
+	_, err = w.to.Write(appendTrailer(nil, t))
 	return err
 }

@@ -41,7 +41,9 @@ func (r *ndjsonReader) frame() (h *header, t *trailer, events int, err error) {
 	r.lines = blocks.lines
 	h, _ = decodeFrame(first, appendHeader)
 	if r.lines > 1 {
-		t, _ = decodeFrame(last, appendTrailer)
+		if t, _ = decodeFrame(last, appendTrailer); t != nil && t.Pages != "" {
+			t = nil // which lines have none of
+		}
 	}
 	return h, t, max(r.lines-2, 0), nil
 }

@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"io"
 	"reflect"
 	"slices"
@@ -151,11 +154,12 @@ type parquetWriter struct {
 	bytes int
 }
 
-// footless takes what a Parquet writer writes, and keeps back the end of it once
-// it is told to.
+// footless takes what a Parquet writer writes, hashes it, and keeps back the end of it
+// once it is told to.
 type footless struct {
 	to      io.Writer
 	written int64
+	sum     hash.Hash
 	keeps   bool
 	kept    bytes.Buffer
 }
@@ -166,12 +170,14 @@ func (f *footless) Write(b []byte) (int, error) {
 		return f.kept.Write(b)
 	}
 	n, err := f.to.Write(b)
+	f.sum.Write(b[:n])
 	f.written += int64(n)
 	return n, err
 }
 
-// finish writes what was kept back without the indexes.
-func (f *footless) finish() error {
+// finish writes a footer of its own instead of what was kept back: without indexes
+// and statistics, and with what the metadata of the file is to be.
+func (f *footless) finish(metadata func(pages string) ([]format.KeyValue, error)) error {
 	rest := f.kept.Bytes()
 	if len(rest) < 8 {
 		return io.ErrShortWrite
@@ -187,16 +193,26 @@ func (f *footless) finish() error {
 		start = int(meta.RowGroups[0].Columns[0].ColumnIndexOffset - f.written)
 	}
 	for g := range meta.RowGroups {
+		meta.RowGroups[g].SortingColumns = nil // an empty list before
 		for c := range meta.RowGroups[g].Columns {
 			column := &meta.RowGroups[g].Columns[c]
 			column.ColumnIndexOffset, column.ColumnIndexLength, column.OffsetIndexOffset, column.OffsetIndexLength = 0, 0, 0, 0
+			column.MetaData.SizeStatistics = format.SizeStatistics{}
 		}
+	}
+	f.keeps = false
+	if _, err := f.Write(rest[:start]); err != nil {
+		return err
+	}
+	var err error
+	if meta.KeyValueMetadata, err = metadata(hex.EncodeToString(f.sum.Sum(nil))); err != nil {
+		return err
 	}
 	footer, err := thrift.Marshal(&protocol, &meta)
 	if err != nil {
 		return err
 	}
-	_, err = f.to.Write(slices.Concat(rest[:start], footer, binary.LittleEndian.AppendUint32(nil, uint32(len(footer))), []byte(parquetMagic)))
+	_, err = f.to.Write(slices.Concat(footer, binary.LittleEndian.AppendUint32(nil, uint32(len(footer))), []byte(parquetMagic)))
 	return err
 }
 
@@ -210,7 +226,7 @@ func newParquetWriter(to io.Writer, more ...parquet.WriterOption) *parquetWriter
 	for _, column := range rowSchema.Columns() {
 		options = append(options, parquet.SkipPageBounds(column...))
 	}
-	out := &footless{to: to}
+	out := &footless{to: to, sum: sha256.New()}
 	return &parquetWriter{out: out, to: parquet.NewGenericWriter[row](out, append(options, more...)...)}
 }
 
@@ -241,9 +257,7 @@ func (w *parquetWriter) write(prepared any) error {
 	return w.to.Flush()
 }
 
-func (w *parquetWriter) end(h header, t trailer) error {
-	w.to.SetKeyValueMetadata(headerKey, string(appendHeader(nil, h)))
-	w.to.SetKeyValueMetadata(trailerKey, string(appendTrailer(nil, t)))
+func (w *parquetWriter) end(h header, seal func(pages string) (trailer, error)) error {
 	if err := w.to.Flush(); err != nil {
 		return err
 	}
@@ -251,5 +265,8 @@ func (w *parquetWriter) end(h header, t trailer) error {
 	if err := w.to.Close(); err != nil {
 		return err
 	}
-	return w.out.finish()
+	return w.out.finish(func(pages string) ([]format.KeyValue, error) {
+		t, err := seal(pages)
+		return []format.KeyValue{{Key: headerKey, Value: string(appendHeader(nil, h))}, {Key: trailerKey, Value: string(appendTrailer(nil, t))}}, err
+	})
 }

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -32,14 +34,21 @@ func guarded(run func() error) (err error) {
 
 // frame implements exportReader.
 func (r *parquetReader) frame() (h *header, t *trailer, events int, err error) {
+	pages := ""
 	err = guarded(func() error {
 		size, err := r.file.Seek(0, io.SeekEnd)
 		if err != nil {
 			return err
 		}
-		if err := checkShape(r.file, size); err != nil {
+		end, err := checkShape(r.file, size)
+		if err != nil {
 			return err
 		}
+		sum := sha256.New()
+		if _, err := io.Copy(sum, io.NewSectionReader(r.file, 0, end)); err != nil {
+			return err
+		}
+		pages = hex.EncodeToString(sum.Sum(nil))
 		r.parsed, err = parquet.OpenFile(r.file, size, parquet.SkipBloomFilters(true))
 		if err != nil {
 			return fmt.Errorf("%w: %w", errParquet, err)
@@ -55,8 +64,8 @@ func (r *parquetReader) frame() (h *header, t *trailer, events int, err error) {
 	if text, ok := r.parsed.Lookup(trailerKey); ok {
 		t, _ = decodeFrame([]byte(text), appendTrailer)
 	}
-	if len(r.parsed.Metadata().KeyValueMetadata) != 2 {
-		h = nil
+	if t != nil && t.Pages != pages {
+		return nil, nil, 0, misshapen("its pages are not as they were written")
 	}
 	return h, t, int(r.parsed.NumRows()), nil
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
-	"reflect"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -17,8 +17,12 @@ import (
 // What a Parquet file may be is a small part of what there is: flat columns, plain
 // values, pages of a certain size that follow one another from the first byte to
 // the last. Everything that says how much memory to take is held against that
-// before anything is read by it, and so is everything by which some other reader
-// might see other rows than this one.
+// before anything is read by it.
+//
+// What says how to read the rest is not looked at field by field: some other reader
+// might go by a field that this one does not know. From what the pages are, their
+// headers and the footer follow to the last bit, and are made again and compared. The
+// pages themselves are hashed, each with its CRC and all in the trailer.
 
 // The bounds.
 const (
@@ -35,39 +39,45 @@ func misshapen(problem string, args ...any) error {
 	return fmt.Errorf("%w: %s", errParquet, fmt.Sprintf(problem, args...))
 }
 
-// checkShape reads the footer and the headers of all pages.
-func checkShape(file io.ReaderAt, size int64) error {
+// checkShape reads the footer and all pages, and answers with where the footer begins.
+func checkShape(file io.ReaderAt, size int64) (int64, error) {
 	var end [8]byte
 	if size < int64(len(parquetMagic))+8 {
-		return misshapen("it is too short")
+		return 0, misshapen("it is too short")
 	}
 	if _, err := file.ReadAt(end[:], size-8); err != nil {
-		return err
+		return 0, err
 	}
 	length := int64(binary.LittleEndian.Uint32(end[:]))
 	if string(end[4:]) != parquetMagic || length > maxFooter || length > size-12 {
-		return misshapen("the end is missing or was changed")
+		return 0, misshapen("the end is missing or was changed")
 	}
 	footer := make([]byte, length)
 	if _, err := file.ReadAt(footer, size-8-length); err != nil {
-		return err
+		return 0, err
 	}
 	s := skimmer{rest: footer, structs: maxStructs}
 	if !s.skimStruct(0) || len(s.rest) > 0 {
-		return misshapen("its footer cannot be read")
+		return 0, misshapen("its footer cannot be read")
 	}
-	var meta format.FileMetaData
-	var protocol thrift.CompactProtocol
-	if err := thrift.Unmarshal(&protocol, footer, &meta); err != nil {
-		return misshapen("its footer cannot be read")
+	l := layout{file: file}
+	if err := thrift.Unmarshal(&l.protocol, footer, &l.meta); err != nil {
+		return 0, misshapen("its footer cannot be read")
 	}
-	return checkLayout(file, &meta, size-8-length)
+	want, err := l.footer(size - 8 - length)
+	if err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(want, footer) {
+		return 0, misshapen("its footer says something else than its pages")
+	}
+	return size - 8 - length, nil
 }
 
 // emptyExport is the footer of an export without events.
 var emptyExport = sync.OnceValue(func() *format.FileMetaData {
 	var file bytes.Buffer
-	if err := newParquetWriter(&file).end(header{}, trailer{}); err != nil {
+	if err := newParquetWriter(&file).end(header{}, func(string) (trailer, error) { return trailer{}, nil }); err != nil {
 		panic(err) // nothing can fail in memory
 	}
 	parsed, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
@@ -77,124 +87,156 @@ var emptyExport = sync.OnceValue(func() *format.FileMetaData {
 	return parsed.Metadata()
 })
 
-// checkLayout sees that the columns follow one another up to the footer.
-func checkLayout(file io.ReaderAt, meta *format.FileMetaData, end int64) error {
+// layout is what a Parquet file says of itself.
+type layout struct {
+	file     io.ReaderAt
+	protocol thrift.CompactProtocol
+	meta     format.FileMetaData
+}
+
+// footer goes from page to page up to where the footer begins, and makes the one that
+// an export with these pages has. Of the one that is there it takes how many rows each
+// group has, how long each column is, and the texts of header and trailer.
+func (l *layout) footer(end int64) ([]byte, error) {
 	columns := rowSchema.Columns()
-	if want := emptyExport(); !reflect.DeepEqual(meta.Schema, want.Schema) || !reflect.DeepEqual(meta.ColumnOrders, want.ColumnOrders) {
-		return misshapen("it has other columns, or columns of other types")
-	}
-	at, rows := int64(len(parquetMagic)), int64(0)
-	for g := range meta.RowGroups {
-		group := &meta.RowGroups[g]
-		if len(group.Columns) != len(columns) || group.NumRows < 0 {
-			return misshapen("a group of rows has other columns")
+	want := *emptyExport()
+	want.NumRows, want.RowGroups, want.KeyValueMetadata = 0, nil, nil
+	for i, key := range []string{headerKey, trailerKey} {
+		if len(l.meta.KeyValueMetadata) != 2 || l.meta.KeyValueMetadata[i].Key != key {
+			return nil, misshapen("its metadata are not those of an export")
 		}
-		rows += group.NumRows
-		for c := range group.Columns {
-			column := &group.Columns[c]
-			if path := column.MetaData.PathInSchema; len(path) != 1 || path[0] != columns[c][0] {
-				return misshapen("it has other columns")
-			}
-			p := pages{file: file, column: column, optional: meta.Schema[c+1].RepetitionType.V == format.Optional}
-			var err error
-			if at, err = p.check(at, end, group.NumRows); err != nil {
-				return err
-			}
-		}
+		want.KeyValueMetadata = append(want.KeyValueMetadata, format.KeyValue{Key: key, Value: l.meta.KeyValueMetadata[i].Value})
 	}
-	if rows != meta.NumRows {
-		return misshapen("its groups have another number of rows than it says")
+	at := int64(len(parquetMagic))
+	for g := range l.meta.RowGroups {
+		said := &l.meta.RowGroups[g]
+		if len(said.Columns) != len(columns) || said.NumRows < 0 || said.NumRows > end {
+			return nil, misshapen("a group of rows has other columns")
+		}
+		group := format.RowGroup{NumRows: said.NumRows, FileOffset: at, Ordinal: int16(g)}
+		for c := range said.Columns {
+			p := pages{
+				layout: l, name: columns[c][0], physical: want.Schema[c+1].Type.V, optional: want.Schema[c+1].RepetitionType.V == format.Optional,
+			}
+			column, err := p.column(at, said.Columns[c].MetaData.TotalCompressedSize, end, group.NumRows)
+			if err != nil {
+				return nil, err
+			}
+			at += column.MetaData.TotalCompressedSize
+			group.TotalByteSize += column.MetaData.TotalUncompressedSize
+			group.TotalCompressedSize += column.MetaData.TotalCompressedSize
+			group.Columns = append(group.Columns, column)
+		}
+		want.NumRows += group.NumRows
+		want.RowGroups = append(want.RowGroups, group)
 	}
 	if at != end {
-		return misshapen("something stands between its parts")
+		return nil, misshapen("something stands between its parts")
 	}
-	return nil
+	return thrift.Marshal(&l.protocol, &want)
 }
 
 // pages are those of one column in one group of rows.
 type pages struct {
-	file     io.ReaderAt
-	column   *format.ColumnChunk
+	*layout
+	name     string
+	physical format.Type
 	optional bool
+
+	count         int32 // of pages
+	values, nulls int64
 }
 
-// check goes from page to page, and answers with where the next column begins.
-func (p *pages) check(at, end, rows int64) (int64, error) {
-	m := &p.column.MetaData
-	stop := at + m.TotalCompressedSize
-	s := &m.Statistics
-	switch {
-	case m.DataPageOffset != at || m.TotalCompressedSize < 0 || stop < at || stop > end || p.column.FilePath != "":
-		return 0, misshapen("something stands between its parts")
-	case m.Codec != format.Snappy || m.NumValues != rows || m.DictionaryPageOffset != 0 || m.BloomFilterOffset != 0 || m.IndexPageOffset != 0:
-		return 0, misshapen("column %s is written in another way", m.PathInSchema[0])
-	case p.column.ColumnIndexOffset != 0 || p.column.OffsetIndexOffset != 0:
-		return 0, misshapen("column %s has an index", m.PathInSchema[0])
-	case len(s.Min)+len(s.Max)+len(s.MinValue)+len(s.MaxValue) > 0 || s.DistinctCount != 0:
-		return 0, misshapen("column %s has statistics of its values", m.PathInSchema[0])
+// column goes from page to page, and makes what the footer says of them.
+func (p *pages) column(at, size, end, rows int64) (c format.ColumnChunk, err error) {
+	stop := at + size
+	if size < 0 || stop < at || stop > end {
+		return c, misshapen("something stands between its parts")
 	}
-	values, nulls := int64(0), int64(0)
-	for at < stop {
-		v, n, next, err := p.page(at, stop)
+	plain := int64(0)
+	for from := at; from < stop; {
+		next, uncompressed, err := p.page(from, stop)
 		if err != nil {
-			return 0, err
+			return c, err
 		}
-		at, values, nulls = next, values+v, nulls+n
+		plain += uncompressed
+		from = next
 	}
-	if values != rows || nulls != s.NullCount {
-		return 0, misshapen("column %s has another number of values than it says", m.PathInSchema[0])
+	if p.values != rows {
+		return c, misshapen("column %s has another number of values than its group has rows", p.name)
 	}
-	return stop, nil
+	c.MetaData = format.ColumnMetaData{
+		Type: p.physical, Encoding: []format.Encoding{format.Plain}, PathInSchema: []string{p.name}, Codec: format.Snappy,
+		NumValues: rows, TotalUncompressedSize: plain, TotalCompressedSize: size, DataPageOffset: at, Statistics: format.Statistics{NullCount: p.nulls},
+	}
+	if p.optional { // the levels that say which are null
+		c.MetaData.Encoding = append(c.MetaData.Encoding, format.RLE)
+	}
+	if p.count > 0 {
+		c.MetaData.EncodingStats = []format.PageEncodingStats{{PageType: format.DataPageV2, Encoding: format.Plain, Count: p.count}}
+	}
+	return c, nil
 }
 
-// page checks the page at a place, and answers with how many values and nulls it
-// has, and where the next one begins.
-func (p *pages) page(at, stop int64) (values, nulls, next int64, err error) {
-	wrong := func() (int64, int64, int64, error) {
-		return 0, 0, 0, misshapen("a page of column %s is written in another way", p.column.MetaData.PathInSchema[0])
+// page checks the page at a place, and answers with where the next one begins, and how
+// long it is with its header when it is not compressed.
+func (p *pages) page(at, stop int64) (next, uncompressed int64, err error) {
+	wrong := func() (int64, int64, error) {
+		return 0, 0, misshapen("a page of column %s is written in another way", p.name)
 	}
 	raw := make([]byte, min(maxPageHeader, stop-at))
 	if _, err := p.file.ReadAt(raw, at); err != nil {
-		return 0, 0, 0, err
+		return 0, 0, err
 	}
 	s := skimmer{rest: raw, structs: 10}
 	if !s.skimStruct(0) {
 		return wrong()
 	}
 	length := len(raw) - len(s.rest)
-	var protocol thrift.CompactProtocol
 	var h format.PageHeader
-	if thrift.Unmarshal(&protocol, raw[:length], &h) != nil || h.Type != format.DataPageV2 || !h.DataPageHeaderV2.Valid || h.DataPageHeader.Valid || h.DictionaryPageHeader.Valid {
+	if thrift.Unmarshal(&p.protocol, raw[:length], &h) != nil || !h.DataPageHeaderV2.Valid {
 		return wrong()
 	}
-	d := &h.DataPageHeaderV2.V
+	values, levels := int64(h.DataPageHeaderV2.V.NumValues), int64(h.DataPageHeaderV2.V.DefinitionLevelsByteLength)
 	body := at + int64(length)
 	next = body + int64(h.CompressedPageSize)
-	levels := int64(d.DefinitionLevelsByteLength)
 	switch {
-	case h.CompressedPageSize < 0 || h.CompressedPageSize > maxPage || h.UncompressedPageSize < 0 || h.UncompressedPageSize > maxPage || next > stop,
-		d.NumValues < 0 || d.NumValues > maxPageValues || d.NumRows != d.NumValues || d.NumNulls < 0 || d.NumNulls > d.NumValues,
-		d.Encoding != format.Plain || d.RepetitionLevelsByteLength != 0 || d.IsCompressed.Valid && !d.IsCompressed.V,
-		levels < 0 || levels > int64(h.CompressedPageSize) || levels > int64(h.UncompressedPageSize) || (levels > 0) != (p.optional && d.NumValues > 0),
-		len(d.Statistics.Min)+len(d.Statistics.Max)+len(d.Statistics.MinValue)+len(d.Statistics.MaxValue) > 0:
+	case h.CompressedPageSize < 0 || h.CompressedPageSize > maxPage || next > stop,
+		values <= 0 || values > maxPageValues, levels < 0 || levels > int64(h.CompressedPageSize), (levels > 0) != p.optional:
 		return wrong()
 	}
 	page := make([]byte, h.CompressedPageSize)
 	if _, err := p.file.ReadAt(page, body); err != nil {
-		return 0, 0, 0, err
+		return 0, 0, err
 	}
+	nulls := int64(0)
 	if p.optional {
-		if n, ok := countNulls(page[:levels], int64(d.NumValues)); !ok || n != int64(d.NumNulls) {
+		var ok bool
+		if nulls, ok = countNulls(page[:levels], values); !ok {
 			return wrong()
 		}
-	} else if d.NumNulls != 0 {
-		return wrong()
 	}
 	// What comes out of the decompression, as its first bytes say.
-	if plain, n := binary.Uvarint(page[levels:]); n <= 0 || plain > uint64(h.UncompressedPageSize) {
+	plain, n := binary.Uvarint(page[levels:])
+	if n <= 0 || plain > uint64(maxPage-levels) {
 		return wrong()
 	}
-	return int64(d.NumValues), int64(d.NumNulls), next, nil
+	want := format.PageHeader{
+		Type: format.DataPageV2, UncompressedPageSize: int32(levels) + int32(plain), CompressedPageSize: h.CompressedPageSize,
+		CRC: int32(crc32.ChecksumIEEE(page)),
+	}
+	want.DataPageHeaderV2.Valid = true
+	want.DataPageHeaderV2.V = format.DataPageHeaderV2{
+		NumValues: int32(values), NumNulls: int32(nulls), NumRows: int32(values), Encoding: format.Plain, DefinitionLevelsByteLength: int32(levels),
+	}
+	want.DataPageHeaderV2.V.IsCompressed.V, want.DataPageHeaderV2.V.IsCompressed.Valid = true, true
+	if again, err := thrift.Marshal(&p.protocol, &want); err != nil || !bytes.Equal(again, raw[:length]) {
+		return wrong()
+	}
+	p.count++
+	p.values += values
+	p.nulls += nulls
+	return next, int64(length) + int64(want.UncompressedPageSize), nil
 }
 
 // countNulls counts the zeros among definition levels of one bit, which are runs

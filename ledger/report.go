@@ -26,6 +26,7 @@ type Report struct {
 	Position    eventstore.Position `json:"position,omitempty"`
 	Checkpoints int                 `json:"checkpoints"`         // that the log was compared with
 	Signature   string              `json:"signature"`           // valid, invalid, none (there is none to check) or not_checked
+	End         string              `json:"end,omitempty"`       // of an export: EndSigned or another of these
 	Witnesses   []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
 	Findings    []Finding           `json:"findings"`            // the first in the log first; at most 100
 
@@ -46,7 +47,7 @@ type Finding struct {
 	Revision eventstore.Revision `json:"revision,omitempty"`
 	Type     string              `json:"type,omitempty"`
 
-	whole bool // about no event
+	whole bool // about no leaf: it comes after those that are
 }
 
 const maxFindings = 100
@@ -84,7 +85,7 @@ func shown(text string) string {
 }
 
 // finish puts the findings in the order of the log; those that are about no
-// event come last.
+// leaf come last.
 func (r *Report) finish(options Options) *Report {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.rank(), b.rank()) })
 	r.OK = len(r.Findings) == 0

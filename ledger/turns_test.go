@@ -63,7 +63,7 @@ func TestExportsDoNotDependOnTheirWorkers(t *testing.T) {
 				runtime.GOMAXPROCS(workers)
 				var got bytes.Buffer
 				var heard []uint64
-				done, err := ledger.Export(ctx, log, &got, ledger.ExportOptions{Organization: organization, Format: format, Progress: func(done, all uint64) {
+				done, err := ledger.Export(ctx, log, &got, ledger.ExportOptions{Organization: organization, Format: format, Key: w.key, Progress: func(done, all uint64) {
 					w.is.Equal(all, uint64(len(w.leaves)))
 					heard = append(heard, done)
 				}})

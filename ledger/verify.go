@@ -87,6 +87,7 @@ func VerifyExport(export ExportFile, options Options) (*Report, error) {
 	}
 	v.checkpoint, v.export = c, &c
 	w.report.Position = v.last.Position
+	v.signedEnd()
 	verify := v.log
 	if v.head.Export == exportOrganization {
 		verify = v.organization
@@ -186,7 +187,7 @@ func (v *verification) passing(sum checksum, e *readEvent) {
 
 // unchanged compares the checksum, once all events have passed.
 func (v *verification) unchanged(sum checksum) {
-	if want := sum.seal(trailer{Checkpoint: v.last.Checkpoint, Position: v.last.Position}); want.SHA256 != v.last.SHA256 {
+	if want := sum.seal(*v.last); want.SHA256 != v.last.SHA256 {
 		v.wrong(v.count+1, "the file is not as it was written: its checksum differs")
 	}
 }
@@ -286,8 +287,11 @@ func (v *verification) organization() error {
 	}
 	v.unchanged(sum)
 	v.compareKept()
-	if v.streams["organization-"+v.head.Organization] == 0 {
+	switch own := v.streams[organizationPrefix+v.head.Organization]; {
+	case own == 0:
 		v.report.found(Finding{whole: true, Problem: "the organization's own stream is missing"})
+	case own != v.last.Revisions && (v.last.Revisions > 0 || v.last.Signature != ""):
+		v.wrong(v.count+1, fmt.Sprintf("the organization's own stream ends after %d events; the trailer says %d", own, v.last.Revisions))
 	}
 	for _, stream := range slices.Sorted(maps.Keys(ended)) {
 		if v.streams[stream] == 0 { // what has ended has begun before

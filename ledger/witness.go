@@ -8,12 +8,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"tenure/domain/checkpoint"
 )
 
 // A witness signs that it has seen a checkpoint and that it knows of none that
@@ -109,9 +112,27 @@ func Cosign(signedNote, line string, witnesses []*Witness) (Cosignature, error) 
 			continue
 		}
 		at, _, _ := cutTime(raw[4:])
+		if at > math.MaxInt64 {
+			continue
+		}
 		return Cosignature{Witness: w.name, At: time.Unix(int64(at), 0).UTC(), Line: line}, nil
 	}
 	return Cosignature{}, ErrCosignature
+}
+
+// cosignedNote is a note with what a witness has cosigned, in the place of what the same
+// one has before. The first signature is the log's own.
+func cosignedNote(text string, by checkpoint.Cosigned) string {
+	head, signatures, _ := strings.Cut(text, "\n\n")
+	kept := head + "\n\n"
+	first := true
+	for line := range strings.Lines(signatures) {
+		if first || !strings.HasPrefix(line, "— "+by.Witness+" ") {
+			kept += line
+		}
+		first = false
+	}
+	return kept + by.Line + "\n"
 }
 
 // Same reports whether both are one key, whatever it goes by: it does not count twice.

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tenure/domain/checkpoint"
@@ -92,7 +93,8 @@ func checkpoints() View[Checkpoint] {
 			case checkpoint.Signed:
 				return &Checkpoint{Size: x.Size, Root: x.Root, SignedAt: at, Note: x.Note}
 			case checkpoint.Cosigned:
-				if c != nil {
+				if c != nil { // a newer one takes the place of that of the same witness
+					c.Cosignatures = slices.DeleteFunc(c.Cosignatures, func(by Cosignature) bool { return by.Witness == x.Witness })
 					c.Cosignatures = append(c.Cosignatures, Cosignature{Witness: x.Witness, Line: x.Line, At: at})
 				}
 			}

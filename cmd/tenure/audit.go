@@ -35,6 +35,22 @@ type auditExportCommand struct {
 	Org    string `help:"Id of an organization: only the events of its history, each with a proof." env:"-"`
 	Format string `help:"ndjson, or parquet for analysts. Both hold the same, and verify takes both." enum:"ndjson,parquet" default:"ndjson" env:"-"`
 	To     string `help:"File to write, with mode 0600. It must not be there yet." required:"" type:"path" env:"-"`
+
+	SecretFile string `help:"File with the secret of the deployment, with whose ledger key the end of the export is signed. Default: secret.key in the --data folder, if it is there." type:"path"`
+}
+
+// key is the ledger's, where the secret is at hand; nil without.
+func (c *auditExportCommand) key() (*ledger.Key, error) {
+	path := c.SecretFile
+	if path == "" && c.Data != "" {
+		if path = filepath.Join(c.Data, "secret.key"); missing(path) {
+			path = ""
+		}
+	}
+	if path == "" {
+		return nil, nil
+	}
+	return ledgerKey(path)
 }
 
 // Run writes the export.
@@ -44,6 +60,10 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, close()) }()
+	key, err := c.key()
+	if err != nil {
+		return fmt.Errorf("--secret-file: %w", err)
+	}
 	file, err := os.OpenFile(c.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already and is left as it is", c.To)
@@ -52,7 +72,7 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		return err
 	}
 	bar := newProgress("exporting", 1000)
-	done, err := ledger.Export(ctx, log, file, ledger.ExportOptions{Organization: c.Org, Format: ledger.Format(c.Format), Progress: bar.ofAll})
+	done, err := ledger.Export(ctx, log, file, ledger.ExportOptions{Organization: c.Org, Format: ledger.Format(c.Format), Key: key, Progress: bar.ofAll})
 	bar.finish()
 	if err == nil {
 		err = file.Sync()
@@ -61,6 +81,9 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		return errors.Join(err, os.Remove(c.To))
 	}
 	fmt.Fprintf(out.Stdout, "%d events up to the checkpoint of size %d: %s\n", done.Events, done.Size, c.To)
+	if !done.Signed {
+		fmt.Fprintln(out.Stdout, "THE END IS NOT SIGNED: who verifies the file asks for that, and takes it only with --without-signed-end. Give --secret-file, the secret of the deployment.")
+	}
 	if done.Unsigned > 0 {
 		fmt.Fprintf(out.Stdout, "%d events came after it and are not in the file; the next checkpoint has them.\n", done.Unsigned)
 	}
@@ -112,7 +135,7 @@ func (c *auditVerifyCommand) verify(ctx context.Context) (_ *ledger.Report, err 
 	defer done()
 	if c.File != "" {
 		if c.Data != "" || c.Log != "" {
-			return nil, errors.New("give an export or a log, not both")
+			return nil, misuse("give an export or a log, not both")
 		}
 		file, err := os.Open(c.File)
 		if err != nil {
@@ -141,7 +164,11 @@ func printReport(out io.Writer, r *ledger.Report) {
 	case r.OK && r.Signature == "not_checked":
 		fmt.Fprintf(out, "%d events that fit the checkpoints beside them; whose these are was not checked\n", r.Events)
 	case r.OK && r.Scope == "organization":
-		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two\n", r.Events, plain(r.Organization), r.Size)
+		fmt.Fprintf(out, "%d events of organization %s: each is in the log that was signed at size %d, and none is missing between two", r.Events, plain(r.Organization), r.Size)
+		if r.End == ledger.EndSigned {
+			fmt.Fprint(out, ", nor at the end")
+		}
+		fmt.Fprintln(out)
 	case r.OK:
 		fmt.Fprintf(out, "%d events, compared with %d checkpoints: complete, unaltered and in order\n", r.Events, r.Checkpoints)
 	}
@@ -159,6 +186,12 @@ func printReport(out io.Writer, r *ledger.Report) {
 	}
 	if len(r.Witnesses) > 0 {
 		fmt.Fprintf(out, "cosigned by: %s\n", plain(strings.Join(r.Witnesses, ", ")))
+	}
+	switch r.End {
+	case ledger.EndSigned:
+		fmt.Fprintln(out, "end: signed by who exported it")
+	case ledger.EndUnsigned:
+		fmt.Fprintln(out, "THE END IS NOT SIGNED: whoever has handed the file over may have left out what came last.")
 	}
 	switch r.Signature {
 	case "valid":
@@ -183,7 +216,10 @@ func describe(f ledger.Finding) string {
 		where = append(where, fmt.Sprintf("position %d", f.Position))
 	}
 	if f.Stream != "" {
-		where = append(where, fmt.Sprintf("%s revision %d, %s", plain(f.Stream), f.Revision, plain(f.Type)))
+		where = append(where, fmt.Sprintf("%s revision %d", plain(f.Stream), f.Revision))
+	}
+	if f.Type != "" {
+		where = append(where, plain(f.Type))
 	}
 	return cmp.Or(strings.Join(where, ", "), "all of it") + ": " + f.Problem
 }
@@ -206,18 +242,23 @@ type ledgerKeyCommand struct {
 
 // Run prints the key.
 func (c *ledgerKeyCommand) Run(out *kong.Context) error {
-	secret, err := loadSecret(cmp.Or(c.SecretFile, filepath.Join(c.Data, "secret.key")), false)
-	if err != nil {
-		return err
-	}
-	keys, err := token.NewKeys(secret)
-	if err != nil {
-		return err
-	}
-	key, err := ledger.NewKey(keys)
+	key, err := ledgerKey(cmp.Or(c.SecretFile, filepath.Join(c.Data, "secret.key")))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out.Stdout, key.Verifier())
 	return nil
+}
+
+// ledgerKey derives the key from the secret in a file.
+func ledgerKey(path string) (*ledger.Key, error) {
+	secret, err := loadSecret(path, false)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := token.NewKeys(secret)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.NewKey(keys)
 }

@@ -33,7 +33,7 @@ func (k *auditKeys) codec(ctx context.Context, data string) (c *codec.Codec, clo
 	}
 	folder := cmp.Or(k.KeysFolder, data)
 	if folder == "" && (k.SecretFile == "" || k.Keys == embedded) {
-		return nil, close, errors.New("give --keys-folder, the folder of the server with keys.db and secret.key; or --keys and --secret-file")
+		return nil, close, misuse("give --keys-folder, the folder of the server with keys.db and secret.key; or --keys and --secret-file")
 	}
 	if k.Keys == embedded {
 		if _, err := os.Stat(filepath.Join(folder, keysFile)); errors.Is(err, fs.ErrNotExist) {

@@ -62,7 +62,7 @@ func moment(flag string, text *string) (history.Moment, error) {
 	}
 	m, err := history.ParseMoment(flag, *text)
 	if err != nil || *text == "" {
-		err = fmt.Errorf("--%s %s: give an instant such as 2031-03-03T12:00:00Z, or a position of the log", flag, plain(*text))
+		err = misuse("--%s %s: give an instant such as 2031-03-03T12:00:00Z, or a position of the log", flag, plain(*text))
 	}
 	return m, err
 }
@@ -111,6 +111,9 @@ func (c *auditMembersCommand) Run(ctx context.Context, out *kong.Context) error 
 		if err != nil {
 			return err
 		}
+		if err := a.knows(ctx, at, domain.Role(c.Role)); err != nil {
+			return err
+		}
 		members := slices.DeleteFunc(r.Members, func(m history.Reviewed) bool {
 			return c.Role != "" && !slices.Contains(m.Roles, domain.Role(c.Role)) || c.Status != "" && string(m.Status) != c.Status
 		})
@@ -148,6 +151,22 @@ func decided(d history.Decision) decidedEvent {
 	return decidedEvent{digits(d.Position), d.Type, d.At, d.Actor, d.Decider, d.Reason}
 }
 
+// knows refuses a role that the policy of the moment has not: that nobody holds it
+// would be no answer.
+func (a *audited) knows(ctx context.Context, at history.Moment, role domain.Role) error {
+	if role == "" {
+		return nil
+	}
+	past, err := a.history.At(ctx, a.org, at)
+	if err != nil {
+		return err
+	}
+	if _, known := past.Rules.Role(role); !known {
+		err = fmt.Errorf("--role %s: the policy %s, version %d, that the organization was under has no such role", plain(string(role)), past.Rules.Name, past.Rules.Version)
+	}
+	return err
+}
+
 func (a *audited) review(ctx context.Context, at history.Moment) (history.Review, error) {
 	return a.history.Review(ctx, a.org, at)
 }
@@ -156,7 +175,15 @@ type auditDiffCommand struct {
 	look
 	From *string `help:"An instant, or a position; before the organization was founded, all is new." required:"" env:"-"`
 	To   *string `help:"The same. Default: the newest there is." env:"-"`
-	CSV  bool    `help:"Print CSV, as the API does." name:"csv" xor:"form" env:"-"`
+	CSV  bool    `help:"Print CSV, as the API does." name:"csv" env:"-"`
+}
+
+// Validate is called by kong.
+func (c *auditDiffCommand) Validate() error {
+	if c.CSV && c.JSON {
+		return errors.New("give --csv or --json, not both")
+	}
+	return c.auditSource.Validate()
 }
 
 // Run prints what has changed between two moments.
@@ -176,9 +203,12 @@ func (c *auditDiffCommand) Run(ctx context.Context, out *kong.Context) error {
 			return err
 		case c.CSV:
 			text, err := d.CSV()
-			if err == nil {
-				_, err = out.Stdout.Write(text)
+			if err != nil {
+				return err
 			}
+			fmt.Fprintf(os.Stderr, "%s, from %s to %s\n", count(len(d.Changes), "change"), point(d.From), point(d.To))
+			a.rests.say(os.Stderr, styleOf(os.Stderr), to)
+			_, err = out.Stdout.Write(text)
 			return err
 		case c.JSON:
 			return printJSON(out.Stdout, struct {
@@ -251,7 +281,7 @@ type auditReview struct {
 	Wait        time.Duration `help:"How long the answer of a server may take." default:"2m" env:"-"`
 }
 
-// Run prints the review. What it rests on goes to standard error.
+// Run prints the review. What it rests on goes to standard error, and into a page.
 func (c *auditReview) Run(ctx context.Context, out *kong.Context) error {
 	if c.Data == "" && c.Log == "" && c.Export == "" {
 		return c.ask(ctx)
@@ -266,6 +296,9 @@ func (c *auditReview) Run(ctx context.Context, out *kong.Context) error {
 		if err != nil {
 			return err
 		}
+		var rests strings.Builder
+		a.rests.say(&rests, style{}, at)
+		r.RestsOn = strings.Split(strings.TrimSpace(rests.String()), "\n")
 		page := r.HTML
 		if c.Format == "csv" {
 			page = r.CSV
@@ -274,6 +307,7 @@ func (c *auditReview) Run(ctx context.Context, out *kong.Context) error {
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(os.Stderr, "As of position %d (%s)\n", r.Position, instant(r.At))
 		a.rests.say(os.Stderr, styleOf(os.Stderr), at)
 		return c.write(strings.NewReader(string(text)))
 	})

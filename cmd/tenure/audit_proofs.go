@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"tenure/ledger"
 )
 
@@ -19,6 +21,8 @@ type proofs struct {
 	Witness     []string `help:"Verifier key of a witness, name+hash+key, whose cosignature the checkpoint at the end has to have. For several, the flag several times." env:"-"`
 	Quorum      int      `help:"How many of the witnesses it takes. Default: all of them." env:"-"`
 
+	WithoutEnd bool `help:"Take an export whose end is not signed, as of an exporter that had not the secret: whoever has handed it over may have left out what came last." name:"without-signed-end" env:"-"`
+
 	witnesses []*ledger.Witness
 }
 
@@ -31,6 +35,9 @@ func (p *proofs) check() error {
 		return errors.New("give --key, the verifier key, so that signatures are checked; or --without-key, to see only whether all of it fits itself")
 	case p.Key != "" && p.WithoutKey:
 		return errors.New("give --key (or TENURE_LEDGER_KEY) or --without-key, not both")
+	}
+	if _, err := note.NewVerifier(p.Key); p.Key != "" && err != nil {
+		return errors.New("--key: give the whole line that tenure ledger key prints, name+hash+key")
 	}
 	p.witnesses = nil
 	for _, key := range p.Witness {
@@ -51,7 +58,7 @@ func (p *proofs) check() error {
 
 // options are those of a verification, with a bar that done removes.
 func (p *proofs) options() (o ledger.Options, done func(), err error) {
-	o.Key, o.Witnesses, o.Quorum = p.Key, p.witnesses, p.Quorum
+	o.Key, o.Witnesses, o.Quorum, o.UnsignedEnd = p.Key, p.witnesses, p.Quorum, p.WithoutEnd
 	for _, path := range p.Checkpoint {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -41,7 +41,7 @@ func (c *whichLog) open() (_ eventstore.Reader, close func() error, err error) {
 	none := func() error { return nil }
 	switch {
 	case (c.Data == "") == (c.Log == ""):
-		return nil, none, errors.New("give --data, the folder of a server, or --log, the address of an EventStoreDB")
+		return nil, none, misuse("give --data, the folder of a server, or --log, the address of an EventStoreDB")
 	case c.Log != "":
 		log, err := esdb.Open(c.Log, esdb.Options{})
 		if err != nil {
@@ -89,6 +89,7 @@ type rests struct {
 	Organization string              `json:"organization_id"`
 	Verified     bool                `json:"verified"`
 	Signature    string              `json:"signature,omitempty"` // of the checkpoint: valid or not_checked
+	End          string              `json:"end,omitempty"`       // of the export: whether it is signed, so that nothing can be missing there
 	Witnesses    []string            `json:"witnesses,omitempty"` // of those asked for, who have cosigned it
 	Origin       string              `json:"log,omitempty"`       // that the checkpoint is of
 	Size         uint64              `json:"size,omitempty"`      // of the checkpoint
@@ -128,10 +129,10 @@ func (s *auditSource) open(ctx context.Context) (*audited, error) {
 
 func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
 	if len(s.Checkpoint)+len(s.Consistency)+len(s.Witness) > 0 {
-		return errors.New("--checkpoint, --consistency and --witness go with --export; a log is verified by tenure audit verify")
+		return misuse("--checkpoint, --consistency and --witness go with --export; a log is verified by tenure audit verify")
 	}
 	if a.org == "" {
-		return errors.New("give --org, the id of an organization")
+		return misuse("give --org, the id of an organization")
 	}
 	if a.reader, a.close, err = s.whichLog.open(); err != nil {
 		return err
@@ -145,7 +146,7 @@ func (s *auditSource) openLog(ctx context.Context, a *audited) (err error) {
 
 func (s *auditSource) openExport(a *audited) error {
 	if s.Data != "" || s.Log != "" {
-		return errors.New("give an export or a log, not both")
+		return misuse("give an export or a log, not both")
 	}
 	file, err := os.Open(s.Export)
 	if err != nil {
@@ -160,7 +161,7 @@ func (s *auditSource) openExport(a *audited) error {
 	done()
 	switch {
 	case errors.Is(err, ledger.ErrWhich) && s.Org == "":
-		return errors.New("the export is of a whole log: give --org, the id of an organization")
+		return misuse("the export is of a whole log: give --org, the id of an organization")
 	case errors.Is(err, ledger.ErrWhich):
 		return fmt.Errorf("the export is of organization %s", r.Organization)
 	case errors.Is(err, ledger.ErrNoOrganization):
@@ -173,7 +174,7 @@ func (s *auditSource) openExport(a *audited) error {
 	}
 	a.reader, a.org = kept, domain.OrganizationID(kept.Organization)
 	a.rests = rests{
-		Source: "export", Verified: true, Signature: r.Signature, Witnesses: r.Witnesses, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
+		Source: "export", Verified: true, Signature: r.Signature, End: r.End, Witnesses: r.Witnesses, Origin: r.Origin, Size: r.Size, Root: r.Root, Events: r.Events, Position: r.Position, report: r,
 	}
 	return nil
 }
@@ -193,7 +194,7 @@ func (a *audited) ends(ctx context.Context) error {
 // say prints what an answer rests on, for people.
 func (r *rests) say(to io.Writer, style style, asked ...history.Moment) {
 	if r.Source == "log" {
-		fmt.Fprintln(to, style.faint("Read from the log as it is; tenure audit verify proves that it is what was signed."))
+		fmt.Fprintln(to, style.faint(fmt.Sprintf("Not verified: read from the log as it is, up to position %d; tenure audit verify proves that it is what was signed.", r.Position)))
 		return
 	}
 	fmt.Fprintf(to, "%s %d events, up to the checkpoint of size %d of %s, root %s\n", style.good("Verified:"), r.Events, r.Size, plain(r.Origin), r.Root)
@@ -201,6 +202,12 @@ func (r *rests) say(to io.Writer, style style, asked ...history.Moment) {
 		fmt.Fprintln(to, style.good("Signature:"), "valid, by the key that was given")
 	} else {
 		fmt.Fprintln(to, style.bad("SIGNATURE NOT CHECKED:"), "whoever can make the file can make its checkpoint. Take the key from elsewhere than the file, and give it as --key.")
+	}
+	switch r.End {
+	case ledger.EndSigned:
+		fmt.Fprintln(to, style.good("End:"), "signed by who exported it: nothing before that checkpoint is missing")
+	case ledger.EndUnsigned:
+		fmt.Fprintln(to, style.bad("END NOT SIGNED:"), "whoever has handed the file over may have left out what came last.")
 	}
 	if len(r.Witnesses) > 0 {
 		fmt.Fprintln(to, style.good("Cosigned:"), plain(strings.Join(r.Witnesses, ", ")))

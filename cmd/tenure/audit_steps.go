@@ -37,21 +37,60 @@ func (c *told) tell(ctx context.Context, ask func(a *audited, steps func(visit f
 	if in.Until, err = moment("until", c.Until); err != nil {
 		return err
 	}
+	if f, u := in.From, in.Until; u.Position > 0 && f.Position > u.Position || !u.Instant.IsZero() && f.Instant.After(u.Instant) {
+		return misuse("--from %s is after --until %s", *c.From, *c.Until)
+	}
 	return c.answer(ctx, func(a *audited) error {
 		bar := newProgress("folding", -1)
 		defer bar.finish()
 		bar.show(0, "the organization's events")
 		first := true
 		return ask(a, func(visit func(history.Step) error) error {
-			return a.history.Steps(ctx, a.org, domain.AccountID(c.Member), in, func(s history.Step) error {
+			err := a.within(ctx, in)
+			if err != nil {
+				return err
+			}
+			err = a.history.Steps(ctx, a.org, domain.AccountID(c.Member), in, func(s history.Step) error {
 				if first {
 					bar.finish()
 					first = false
 				}
 				return visit(s)
 			})
+			if err == nil && first && c.Member != "" {
+				err = a.about(ctx, domain.AccountID(c.Member))
+			}
+			return err
 		})
 	})
+}
+
+// within refuses a stretch of which nothing can be known: that nothing has happened in
+// it would be no answer.
+func (a *audited) within(ctx context.Context, in history.Range) error {
+	head, err := a.reader.Head(ctx)
+	switch {
+	case err != nil:
+		return err
+	case in.From.Position > head || in.Until.Position > head || in.From.Instant.After(now()):
+		return history.ErrAhead
+	case a.rests.EndsAt != nil && in.From.Instant.After(*a.rests.EndsAt):
+		return fmt.Errorf("--from: the organization's last event in the file is of %s; what happened after the checkpoint of the export is not in it", instant(*a.rests.EndsAt))
+	}
+	return nil
+}
+
+// about refuses an account that no event is about.
+func (a *audited) about(ctx context.Context, member domain.AccountID) error {
+	found := false
+	err := a.history.Steps(ctx, a.org, member, history.Range{}, func(history.Step) error {
+		found = true
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("--member %s: no event of the organization is about this account", plain(string(member)))
+	}
+	return err
 }
 
 func digits(p eventstore.Position) string { return strconv.FormatUint(uint64(p), 10) }

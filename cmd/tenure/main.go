@@ -52,9 +52,25 @@ func main() {
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "tenure: "+harmless(err.Error()))
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
+
+// exitCode is 80 for a command line that is wrong, as kong has it, so that a script
+// does not take that for an answer: 1 of tenure audit verify says that something was
+// altered.
+func exitCode(err error) int {
+	var wrong misused
+	if errors.As(err, &wrong) {
+		return 80
+	}
+	return 1
+}
+
+// misused says that the command line is wrong, where only the command finds it out.
+type misused struct{ error }
+
+func misuse(advice string, args ...any) error { return misused{fmt.Errorf(advice, args...)} }
 
 func newParser() *kong.Kong {
 	return kong.Must(&program{},

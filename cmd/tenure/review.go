@@ -16,7 +16,7 @@ import (
 // session of somebody who may read the members and the history.
 func (c *auditReview) ask(ctx context.Context) error {
 	if c.Org == "" {
-		return errors.New("give --org, the id of an organization")
+		return misuse("give --org, the id of an organization")
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
@@ -30,6 +30,7 @@ func (c *auditReview) ask(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
+	fmt.Fprintf(os.Stderr, "Not verified: as the server at %s answers.\n", plain(c.URL))
 	return c.write(body)
 }
 

@@ -4,7 +4,10 @@
 package checkpoint
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/benbjohnson/immutable"
 
@@ -19,7 +22,13 @@ type Checkpoint struct {
 	Size      uint64
 	Root      string // base64
 	Note      string
-	Witnesses []string // that have cosigned it
+	Witnesses []Witness // that have cosigned it
+}
+
+// Witness is one that has cosigned a checkpoint.
+type Witness struct {
+	Name string
+	At   uint64 // when it did, as it says: seconds since 1970
 }
 
 // State is what is known of the newest checkpoints. The zero State has none.
@@ -50,8 +59,9 @@ func Sign(s State, size uint64, root, note string) ([]domain.Event, error) {
 	return []domain.Event{Signed{Size: size, Root: root, Note: note}}, nil
 }
 
-// Cosign records a witness's signature; a second one of the same witness changes
-// nothing. It fails with CodeNotFound and CodeCheckpointOutdated.
+// Cosign records a witness's signature, which takes the place of an older one of the
+// same witness; one that is not newer changes nothing. It fails with CodeNotFound and
+// CodeCheckpointOutdated.
 func Cosign(s State, size uint64, witness, line string) ([]domain.Event, error) {
 	c, ok := s.Checkpoint(size)
 	switch {
@@ -59,7 +69,8 @@ func Cosign(s State, size uint64, witness, line string) ([]domain.Event, error) 
 		return nil, domain.Refuse(domain.CodeCheckpointOutdated, "Checkpoint outdated", "Cosign one of the newest checkpoints; the list of checkpoints has them.")
 	case !ok:
 		return nil, domain.Refuse(domain.CodeNotFound, "No such checkpoint", "Take a size from the list of checkpoints.")
-	case slices.Contains(c.Witnesses, witness):
+	}
+	if i := c.index(witness); i >= 0 && c.Witnesses[i].At >= cosignedAt(line) {
 		return nil, nil
 	}
 	return []domain.Event{Cosigned{Size: size, Witness: witness, Line: line}}, nil
@@ -83,9 +94,30 @@ func Evolve(s State, e domain.Event) State {
 		}
 	case Cosigned:
 		if c, ok := s.Checkpoint(e.Size); ok {
-			c.Witnesses = append(slices.Clip(c.Witnesses), e.Witness)
+			c.Witnesses = slices.Clone(c.Witnesses)
+			i := c.index(e.Witness)
+			if i < 0 {
+				i = len(c.Witnesses)
+				c.Witnesses = append(c.Witnesses, Witness{Name: e.Witness})
+			}
+			c.Witnesses[i].At = cosignedAt(e.Line)
 			s.recent = s.recent.Set(e.Size, c)
 		}
 	}
 	return s
+}
+
+func (c Checkpoint) index(witness string) int {
+	return slices.IndexFunc(c.Witnesses, func(w Witness) bool { return w.Name == witness })
+}
+
+// cosignedAt is the time in a line of a note with a cosignature (C2SP
+// tlog-cosignature): it stands between the hash of the key and the signature. Of a line
+// that is none it is zero; who hands one in has checked it.
+func cosignedAt(line string) uint64 {
+	raw, err := base64.StdEncoding.DecodeString(line[strings.LastIndexByte(line, ' ')+1:])
+	if err != nil || len(raw) < 12 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw[4:])
 }

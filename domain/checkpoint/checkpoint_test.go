@@ -1,6 +1,8 @@
 package checkpoint_test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"testing"
 
 	"github.com/matryer/is"
@@ -49,7 +51,25 @@ func TestAWitnessCosignsOnce(t *testing.T) {
 	both.When(cosign(5, "w")).Then()
 	c, ok := both.State.Checkpoint(5)
 	is.True(ok)
-	is.Equal(c.Witnesses, []string{"w", "v"})
+	is.Equal(c.Witnesses, []Witness{{Name: "w"}, {Name: "v"}})
+}
+
+// TestANewerCosignatureTakesThePlace of an older one of the same witness.
+func TestANewerCosignatureTakesThePlace(t *testing.T) {
+	is := is.New(t)
+	line := func(at uint64) string {
+		return "— w " + base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint64([]byte("hash"), at), "signature"...))
+	}
+	with := func(at uint64) decision {
+		return func(s State) ([]domain.Event, error) { return Cosign(s, 5, "w", line(at)) }
+	}
+	second := domaintest.Given(t, Evolve, signed(5, "a"), Cosigned{Size: 5, Witness: "w", Line: line(7)}).
+		When(with(9)).Then(Cosigned{Size: 5, Witness: "w", Line: line(9)})
+	second.When(with(9)).Then()
+	second.When(with(8)).Then()
+	c, ok := second.State.Checkpoint(5)
+	is.True(ok)
+	is.Equal(c.Witnesses, []Witness{{Name: "w", At: 9}})
 }
 
 func TestOldCheckpointsAreForgotten(t *testing.T) {

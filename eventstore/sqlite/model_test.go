@@ -35,6 +35,7 @@ func TestModel(t *testing.T) {
 			"read stream": m.readStream,
 			"read all":    m.readAll,
 			"reopen":      m.reopen,
+			"check":       m.check,
 		})
 	})
 }
@@ -64,6 +65,18 @@ func (m *model) reopen(*rapid.T) {
 	var err error
 	m.store, err = sqlite.Open(m.path, m.options)
 	m.NoErr(err)
+}
+
+// check finds nothing, in the store and in the file beside it.
+func (m *model) check(rt *rapid.T) {
+	flaws, err := m.store.Check(rt.Context())
+	m.NoErr(err)
+	m.Equal(len(flaws), 0)
+	snapshot, err := sqlite.OpenSnapshot(m.path)
+	m.NoErr(err)
+	flaws, err = snapshot.Check(rt.Context())
+	m.NoErr(errors.Join(err, snapshot.Close()))
+	m.Equal(len(flaws), 0)
 }
 
 func (m *model) append(rt *rapid.T) {

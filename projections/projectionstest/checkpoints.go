@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"tenure/domain"
 	"tenure/domain/checkpoint"
@@ -23,7 +24,7 @@ func (h *history) signCheckpoint() {
 
 func (h *history) cosignCheckpoint() {
 	if size, ok := pick(h, "checkpoint", h.signed); ok {
-		h.record("ledger", checkpoint.Cosigned{Size: size, Witness: fmt.Sprint("witness ", len(h.events)), Line: "line"})
+		h.record("ledger", checkpoint.Cosigned{Size: size, Witness: fmt.Sprint("witness ", len(h.events)%3), Line: fmt.Sprint("line ", len(h.events))})
 	}
 }
 
@@ -34,6 +35,7 @@ func (m *model) foldCheckpoints(e codec.Envelope) {
 	case checkpoint.Cosigned:
 		for _, c := range m.checkpoints {
 			if c.Size == x.Size {
+				c.Cosignatures = slices.DeleteFunc(c.Cosignatures, func(by projections.Cosignature) bool { return by.Witness == x.Witness })
 				c.Cosignatures = append(c.Cosignatures, projections.Cosignature{Witness: x.Witness, Line: x.Line, At: e.Metadata.OccurredAt})
 			}
 		}
