@@ -140,15 +140,18 @@ func formOf(field reflect.StructField) form {
 	return formName
 }
 
+// aboutWhom is the field that says whom an event is about. Who is asked to become
+// the owner is that, rather than the owner who asks: reasons are about them.
 func aboutWhom(form reflect.Type) int {
-	if i := fieldByJSON(form, "account_id"); i >= 0 {
-		return i
+	for _, name := range []string{"account_id", "invitation_id", askedField, "erasure_id"} {
+		if i := fieldByJSON(form, name); i >= 0 && (name != askedField || form.Field(i).Type == reflect.TypeFor[domain.AccountID]()) {
+			return i
+		}
 	}
-	if i := fieldByJSON(form, "invitation_id"); i >= 0 {
-		return i
-	}
-	return fieldByJSON(form, "erasure_id")
+	return -1
 }
+
+const askedField = "to"
 
 func subjectsIn(form reflect.Type, sealed []sealedField, about int) []string {
 	var begins []string
