@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/csv"
 	"net/url"
 	"strings"
@@ -101,8 +103,16 @@ func TestPagesOfThePastAreOfOnePosition(t *testing.T) {
 	p.is.Equal(second.str("next_cursor"), "")
 	seen := func(a answer) string { return a.object["items"].([]any)[0].(map[string]any)["email"].(string) }
 	p.is.True(seen(first) != seen(second))
-	_, inner, _ := strings.Cut(cursor, ".")
-	for _, wrong := range []string{"as_of=" + p.invited + "&cursor=" + cursor, "as_of=" + p.joined + "&cursor=" + inner, "cursor=" + cursor, "as_of=" + p.joined + "&cursor=" + cursor + "x", "as_of=" + p.joined + "&cursor=" + cursor[1:]} {
+	present := p.get(p.path("members") + "?limit=1").str("next_cursor")
+	is := p.is
+	for _, sealed := range []string{cursor, present} {
+		raw, err := base64.RawURLEncoding.DecodeString(sealed)
+		is.NoErr(err)
+		for _, m := range []string{p.owner.id, p.admin.id, "owner", "admin"} {
+			is.True(!bytes.Contains(bytes.ToLower(raw), []byte(m)))
+		}
+	}
+	for _, wrong := range []string{"as_of=" + p.invited + "&cursor=" + cursor, "as_of=" + p.joined + "&cursor=" + present, "cursor=" + cursor, "as_of=" + p.joined + "&cursor=" + cursor + "x", "as_of=" + p.joined + "&cursor=" + cursor[1:]} {
 		p.refused(422, "invalid", "GET", p.path("members")+"?limit=1&"+wrong, p.owner.token, nil)
 	}
 }
