@@ -172,9 +172,15 @@ func TestMomentsThatHaveNoPast(t *testing.T) {
 	w.is.True(errors.As(err, &early))
 	_, err = w.history.Diff(t.Context(), org, history.Moment{Position: head}, history.Moment{Position: first.Position})
 	w.is.True(errors.Is(err, &domain.Error{Code: domain.CodeInvalid}))
-	for _, text := range []string{"", "0", "-1", "01", "yesterday", "2031-03-03", "2031-03-03T00:00:00", "18446744073709551616", "0001-01-01T00:00:00Z", "2031-03-03T00:00:00 01:00"} {
+	for _, text := range []string{"", "0", "-1", "01", "yesterday", "2031-03-03", "2031-03-03T00:00:00", "18446744073709551616", "0001-01-01T00:00:00Z", "2031-03-03T00:00:00 01:00",
+		"2031-03-03T00:00:41,5Z", "2031-03-03T00:00:00+24:00", "2031-03-03T00:00:00+01:60", "2031-03-03T00:00:00+1:00", "2031-03-03T1:00:00Z", "2031-03-03 00:00:00Z", "2031-02-30T00:00:00Z", "2031-03-03T24:00:00Z"} {
 		_, err := history.ParseMoment("as_of", text)
 		w.is.True(errors.Is(err, &domain.Error{Code: domain.CodeInvalid}))
+	}
+	for _, text := range []string{"2031-03-03T10:00:41.5Z", "2031-03-03t10:00:41.5z", "2031-03-03T11:30:41.500+01:30", "2031-03-02T10:01:41.5-23:59"} {
+		m, err := history.ParseMoment("as_of", text)
+		w.is.NoErr(err)
+		w.is.Equal(m, history.Moment{Instant: time.Date(2031, 3, 3, 10, 0, 41, 500_000_000, time.UTC)})
 	}
 }
 

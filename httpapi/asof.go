@@ -33,10 +33,10 @@ type past struct {
 	binding string // of cursors
 }
 
-// pastCache is how long a client may keep what a position shows, which never
-// changes. It is no longer than a day, so that personal data that is erased here
-// does not stay elsewhere.
-const pastCache = "private, max-age=86400, immutable"
+// pastCache is how long a client may keep what a position shows. That never changes
+// but for the names of who is erased, and for who may see it: so it is no longer
+// than servers keep keys in memory (keyring.Options), and enough for who goes back and forth.
+const pastCache = "private, max-age=60"
 
 // lookBack runs a read on the past that it asks for.
 //
