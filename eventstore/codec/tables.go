@@ -140,18 +140,22 @@ func formOf(field reflect.StructField) form {
 	return formName
 }
 
+const askedField = "to"
+
 // aboutWhom is the field that says whom an event is about. Who is asked to become
 // the owner is that, rather than the owner who asks: reasons are about them.
 func aboutWhom(form reflect.Type) int {
-	for _, name := range []string{"account_id", "invitation_id", askedField, "erasure_id"} {
-		if i := fieldByJSON(form, name); i >= 0 && (name != askedField || form.Field(i).Type == reflect.TypeFor[domain.AccountID]()) {
-			return i
-		}
+	if i := fieldByJSON(form, "account_id"); i >= 0 {
+		return i
 	}
-	return -1
+	if i := fieldByJSON(form, "invitation_id"); i >= 0 {
+		return i
+	}
+	if i := fieldByJSON(form, askedField); i >= 0 && form.Field(i).Type == reflect.TypeFor[domain.AccountID]() {
+		return i
+	}
+	return fieldByJSON(form, "erasure_id")
 }
-
-const askedField = "to"
 
 func subjectsIn(form reflect.Type, sealed []sealedField, about int) []string {
 	var begins []string
