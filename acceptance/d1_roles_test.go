@@ -133,8 +133,9 @@ func TestD3_AUserAdminManagesMembersOnly(t *testing.T) {
 		// A save of the whole dialog, with the role as it was.
 		ok(t, d.users.edit(d.org, d.member, map[string]any{"roles": []string{"MEMBER"}, "spaces": []string{d.spaces[2]}}))
 		ok(t, d.users.assign(d.org, d.users, d.spaces[0])) // all users: themselves included
-		p := refused(t, d.users.remove(d.org, d.users), 403, "member_not_manageable")
+		p := refused(t, d.users.remove(d.org, d.biller), 403, "member_not_manageable")
 		is.Equal(p.Title, "Members only")
+		refused(t, d.users.remove(d.org, d.users), 409, "self_removal")
 		ok(t, d.users.remove(d.org, d.member))
 		d.restart(t)
 		is.Equal(len(d.users.users(t, d.org, "")), 3)

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -25,7 +26,17 @@ func TestM1_SelfRegistration(t *testing.T) {
 
 		t.Run("a request is pending, and opens nothing", func(t *testing.T) {
 			is := is.New(t)
+			founded := c.position.Load()
 			p := c.askers(t, 1)[0]
+			asked := c.position.Load()
+			changes := func(from uint64) string {
+				t.Helper()
+				d := decoded[diffDoc](t, c.operator().get(orgPath(c.org, "history/diff")+fmt.Sprint("?from=", from)))
+				is.Equal(len(d.Items), 1)
+				is.Equal(d.Items[0].AccountID, p.AccountID)
+				return d.Items[0].Change + " " + d.Items[0].Before.Status + " > " + d.Items[0].After.Status
+			}
+			is.Equal(changes(founded), "requested  > pending")
 			is.Equal(c.statusOf(t, p), "pending")
 			refused(t, p.get(orgPath(c.org)), 404, "not_found")
 			is.Equal(len(decoded[receipt](t, p.askToJoin(c.org)).Events), 0) // asks once
@@ -33,6 +44,8 @@ func TestM1_SelfRegistration(t *testing.T) {
 			is.Equal(outcomes(t, c.admin.decide(c.org, each("approve", p))), []string{"approved"})
 			is.Equal(c.statusOf(t, p), "active")
 			is.Equal(c.admin.roleOf(t, c.org, p), "participant")
+			is.Equal(changes(founded), "joined  > active")
+			is.Equal(changes(asked), "joined pending > active")
 			ok(t, p.get(orgPath(c.org)))
 			refused(t, p.askToJoin(c.org), 409, "member_active")
 		})

@@ -162,6 +162,22 @@ func TestX5_AsOf(t *testing.T) {
 			is.Equal(len(rows), 5) // and the viewer, and the name
 		})
 
+		t.Run("who joined since is shown as joining made them, and what became of them as whoever decided it", func(t *testing.T) {
+			is := is.New(t)
+			before := s.position.Load()
+			joined := c.newMember(t, "USER")
+			ok(t, c.owner.put(orgPath(c.org, "members", joined.AccountID, "roles"), obj{"roles": []string{"ADMIN"}, "reason": "Runs the office."}))
+			d := decoded[diffDoc](t, c.owner.get(orgPath(c.org, "history/diff")+fmt.Sprint("?from=", before)))
+			is.Equal(len(d.Items), 2)
+			is.Equal(d.Items[0].Change, "joined")
+			is.Equal(d.Items[0].After.Roles, []string{"USER"})
+			is.Equal(d.Items[0].Event.Actor, actorDoc{"account", joined.AccountID})
+			is.Equal(d.Items[1].Change, "roles_changed")
+			is.Equal(d.Items[1].After.Roles, []string{"ADMIN"})
+			is.Equal(d.Items[1].Event.Actor, actorDoc{"account", c.owner.AccountID})
+			is.Equal(d.Items[1].Event.Reason, "Runs the office.")
+		})
+
 		t.Run("moments that have no past say so", func(t *testing.T) {
 			is := is.New(t)
 			for _, path := range []string{"", "/members", "/members/" + c.user.AccountID, "/invitations", "/spaces", "/history/review"} {

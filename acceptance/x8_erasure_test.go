@@ -56,6 +56,9 @@ func (c *cast) newErasable(t *testing.T) *erasable {
 	}
 	once(func(more ...extra) response { return c.owner.invite(c.org, p.Email, erasedUser, "ADMIN", more...) })
 	ok(t, p.accept(c.tokenTo(t, p.Email, invitePage, 1)))
+	once(func(more ...extra) response { // ends with the change of roles
+		return c.owner.post(orgPath(c.org, "ownership-transfer"), map[string]any{"to": p.AccountID, "reason": erasedReason}, more...)
+	})
 	once(func(more ...extra) response {
 		return c.owner.put(orgPath(c.org, "members", p.AccountID, "roles"), map[string]any{"roles": []string{"USER"}, "reason": erasedReason}, more...)
 	})

@@ -66,6 +66,7 @@ type spaceOrigin struct {
 	created eventstore.Revision
 	deleted *eventstore.Revision
 	last    eventstore.Revision // changed it
+	name    string              // with which it was created
 }
 
 // assignment is how a space came to be one that a member may enter.
@@ -78,9 +79,9 @@ type assignment struct {
 func (t trail) followSpace(e domain.Event, this eventstore.Revision) trail {
 	switch e := e.(type) {
 	case organization.SpaceCreated:
-		t.spaces = t.spaces.Set(string(e.SpaceID), spaceOrigin{created: this, last: this})
+		t.spaces = t.spaces.Set(string(e.SpaceID), spaceOrigin{created: this, last: this, name: e.Name})
 	case organization.SpaceRenamed:
-		if o, known := t.spaces.Get(string(e.SpaceID)); known {
+		if o, known := t.spaces.Get(string(e.SpaceID)); known && e.After != e.Before {
 			o.last = this
 			t.spaces = t.spaces.Set(string(e.SpaceID), o)
 		}

@@ -294,6 +294,9 @@ func (a *aggregates[S]) encode(p *pending[S], e domain.Event, sealing *codec.Bat
 	if p.command == "" {
 		m.Fingerprint = ""
 	}
+	if _, nothing := e.(domain.ChangedNothing); nothing {
+		m.Reason = "" // of nothing, and maybe about somebody whom this event does not name
+	}
 	if trace.SpanContextFromContext(p.ctx).IsSampled() {
 		carrier := propagation.MapCarrier{}
 		propagation.TraceContext{}.Inject(p.ctx, carrier)

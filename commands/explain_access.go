@@ -62,10 +62,11 @@ type trail struct {
 	folded  eventstore.Revision // the number of events, and the revision of the next
 	policy  eventstore.Revision // put the policy in force
 	members *immutable.Map[string, origin]
-	opened  *immutable.Map[string, offer]       // by id, of invitations that are open
-	spaces  *immutable.Map[string, spaceOrigin] // also of those that are deleted
-	named   eventstore.Revision                 // gave the organization its name
-	deleted eventstore.Revision                 // ended the organization
+	opened  *immutable.Map[string, offer]         // by id, of invitations that are open
+	asked   *immutable.Map[string, requestOrigin] // by account, also of requests that are closed
+	spaces  *immutable.Map[string, spaceOrigin]   // also of those that are deleted
+	named   eventstore.Revision                   // gave the organization its name
+	deleted eventstore.Revision                   // ended the organization
 }
 
 // offer is how an open invitation came to be what it is.
@@ -73,6 +74,15 @@ type offer struct {
 	opened eventstore.Revision // the last time
 	roles  eventstore.Revision // gave it these roles
 	spaces eventstore.Revision // gave it these spaces
+	began  beganOffer
+}
+
+// beganOffer is what an invitation was when it was opened: when it was sent first,
+// or again after it had expired.
+type beganOffer struct {
+	by         eventstore.Revision
+	generation int
+	roles      []domain.Role
 }
 
 // origin is how a member came to be what it is.
@@ -83,6 +93,7 @@ type origin struct {
 	granted eventstore.Revision // gave the member these roles and no others
 	named   eventstore.Revision // gave the member its name
 	spaced  eventstore.Revision // assigned its spaces, or ended one of them
+	began   *Beginning          // nil as long as nothing but its status has changed since it joined
 	roles   []roleOrigin
 	spaces  []assignment // in the order of the ids
 }
@@ -98,7 +109,7 @@ func follow(t trail, e domain.Event) trail {
 	t.State, t.folded = organization.Evolve(before, e), this+1
 	if t.members == nil {
 		t.members, t.opened = immutable.NewMap[string, origin](nil), immutable.NewMap[string, offer](nil)
-		t.spaces = immutable.NewMap[string, spaceOrigin](nil)
+		t.asked, t.spaces = immutable.NewMap[string, requestOrigin](nil), immutable.NewMap[string, spaceOrigin](nil)
 	}
 	t = t.followSpace(e, this)
 	if t.Policy != before.Policy || t.PolicyVersion != before.PolicyVersion {
@@ -112,7 +123,7 @@ func follow(t trail, e domain.Event) trail {
 	case organization.InvitationOpened:
 		o, again := t.opened.Get(string(e.InvitationID))
 		if !again {
-			o = offer{roles: this, spaces: this}
+			o = offer{roles: this, spaces: this, began: beganOffer{this, e.Generation, e.Roles}}
 		}
 		o.opened = this
 		t.opened = t.opened.Set(string(e.InvitationID), o)
@@ -137,7 +148,7 @@ func follow(t trail, e domain.Event) trail {
 	case organization.Deleted:
 		t.deleted = this
 	case organization.SpaceDeleted:
-		t.members = t.lose(e.SpaceID, this)
+		t.members = t.lose(before, e.SpaceID, this)
 	}
 	accounts := accountsIn(e)
 	if _, everybody := e.(organization.PolicyChanged); everybody {
@@ -147,6 +158,7 @@ func follow(t trail, e domain.Event) trail {
 		}
 	}
 	for _, account := range accounts {
+		t = t.followRequest(before, account, e, this)
 		was, known := before.Member(account)
 		is, member := t.Member(account)
 		if !member {
@@ -166,6 +178,7 @@ func follow(t trail, e domain.Event) trail {
 			o.spaced = this
 		}
 		if became || renamed || reassigned {
+			o = o.since(before, was, this)
 			o.spaces = o.assigned(spaces, this)
 			t.members = t.members.Set(string(account), o)
 		}
@@ -207,11 +220,12 @@ func (o origin) after(was, is organization.Member, invited *eventstore.Revision,
 }
 
 // lose notes the end of a space with those who could enter it.
-func (t trail) lose(space domain.SpaceID, this eventstore.Revision) *immutable.Map[string, origin] {
+func (t trail) lose(before organization.State, space domain.SpaceID, this eventstore.Revision) *immutable.Map[string, origin] {
 	members := t.members
 	for itr := t.members.Iterator(); !itr.Done(); {
 		account, o, _ := itr.Next()
 		if m, _ := t.Member(domain.AccountID(account)); slices.Contains(m.Assigned(), space) {
+			o = o.since(before, m, this)
 			o.spaced = this
 			members = members.Set(account, o)
 		}

@@ -34,6 +34,7 @@ type Origin struct {
 	Name    eventstore.Revision // gave the member its name
 	Spaces  eventstore.Revision // assigned its spaces, or ended one of them
 	Given   map[domain.Role]eventstore.Revision
+	Began   Beginning // what the event that it joined by has made it
 }
 
 // Origin finds what made a member, or a former one, what it is.
@@ -46,7 +47,11 @@ func (t Trail) Origin(account domain.AccountID) (Origin, bool) {
 	for _, r := range o.roles {
 		given[r.role] = r.given
 	}
-	return Origin{Invited: o.invited, Joined: o.joined, Status: o.changed, Roles: o.granted, Name: o.named, Spaces: o.spaced, Given: given}, ok
+	began := o.began
+	if m, _ := t.Member(account); began == nil {
+		began = beginning(t.trail.State, m)
+	}
+	return Origin{Invited: o.invited, Joined: o.joined, Status: o.changed, Roles: o.granted, Name: o.named, Spaces: o.spaced, Given: given, Began: *began}, ok
 }
 
 // State is what decisions rested on.
@@ -61,22 +66,32 @@ func (t Trail) Ruled() eventstore.Revision { return t.policy }
 // Ended is the event that deleted the organization.
 func (t Trail) Ended() eventstore.Revision { return t.deleted }
 
-// Invitation are the events that gave an open invitation its roles and its spaces.
-func (t Trail) Invitation(id domain.InvitationID) (roles, spaces eventstore.Revision, ok bool) {
-	if t.opened == nil {
-		return 0, 0, false
-	}
-	o, ok := t.opened.Get(string(id))
-	return o.roles, o.spaces, ok
+// Offer says how an open invitation came to be to what it is to.
+type Offer struct {
+	Opened     eventstore.Revision // the first time, or after it had expired
+	Roles      eventstore.Revision // gave it its roles
+	Spaces     eventstore.Revision // gave it its spaces; Opened where nobody has changed them since
+	Generation int                 // that it was opened with
+	Began      []domain.Role       // what it was to when it was opened
 }
 
-// Space is the last event of a space, also of one that is deleted.
-func (t Trail) Space(id domain.SpaceID) (eventstore.Revision, bool) {
-	if t.spaces == nil {
-		return 0, false
+// Invitation finds what made an open invitation what it is.
+func (t Trail) Invitation(id domain.InvitationID) (Offer, bool) {
+	if t.opened == nil {
+		return Offer{}, false
 	}
-	o, ok := t.spaces.Get(string(id))
-	return o.last, ok
+	o, ok := t.opened.Get(string(id))
+	return Offer{Opened: o.began.by, Roles: o.roles, Spaces: o.spaces, Generation: o.began.generation, Began: o.began.roles}, ok
+}
+
+// Space is the first and the last event of a space, also of one that is deleted,
+// and what it was called first.
+func (t Trail) Space(id domain.SpaceID) (created, last eventstore.Revision, name string) {
+	if t.spaces == nil {
+		return 0, 0, ""
+	}
+	o, _ := t.spaces.Get(string(id))
+	return o.created, o.last, o.name
 }
 
 // RulesOf is the policy that was in force.

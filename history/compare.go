@@ -3,11 +3,11 @@ package history
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
 
+	"tenure/commands"
 	"tenure/domain"
 	"tenure/eventstore"
 	"tenure/projections"
@@ -105,65 +105,6 @@ func (d *differ) members() error {
 	return nil
 }
 
-// differing compares somebody who is a member now, and was one before if known.
-func (d *differ) differing(id domain.AccountID, known bool) error {
-	m, err := d.after.member(d.ctx, id)
-	if err != nil {
-		return err
-	}
-	if !known {
-		return d.member(id, Joined, m.DisplayName, nil, membership(m))
-	}
-	before, err := d.before.member(d.ctx, id)
-	switch {
-	case err != nil:
-		return err
-	case !before.JoinedAt.Equal(m.JoinedAt) || before.InvitationID != m.InvitationID:
-		return d.member(id, Rejoined, m.DisplayName, membership(before), membership(m))
-	}
-	return d.attributes(id, before, m)
-}
-
-func membership(m projections.Member) *Value {
-	return &Value{Name: m.DisplayName, Email: m.Email, Status: string(m.Status), Roles: m.Roles, Spaces: m.Spaces}
-}
-
-// attributes compares what a member is on both sides.
-func (d *differ) attributes(id domain.AccountID, was, is projections.Member) error {
-	var all []error
-	if was.DisplayName != is.DisplayName {
-		all = append(all, d.member(id, Renamed, is.DisplayName, &Value{Name: was.DisplayName}, &Value{Name: is.DisplayName}))
-	}
-	if !slices.Equal(was.Roles, is.Roles) {
-		all = append(all, d.member(id, RolesChanged, is.DisplayName, &Value{Roles: was.Roles}, &Value{Roles: is.Roles}))
-	}
-	if was.Status != is.Status {
-		kind := Suspended
-		if is.Status == "active" {
-			kind = Reactivated
-		}
-		all = append(all, d.member(id, kind, is.DisplayName, &Value{Status: string(was.Status)}, &Value{Status: string(is.Status)}))
-	}
-	if !slices.Equal(was.Spaces, is.Spaces) {
-		all = append(all, d.member(id, SpacesAssigned, is.DisplayName, &Value{Spaces: was.Spaces}, &Value{Spaces: is.Spaces}))
-	}
-	return errors.Join(all...)
-}
-
-// member adds a change of a member, decided by the event that the trail leads to.
-func (d *differ) member(id domain.AccountID, kind Kind, name string, before, after *Value) error {
-	origin, ok := d.after.Trail.Origin(id)
-	if !ok {
-		return fmt.Errorf("history: no trail leads to a member of %s at position %d", d.after.org, d.after.Position)
-	}
-	by := map[Kind]eventstore.Revision{
-		Joined: origin.Joined, Rejoined: origin.Joined, Left: origin.Status, Suspended: origin.Status, Reactivated: origin.Status,
-		RolesChanged: origin.Roles, Renamed: origin.Name, SpacesAssigned: origin.Spaces,
-	}[kind]
-	d.decided(by, Change{Kind: kind, Account: id, Name: name, Before: before, After: after})
-	return nil
-}
-
 func (d *differ) invitations() error {
 	was, err := byID(d.before, func() ([]projections.Invitation, error) { return d.before.pending(d.ctx) }, invitationID)
 	if err != nil {
@@ -184,36 +125,54 @@ func (d *differ) invitations() error {
 		d.invitation(InvitationClosed, closed, invitationValue(i), invitationValue(closed))
 	}
 	for id, i := range is {
+		o, traced := d.after.Trail.Invitation(id)
 		before, known := was[id]
-		switch {
-		case !known:
-			d.invitation(InvitationOpened, i, nil, invitationValue(i))
-		case before.Generation != i.Generation:
-			d.invitation(InvitationResent, i, invitationValue(before), invitationValue(i))
-		default:
-			if err := d.offer(before, i); err != nil {
-				return err
+		if !known {
+			if before = i; traced {
+				before = d.began(i, o)
 			}
+			d.invitation(InvitationOpened, i, nil, invitationValue(before))
+			d.changes[len(d.changes)-1].generation = before.Generation
+		}
+		if before.Generation != i.Generation {
+			d.invitation(InvitationResent, i, &Value{Generation: before.Generation}, &Value{Generation: i.Generation})
+		}
+		if err := d.offer(before, i, o, traced); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// began is what an invitation was when it was opened, or when it was sent after
+// that: the organization says before what it is to, and may have changed it.
+func (d *differ) began(i projections.Invitation, o commands.Offer) projections.Invitation {
+	was := i
+	was.Generation, was.Roles, was.Spaces = o.Generation, o.Began, nil
+	if before, open := d.before.Trail.Invitation(i.InvitationID); open && before.Opened == o.Opened {
+		then, _ := d.before.Trail.State().Invitation(i.InvitationID)
+		was.Roles, was.Spaces = then.Roles, then.Assigned()
+	}
+	if o.Spaces == o.Opened {
+		was.Spaces = i.Spaces // those that it had when it expired
+	}
+	return was
+}
+
 // offer compares what an invitation is to, on both sides.
-func (d *differ) offer(was, is projections.Invitation) error {
-	roles, spaces, known := d.after.Trail.Invitation(is.InvitationID)
+func (d *differ) offer(was, is projections.Invitation, o commands.Offer, traced bool) error {
 	var before, after Value
 	var by []eventstore.Revision
 	if !slices.Equal(was.Roles, is.Roles) {
-		before.Roles, after.Roles, by = was.Roles, is.Roles, append(by, roles)
+		before.Roles, after.Roles, by = was.Roles, is.Roles, append(by, o.Roles)
 	}
-	if !slices.Equal(was.Spaces, is.Spaces) {
-		before.Spaces, after.Spaces, by = was.Spaces, is.Spaces, append(by, spaces)
+	if !sameSpaces(was.Spaces, is.Spaces) {
+		before.Spaces, after.Spaces, by = was.Spaces, is.Spaces, append(by, o.Spaces)
 	}
 	switch {
 	case len(by) == 0:
 		return nil
-	case !known:
+	case !traced:
 		return fmt.Errorf("history: no trail leads to an open invitation of %s at position %d", d.after.org, d.after.Position)
 	}
 	d.decided(slices.Max(by), Change{
@@ -246,22 +205,24 @@ func (d *differ) spaces() error {
 	if err != nil {
 		return err
 	}
-	change := func(kind Kind, s projections.Space, before, after *Value) {
-		by, _ := d.after.Trail.Space(s.SpaceID)
+	change := func(kind Kind, by eventstore.Revision, s projections.Space, before, after *Value) {
 		d.decided(by, Change{Kind: kind, Space: s.SpaceID, Name: s.Name, Before: before, After: after})
 	}
 	for id, s := range was {
 		if _, still := is[id]; !still {
-			change(SpaceDeleted, s, &Value{Name: s.Name}, nil)
+			_, last, _ := d.after.Trail.Space(id)
+			change(SpaceDeleted, last, s, &Value{Name: s.Name}, nil)
 		}
 	}
 	for id, s := range is {
 		before, known := was[id]
-		switch {
-		case !known:
-			change(SpaceCreated, s, nil, &Value{Name: s.Name})
-		case before.Name != s.Name:
-			change(SpaceRenamed, s, &Value{Name: before.Name}, &Value{Name: s.Name})
+		created, last, first := d.after.Trail.Space(id)
+		if !known {
+			before.Name = first
+			change(SpaceCreated, created, s, nil, &Value{Name: first})
+		}
+		if before.Name != s.Name {
+			change(SpaceRenamed, last, s, &Value{Name: before.Name}, &Value{Name: s.Name})
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -57,6 +58,9 @@ func calculated(text string) bool {
 	return text != "" && strings.ContainsRune("=+-@＝＋－＠", first)
 }
 
+// exact is a time with all its digits: as as_of it shows what was so by then.
+func exact(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+
 // CSV is the difference as a table: a line for each change.
 func (d Diff) CSV() ([]byte, error) {
 	rows := [][]string{{
@@ -64,7 +68,7 @@ func (d Diff) CSV() ([]byte, error) {
 	}}
 	for _, c := range d.Changes {
 		rows = append(rows, []string{
-			stamp(c.Event.At), string(c.Kind), c.Name, string(c.Account), string(c.Invitation), string(c.Space), c.Before.Text(), c.After.Text(),
+			exact(c.Event.At), string(c.Kind), c.Name, string(c.Account), string(c.Invitation), string(c.Space), c.Before.Text(), c.After.Text(),
 			string(c.Event.Actor.Kind), c.Event.Actor.ID, c.Event.Reason, c.Event.Type, number(uint64(c.Event.Position)),
 		})
 	}

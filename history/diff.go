@@ -38,14 +38,17 @@ type Kind string
 
 // The kinds of changes.
 const (
-	Joined             Kind = "joined"
-	Rejoined           Kind = "rejoined" // a member before and after, who was removed in between
+	Joined             Kind = "joined"   // with what joining made of it; what has become of that since are further changes
+	Rejoined           Kind = "rejoined" // the same of a member before and after, who was removed in between
 	Left               Kind = "left"
 	RolesChanged       Kind = "roles_changed"
 	Suspended          Kind = "suspended"
 	Reactivated        Kind = "reactivated"
 	Renamed            Kind = "renamed"
 	SpacesAssigned     Kind = "spaces_assigned"
+	Requested          Kind = "requested"       // to join
+	RequestedAgain     Kind = "requested_again" // asks before and after, and was answered in between
+	RequestClosed      Kind = "request_closed"  // and is no member; of who is one, Joined says it
 	InvitationOpened   Kind = "invitation_opened"
 	InvitationResent   Kind = "invitation_resent"
 	InvitationChanged  Kind = "invitation_changed" // open before and after, to other roles or spaces
@@ -59,7 +62,11 @@ const (
 )
 
 // Change is one difference, and the event that decided it: the last one that made
-// what it is about what it was at the later point.
+// what it is about what it was at the later point. Of a member, an invitation or a
+// space that is new, the change that says so has what it began as, by the event
+// that it began with; what differs from that are changes like any other, since
+// somebody else may have decided them. So the changes of a member, one after the
+// other, lead from what was so at the one point to what was so at the other.
 type Change struct {
 	Kind          Kind
 	Account       domain.AccountID
@@ -69,8 +76,9 @@ type Change struct {
 	Before, After *Value // nil for nothing
 	Event         commands.AccessEvent
 
-	stream   uint32
-	revision eventstore.Revision
+	stream     uint32
+	revision   eventstore.Revision
+	generation int // of an invitation: that the event has opened, at revision or before it
 }
 
 // Value is what was so, as far as it has changed.
@@ -114,7 +122,7 @@ func (h *History) Diff(ctx context.Context, org domain.OrganizationID, from, to 
 		}
 	}
 	d := &differ{ctx: ctx, before: before, after: after, latest: latest(x.entries[m:n], x.streams)}
-	for _, compare := range []func() error{d.organization, d.members, d.invitations, d.spaces} {
+	for _, compare := range []func() error{d.organization, d.members, d.requests, d.invitations, d.spaces} {
 		if err := compare(); err != nil {
 			return Diff{}, err
 		}
@@ -143,19 +151,19 @@ func latest(entries []entry, streams []stream) map[string]entry {
 // name looks the events up that decided changes.
 func (h *History) name(ctx context.Context, x *index, changes []Change) error {
 	revisions := make([]eventstore.Revision, 0, len(changes))
-	var others []entry
+	var others []of
 	for _, c := range changes {
 		if c.stream == 0 {
 			revisions = append(revisions, c.revision)
 			continue
 		}
-		others = append(others, entry{stream: c.stream, revision: uint32(c.revision)})
+		others = append(others, of{c.stream, c.revision, c.generation})
 	}
 	own, err := h.commands.OrganizationEvents(ctx, x.org, revisions)
 	if err != nil {
 		return err
 	}
-	invitations, err := h.last(ctx, x, others)
+	invitations, err := h.named(ctx, x, others)
 	if err != nil {
 		return err
 	}
@@ -163,7 +171,7 @@ func (h *History) name(ctx context.Context, x *index, changes []Change) error {
 		c := &changes[i]
 		event, ok := own[c.revision]
 		if c.stream > 0 {
-			event, ok = invitations[c.stream]
+			event, ok = invitations[of{c.stream, c.revision, c.generation}]
 		}
 		if !ok {
 			return fmt.Errorf("history: an event of %s at revision %d was there and is not", x.streams[c.stream].name, c.revision)

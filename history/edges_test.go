@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,53 @@ func TestAChangeOfPolicyChangesInvitations(t *testing.T) {
 		}
 	}
 	w.is.Equal(found, 1)
+}
+
+// Who joined and was made something else since was made it by whoever did that.
+func TestWhatBecameOfWhoJoinedIsWhoseItWas(t *testing.T) {
+	w := newWorld(t, history.Options{})
+	s := newStory(w, 5, 0)
+	s.tell(1)
+	space := domain.SpaceID(s.uuid())
+	s.organization(organization.SpaceCreated{OrganizationID: s.id, SpaceID: space, Name: "North"})
+	gone := s.joins("VIEWER")
+	s.write()
+	before, err := w.log.Head(t.Context())
+	w.is.NoErr(err)
+	s.organization(organization.MemberRemoved{OrganizationID: s.id, AccountID: gone, Roles: []domain.Role{"VIEWER"}})
+	s.organization(organization.MemberJoined{OrganizationID: s.id, AccountID: gone, DisplayName: "Again", Roles: []domain.Role{"USER"}})
+	for _, id := range []domain.AccountID{s.joins("USER"), gone} {
+		s.organization(organization.RolesChanged{OrganizationID: s.id, AccountID: id, Before: []domain.Role{"USER"}, After: []domain.Role{"ADMIN"}})
+		s.organization(organization.SpacesAssigned{OrganizationID: s.id, AccountID: id, Before: []domain.SpaceID{}, After: []domain.SpaceID{space}})
+		s.organization(organization.MemberRenamed{OrganizationID: s.id, AccountID: id, Before: "Joins", After: "Married"})
+		s.organization(organization.MemberSuspended{OrganizationID: s.id, AccountID: id, Roles: []domain.Role{"ADMIN"}})
+	}
+	s.write()
+	d, err := w.history.Diff(t.Context(), s.id, history.Moment{Position: before}, history.Moment{})
+	w.is.NoErr(err)
+	var said []string
+	for _, c := range d.Changes {
+		said = append(said, string(c.Kind)+" "+c.Before.Text()+" > "+c.After.Text()+" "+c.Event.Type)
+	}
+	since := []string{
+		"roles_changed roles=USER > roles=ADMIN organization.roles_changed.v1",
+		"spaces_assigned  > spaces=" + string(space) + " organization.spaces_assigned.v1",
+		"renamed name=Joins > name=Married organization.member_renamed.v1",
+		"suspended status=active > status=suspended organization.member_suspended.v1",
+	}
+	again := slices.Clone(since)
+	again[2] = "renamed name=Again > name=Married organization.member_renamed.v1"
+	w.is.Equal(said, slices.Concat([]string{
+		"rejoined name=Joins; status=active; roles=VIEWER > name=Again; status=active; roles=USER organization.member_joined.v1",
+		"joined  > name=Joins; status=active; roles=USER organization.member_joined.v1",
+	}, since, again))
+}
+
+// joins has somebody join.
+func (s *story) joins(role domain.Role) domain.AccountID {
+	id := domain.AccountID(s.uuid())
+	s.organization(organization.MemberJoined{OrganizationID: s.id, AccountID: id, DisplayName: "Joins", Roles: []domain.Role{role}})
+	return id
 }
 
 // Who asks for what is so already has decided nothing.

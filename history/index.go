@@ -270,15 +270,33 @@ type decoded struct {
 	own      bool // of the organization's own stream
 }
 
-// last reads events that are each the last one of another stream. A command that
+// of names an event of an invitation.
+type of struct {
+	stream     uint32
+	revision   eventstore.Revision
+	generation int // not 0: the event that began it, at revision or before
+}
+
+// is reports whether an event is the one that is named, or may be. A command that
 // found everything as wanted has decided nothing: the one before it counts.
-func (h *History) last(ctx context.Context, x *index, entries []entry) (map[uint32]commands.AccessEvent, error) {
+func (o of) is(e domain.Event) bool {
+	switch e := e.(type) {
+	case domain.ChangedNothing:
+		return false
+	case invitation.Resent:
+		return o.generation == 0 || o.generation == e.Generation
+	}
+	return o.generation == 0
+}
+
+// named reads events of other streams than the organization's own.
+func (h *History) named(ctx context.Context, x *index, entries []of) (map[of]commands.AccessEvent, error) {
 	events := make([]commands.AccessEvent, len(entries))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(readStreams)
 	for i, e := range entries {
 		group.Go(func() error {
-			for revision := eventstore.Revision(e.revision); ; revision-- {
+			for revision := e.revision; ; revision-- {
 				recorded, err := h.readStream(inner, x.streams[e.stream].name, revision, 1)
 				if err != nil || len(recorded) == 0 {
 					return err
@@ -287,7 +305,7 @@ func (h *History) last(ctx context.Context, x *index, entries []entry) (map[uint
 				if err != nil {
 					return err
 				}
-				if _, nothing := decoded.Event.(domain.ChangedNothing); !nothing || revision == 0 {
+				if e.is(decoded.Event) || revision == 0 {
 					events[i] = commands.Named(decoded)
 					return nil
 				}
@@ -295,10 +313,10 @@ func (h *History) last(ctx context.Context, x *index, entries []entry) (map[uint
 		})
 	}
 	err := group.Wait()
-	found := make(map[uint32]commands.AccessEvent, len(entries))
+	found := make(map[of]commands.AccessEvent, len(entries))
 	for i, e := range entries {
 		if events[i].Type != "" {
-			found[e.stream] = events[i]
+			found[e] = events[i]
 		}
 	}
 	return found, err

@@ -3,7 +3,9 @@ package history
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"tenure/domain"
@@ -36,10 +38,14 @@ func ParseMoment(field, text string) (Moment, error) {
 	if position, err := strconv.ParseUint(text, 10, 64); err == nil && position > 0 && strconv.FormatUint(position, 10) == text {
 		return Moment{Position: eventstore.Position(position)}, nil
 	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil && !at.IsZero() {
+	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)); err == nil && !at.IsZero() && instant.MatchString(text) {
 		return Moment{Instant: at.UTC()}, nil
 	}
 	return Moment{}, domain.Invalid(field, "Give an instant such as 2031-03-03T12:00:00Z, with a + written as %2B, or a position as Tenure-Position has it.")
 }
+
+// instant is the form of RFC 3339. Package time also takes what is none, as a comma
+// before the fraction, and no small letters, which it allows.
+var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 func (m Moment) isNow() bool { return m == Moment{} }

@@ -15,7 +15,6 @@ import (
 
 	"tenure/commands"
 	"tenure/domain"
-	"tenure/domain/invitation"
 	"tenure/domain/organization"
 	"tenure/eventstore"
 	"tenure/eventstore/codec"
@@ -62,7 +61,10 @@ type story struct {
 	names       map[domain.AccountID]string
 	suspended   map[domain.AccountID]bool
 	assigned    map[domain.AccountID][]domain.SpaceID
+	asking      []domain.AccountID
+	answered    []domain.AccountID // who asked, and did not become a member by that
 	invitations []organization.InvitationOpened
+	lapsed      []organization.InvitationOpened
 	issued      []domain.InvitationID
 	offered     map[domain.InvitationID][]domain.SpaceID
 	spaces      []domain.SpaceID
@@ -160,7 +162,7 @@ func (s *story) tell(n int) {
 		Username: "founder", DisplayName: "Founder", Roles: []domain.Role{"OWNER"},
 	})
 	s.enter(founder, "Founder", []domain.Role{"OWNER"}, nil)
-	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.space, s.assign, s.renameAll, s.move}
+	acts := []func(){s.invite, s.invite, s.invite, s.answer, s.answer, s.answer, s.answer, s.resend, s.reopen, s.offer, s.repeat, s.change, s.change, s.rename, s.suspend, s.remove, s.return_, s.ask, s.ask, s.decide, s.space, s.assign, s.renameAll, s.move}
 	for s.events() < n {
 		acts[s.rng.IntN(len(acts))]()
 	}
@@ -170,77 +172,6 @@ func (s *story) tell(n int) {
 func (s *story) enter(id domain.AccountID, name string, roles []domain.Role, spaces []domain.SpaceID) {
 	s.members = append(s.members, id)
 	s.names[id], s.roles[id], s.assigned[id] = name, roles, spaces
-}
-
-func (s *story) invite() {
-	id := domain.InvitationID(s.uuid())
-	o := organization.InvitationOpened{
-		OrganizationID: s.id, InvitationID: id, Generation: 1, Email: domain.Email(id[:8] + "@example.com"), Username: domain.Username(id[:8]),
-		Roles: s.anyRoles(), InvitedBy: s.members[0], ExpiresAt: s.at.Add(200 * time.Hour),
-	}
-	s.organization(o)
-	s.invitation(id, invitation.Issued{InvitationID: id, OrganizationID: s.id, Email: o.Email, Username: o.Username, Roles: o.Roles, InvitedBy: o.InvitedBy, ExpiresAt: o.ExpiresAt})
-	s.invitations, s.issued = append(s.invitations, o), append(s.issued, id)
-}
-
-func (s *story) answer() {
-	i, o, ok := pick(s, s.invitations)
-	if !ok {
-		return
-	}
-	s.invitations = slices.Delete(s.invitations, i, i+1)
-	switch s.rng.IntN(6) {
-	case 0:
-		s.invitation(o.InvitationID, invitation.Declined{InvitationID: o.InvitationID, OrganizationID: s.id})
-		s.organization(organization.InvitationClosed{OrganizationID: s.id, InvitationID: o.InvitationID, Outcome: "declined"})
-	case 1:
-		s.invitation(o.InvitationID, invitation.Revoked{InvitationID: o.InvitationID, OrganizationID: s.id, Cause: invitation.CauseRevoked})
-		s.organization(organization.InvitationClosed{OrganizationID: s.id, InvitationID: o.InvitationID, Outcome: "revoked"})
-	case 2:
-		s.invitation(o.InvitationID, invitation.Expired{InvitationID: o.InvitationID, OrganizationID: s.id, Generation: o.Generation})
-		s.organization(organization.InvitationClosed{OrganizationID: s.id, InvitationID: o.InvitationID, Outcome: "expired"})
-	default:
-		account := domain.AccountID(s.uuid())
-		s.invitation(o.InvitationID, invitation.Accepted{InvitationID: o.InvitationID, OrganizationID: s.id, AccountID: account})
-		s.organization(organization.MemberJoined{
-			OrganizationID: s.id, AccountID: account, Email: o.Email, Username: o.Username, DisplayName: "Name " + string(o.Username),
-			Roles: o.Roles, InvitationID: o.InvitationID, InvitedBy: o.InvitedBy,
-		})
-		s.enter(account, "Name "+string(o.Username), o.Roles, nil)
-	}
-}
-
-func (s *story) resend() {
-	i, o, ok := pick(s, s.invitations)
-	if !ok {
-		return
-	}
-	o.Generation++
-	if s.rng.IntN(2) == 0 {
-		o.Roles = s.anyRoles()
-	}
-	s.invitations[i] = o
-	s.organization(o)
-	s.invitation(o.InvitationID, invitation.Resent{InvitationID: o.InvitationID, OrganizationID: s.id, Generation: o.Generation, InvitedBy: o.InvitedBy, ExpiresAt: o.ExpiresAt})
-}
-
-// offer changes the spaces of an open invitation.
-func (s *story) offer() {
-	_, o, ok := pick(s, s.invitations)
-	before := s.offered[o.InvitationID]
-	after := slices.DeleteFunc(slices.Clone(s.spaces), func(domain.SpaceID) bool { return s.rng.IntN(2) == 0 })
-	if !ok || slices.Equal(before, after) {
-		return
-	}
-	s.organization(organization.InvitationSpacesChanged{OrganizationID: s.id, InvitationID: o.InvitationID, Before: before, After: after})
-	s.offered[o.InvitationID] = after
-}
-
-// repeat asks an invitation for what it is already.
-func (s *story) repeat() {
-	if _, id, ok := pick(s, s.issued); ok {
-		s.invitation(id, domain.ChangedNothing{})
-	}
 }
 
 func (s *story) change() {
@@ -342,6 +273,9 @@ func (s *story) move() {
 	}
 	for i := range s.invitations {
 		s.invitations[i].Roles = moved(s.invitations[i].Roles, e.Roles)
+	}
+	for i := range s.lapsed {
+		s.lapsed[i].Roles = moved(s.lapsed[i].Roles, e.Roles)
 	}
 }
 

@@ -163,22 +163,22 @@ func (r Review) CSV() ([]byte, error) {
 	for _, m := range r.Members {
 		given, reasons := make([]string, len(m.Given)), []string{m.Joined.Reason}
 		for i, g := range m.Given {
-			given[i] = string(g.Role) + " " + stamp(g.At) + " " + g.By()
+			given[i] = string(g.Role) + " " + exact(g.At) + " " + g.By()
 			reasons = append(reasons, g.Reason)
 		}
-		invited, since, by := "", stamp(m.Joined.At), m.Joined.By()
+		invited, since, by := "", exact(m.Joined.At), m.Joined.By()
 		if m.Invited != nil {
 			invited = m.Invited.By()
 			reasons = append(reasons, m.Invited.Reason)
 		}
 		if m.Changed != nil {
-			since, by = stamp(m.Changed.At), m.Changed.By()
+			since, by = exact(m.Changed.At), m.Changed.By()
 			reasons = append(reasons, m.Changed.Reason)
 		}
 		slices.Sort(reasons)
 		rows = append(rows, []string{
 			string(m.AccountID), m.DisplayName, string(m.Email), string(m.Username), string(m.Status), joinAll(m.Roles, " "), joinAll(m.Permissions, " "), m.entered(),
-			stamp(m.JoinedAt), m.Joined.By(), invited, strings.Join(given, "; "), since, by,
+			exact(m.JoinedAt), m.Joined.By(), invited, strings.Join(given, "; "), since, by,
 			strings.Join(slices.DeleteFunc(slices.Compact(reasons), func(text string) bool { return text == "" }), "; "),
 		})
 	}

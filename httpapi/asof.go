@@ -27,19 +27,16 @@ type AsOfInput struct {
 
 func (in AsOfInput) asOf() string { return in.AsOf }
 
-// paged gives lookBack the cursor.
-func (p *PageInput) paged() *PageInput { return p }
-
 // past is what a request shows instead of the present.
 type past struct {
 	*history.Past
 	binding string // of cursors
 }
 
-// pastCache is how long a client may keep what a position shows, which never
-// changes. It is no longer than a day, so that personal data that is erased here
-// does not stay elsewhere.
-const pastCache = "private, max-age=86400, immutable"
+// pastCache is how long a client may keep what a position shows. That never changes
+// but for the names of who is erased, and for who may see it: so it is no longer
+// than servers keep keys in memory (keyring.Options), and enough for who goes back and forth.
+const pastCache = "private, max-age=60"
 
 // lookBack runs a read on the past that it asks for.
 //
@@ -58,10 +55,10 @@ func (a *API) lookBack(ctx context.Context, c *call, in any, asOf string, run fu
 	}
 	fixed := moment.Position > 0
 	binding := pastBinding(asOf)
-	if in, ok := in.(interface{ paged() *PageInput }); ok && in.paged().Cursor != "" {
+	if cursor := cursorIn(in); cursor != nil && *cursor != "" {
 		// The pages of a listing are of one position, also of an instant that
 		// something was written for meanwhile.
-		if moment, in.paged().Cursor, err = readPastCursor(binding, in.paged().Cursor); err != nil {
+		if moment, *cursor, err = readPastCursor(binding, *cursor); err != nil {
 			return answer{}, err
 		}
 	}
@@ -99,7 +96,7 @@ func (a *API) reader(c *call) *projections.Reader {
 
 // page answers with a page whose cursor leads on in the same past.
 func (c *call) page(p projections.Page, err error) (answer, error) {
-	return answer{raw: c.bound(p).JSON()}, err
+	return page(c.bound(p), err)
 }
 
 func (c *call) bound(p projections.Page) projections.Page {
@@ -128,7 +125,7 @@ func readPastCursor(binding, cursor string) (history.Moment, string, error) {
 	head, inner, found := strings.Cut(cursor, ".")
 	raw, err := pastCursor.DecodeString(head)
 	if !found || err != nil || inner == "" || len(raw) != len(binding)+8 || string(raw[:len(binding)]) != binding {
-		return history.Moment{}, "", domain.Invalid("cursor", "Use the next_cursor of the page before, with the same query, or leave it out.")
+		return history.Moment{}, "", errCursor()
 	}
 	return history.Moment{Position: eventstore.Position(binary.BigEndian.Uint64([]byte(raw[len(binding):])))}, inner, nil
 }

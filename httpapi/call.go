@@ -14,6 +14,7 @@ import (
 	"tenure/commands"
 	"tenure/domain"
 	"tenure/eventstore"
+	"tenure/projections"
 )
 
 // call is one request on its way.
@@ -166,10 +167,11 @@ func requestID(c *fiber.Ctx) string {
 
 // answer is what a route answers with.
 type answer struct {
-	status      int    // 0 for the route's own
-	body        any    // marshaled as JSON; nil for none
-	raw         []byte // instead of body; shared, never changed
-	contentType string // of raw; empty for JSON
+	status      int               // 0 for the route's own
+	body        any               // marshaled as JSON; nil for none
+	raw         []byte            // instead of body; shared, never changed
+	page        *projections.Page // instead of both; see sealNext
+	contentType string            // of raw; empty for JSON
 	position    eventstore.Position
 	etag        string
 	more        bool // shows what the revision of the ETag does not tell, and may have changed without it

@@ -32,7 +32,7 @@ func (a *API) policyOf(ctx context.Context, c *call) (*policy.Policy, error) {
 func (a *API) withEffectiveRoles(ctx context.Context, c *call, p projections.Page) (answer, error) {
 	rules, err := a.policyOf(ctx, c)
 	if err != nil || !rules.Implies() {
-		return answer{raw: p.JSON()}, err
+		return page(p, err)
 	}
 	items, err := p.Items()
 	if err != nil {

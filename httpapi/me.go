@@ -65,7 +65,7 @@ type list[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty" doc:"Where the next page begins; missing on the last one."`
 }
 
-const exampleCursor = "AQkUq1Zt8v0DDWdyYWNlAA"
+const exampleCursor = "Qx3vUu0lYV9kC1mTn8b2Jr5oWq7ZsE4hGtPdAiLf"
 
 func exampleTime() time.Time { return time.Date(2031, 3, 1, 9, 0, 0, 0, time.UTC) }
 

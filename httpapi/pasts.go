@@ -38,14 +38,14 @@ type diffPoint struct {
 }
 
 type changeBody struct {
-	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,invitation_opened,invitation_resent,invitation_changed,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
+	Change       history.Kind        `json:"change" enum:"joined,rejoined,left,roles_changed,suspended,reactivated,renamed,spaces_assigned,requested,requested_again,request_closed,invitation_opened,invitation_resent,invitation_changed,invitation_closed,space_created,space_renamed,space_deleted,organization_renamed,organization_deleted,policy_changed"`
 	Name         string              `json:"name" doc:"Whom or what it is about, for people."`
 	AccountID    domain.AccountID    `json:"account_id,omitempty"`
 	InvitationID domain.InvitationID `json:"invitation_id,omitempty"`
 	SpaceID      domain.SpaceID      `json:"space_id,omitempty"`
-	Before       *history.Value      `json:"before,omitempty" doc:"What was so at from, as far as it has changed; missing for nothing."`
+	Before       *history.Value      `json:"before,omitempty" doc:"What was so at from, as far as it has changed; missing for nothing. Of a change of what has come since, what was so when it came."`
 	After        *history.Value      `json:"after,omitempty" doc:"What was so at to; missing for nothing."`
-	Event        explainedEvent      `json:"event" doc:"Who decided it, when and why: the last event that made it so."`
+	Event        explainedEvent      `json:"event" doc:"Who decided it, when and why: the last event that made it so. What joined, was opened or was created is shown as it began, by the event that began it; what has become of it since are changes of their own, each with its event."`
 }
 
 func (a *API) addPasts() {
@@ -59,7 +59,7 @@ func (a *API) addPasts() {
 	add(a, route{
 		id: "history-diff", method: http.MethodGet, path: "/v1/organizations/{org}/history/diff", tag: "Organizations", access: Member(domain.ReadHistory), status: http.StatusOK,
 		summary:     "What has changed between two moments",
-		description: "The difference of what the organization was at the one and at the other: who joined, left, got other roles, and so on, each with the event that decided it. What began and ended in between is not in it; the history has that.",
+		description: "The difference of what the organization was at the one and at the other: who joined, left, asks to join, got other roles, and so on, each with the event that decided it. What began and ended in between is not in it; the history has that.",
 		codes:       codes, response: example, streams: []stream{{contentType: csvType, says: "The same as a table.", example: "…"}},
 	}, a.historyDiff)
 	add(a, route{

@@ -107,8 +107,20 @@ func add[I any](a *API, r route, run func(ctx context.Context, c *call, in *I) (
 	a.operations = append(a.operations, operationOf(&r))
 }
 
-// run does what the headers of a command or a read ask for, and then the rest.
+// run opens and seals cursors, does what the headers of a command or a read ask
+// for, and then the rest.
 func (a *API) run(ctx context.Context, c *call, in any, run func() (answer, error)) (answer, error) {
+	if err := a.openCursor(c, in); err != nil {
+		return answer{}, err
+	}
+	ans, err := a.conditioned(ctx, c, in, run)
+	if err == nil {
+		a.sealNext(c, &ans)
+	}
+	return ans, err
+}
+
+func (a *API) conditioned(ctx context.Context, c *call, in any, run func() (answer, error)) (answer, error) {
 	if in, ok := in.(interface{ command() CommandHeaders }); ok {
 		conditions, err := a.readConditions(in.command())
 		if err != nil {

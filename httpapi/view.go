@@ -52,5 +52,5 @@ func (a *API) currentETag(ctx context.Context, expected eventstore.Expected) (st
 
 // page answers with a page as its view has it.
 func page(p projections.Page, err error) (answer, error) {
-	return answer{raw: p.JSON()}, err
+	return answer{page: &p}, err
 }

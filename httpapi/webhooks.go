@@ -97,7 +97,7 @@ type deadLetter struct {
 
 // DeliveriesInput is the input of the delivery log.
 type DeliveriesInput struct {
-	Cursor  string `query:"cursor" maxLength:"4096" doc:"The next_cursor of the page before." example:"AQkUq1Zt8v0DDWdyYWNlAA"`
+	Cursor  string `query:"cursor" maxLength:"4096" doc:"The next_cursor of the page before." example:"Qx3vUu0lYV9kC1mTn8b2Jr5oWq7ZsE4hGtPdAiLf"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" doc:"Items of a page. Default 50."`
 	Outcome string `query:"outcome" enum:"delivered,failed,given_up" doc:"Only these. A page can be short then, and still have a next one."`
 }

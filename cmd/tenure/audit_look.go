@@ -262,9 +262,9 @@ func point(p history.Point) string {
 // kind colours what has changed: green for what is more, red for what is less.
 func (s style) kind(k history.Kind) string {
 	switch k {
-	case history.Joined, history.Rejoined, history.Reactivated, history.InvitationOpened, history.SpaceCreated:
+	case history.Joined, history.Rejoined, history.Reactivated, history.Requested, history.RequestedAgain, history.InvitationOpened, history.SpaceCreated:
 		return s.good(string(k))
-	case history.Left, history.Suspended, history.InvitationClosed, history.SpaceDeleted, history.OrganizationEnded:
+	case history.Left, history.Suspended, history.RequestClosed, history.InvitationClosed, history.SpaceDeleted, history.OrganizationEnded:
 		return s.bad(string(k))
 	}
 	return s.warn(string(k))

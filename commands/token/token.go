@@ -54,8 +54,8 @@ const MinKeyBytes = 32
 // Keys are the server's secrets, all derived from one. They are safe for
 // concurrent use.
 type Keys struct {
-	tokens, names, requests, ledger []byte
-	sealing                         cipher.AEAD
+	tokens, names, requests, ledger, cursorNonces []byte
+	sealing, cursors                              cipher.AEAD
 }
 
 // NewKeys derives the keys from the server's secret.
@@ -63,8 +63,8 @@ func NewKeys(secret []byte) (*Keys, error) {
 	if len(secret) < MinKeyBytes {
 		return nil, fmt.Errorf("token: the secret has %d bytes; it needs %d", len(secret), MinKeyBytes)
 	}
-	var derived [5][]byte
-	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1", "tenure sealing v1", "tenure ledger v1"} {
+	var derived [7][]byte
+	for i, purpose := range []string{"tenure tokens v1", "tenure names v1", "tenure requests v1", "tenure sealing v1", "tenure ledger v1", "tenure cursors v1", "tenure nonces of cursors v1"} {
 		key, err := hkdf.Key(sha256.New, secret, nil, purpose, sha256.Size)
 		if err != nil {
 			return nil, err
@@ -72,7 +72,13 @@ func NewKeys(secret []byte) (*Keys, error) {
 		derived[i] = key
 	}
 	sealing, err := newSealing(derived[3])
-	return &Keys{tokens: derived[0], names: derived[1], requests: derived[2], ledger: derived[4], sealing: sealing}, err
+	if err != nil {
+		return nil, err
+	}
+	cursors, err := newCursors(derived[5])
+	return &Keys{
+		tokens: derived[0], names: derived[1], requests: derived[2], ledger: derived[4], cursorNonces: derived[6], sealing: sealing, cursors: cursors,
+	}, err
 }
 
 const (

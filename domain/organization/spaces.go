@@ -276,3 +276,7 @@ func (s State) changeInvitationSpaces(e InvitationSpacesChanged) State {
 // Assigned lists the spaces that are assigned to the member, sorted; some may be
 // deleted.
 func (m Member) Assigned() []domain.SpaceID { return m.spaces }
+
+// Assigned lists the spaces for the member that the invitation makes, sorted; some
+// may be deleted.
+func (i OpenInvitation) Assigned() []domain.SpaceID { return i.spaces }

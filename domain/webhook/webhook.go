@@ -12,6 +12,8 @@ import (
 	"hash/fnv"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/benbjohnson/immutable"
@@ -357,8 +359,14 @@ func checkURL(text string) error {
 	if err == nil && u.User != nil {
 		return domain.Invalid("url", "Leave user and password out of the address: they are not sent. Deliveries are signed, so have the receiver check the signature.")
 	}
-	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Fragment != "" {
+	if err != nil || len(text) > maxURLBytes || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Fragment != "" || !validPort(u) {
 		return domain.Invalid("url", "Give an address such as https://hooks.example.com/tenure.")
 	}
 	return nil
+}
+
+// validPort reports whether an address names a port that there is, or none.
+func validPort(u *url.URL) bool {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
 }

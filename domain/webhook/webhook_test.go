@@ -97,10 +97,15 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r := domaintest.NewRefusals(t, Evolve)
 	r.Refused("Register", domain.CodeInvalid, "id in use", gone, register(registered()))
 	r.Refused("Register", domain.CodeInvalid, "too many", full, register(registered()))
-	for _, none := range []string{"", "x", "ftp://example.com", "https://", "https://user:password@example.com", "https://example.com/#x", "https://e\x00", "https://e/" + strings.Repeat("a", 2000)} {
+	for _, none := range []string{"", "x", "ftp://example.com", "https://", "https://user:password@example.com", "https://example.com/#x", "https://e\x00", "https://e:99999/", "https://e:0/", "https://e:65536", "https://e:", "https://e:https", "https://e/" + strings.Repeat("a", 2000)} {
 		bad := registered()
 		bad.URL = none
 		r.Refused("Register", domain.CodeInvalid, "no URL "+none[:min(len(none), 30)], nil, register(bad))
+	}
+	for _, some := range []string{"https://e:65535/x", "https://e:443", "https://[2606:4700::1111]:8443/x", "https://[2606:4700::1111]/"} {
+		if _, err := Register(State{}, Registered{WebhookID: hook, URL: some}); err != nil {
+			t.Errorf("%s: %v", some, err)
+		}
 	}
 	_, err := Register(State{}, Registered{WebhookID: hook, URL: "https://user:password@example.com"})
 	if err == nil || !strings.Contains(err.Error(), "user and password") {

@@ -2,8 +2,10 @@ package codec
 
 import (
 	"encoding/json"
+	"maps"
 
 	"tenure/domain"
+	"tenure/eventstore"
 	"tenure/keyring"
 )
 
@@ -39,3 +41,26 @@ func From(from, to string, change func(json.RawMessage) (json.RawMessage, error)
 }
 
 func (u Upcast) From() string { return u.from }
+
+// AboutWhom says of every event in which field the person stands under whom its
+// reason is sealed; "" where there is none.
+func AboutWhom() map[string]string {
+	all := make(map[string]string)
+	for _, e := range registry() {
+		all[e.name] = ""
+		if e.about >= 0 {
+			all[e.name] = jsonName(e.form.Field(e.about))
+		}
+	}
+	return all
+}
+
+// SealedUnderActor encodes an event as those were before that are about who is asked.
+func SealedUnderActor(c *Codec, id eventstore.ID, e domain.Event, m Metadata) (eventstore.Event, error) {
+	before := *c
+	before.events = maps.Clone(c.events)
+	row := before.events[e.EventType()]
+	row.about = -1
+	before.events[e.EventType()] = row
+	return before.Encode(id, e, m)
+}

@@ -32,8 +32,8 @@ import (
 //
 // The reason of a decision may name people, so it is sealed as well: under the
 // person that the event is about (its account_id, or else its invitation_id, or
-// else the erasure_id of one who has no account), and
-// where there is none, under the account whose words they are. The reason that an
+// else who is to become the owner, or else the erasure_id of one who has no
+// account), and where there is none, under the account whose words they are. The reason that an
 // operator gives for what is about nobody stays in plain.
 //
 // A value whose subject was erased reads as a pseudonym in the right form, always
@@ -136,6 +136,11 @@ func (e *entry) openAll(c *Codec, id eventstore.ID, v reflect.Value) error {
 	return e.sealed.open(c, id, e.name, v)
 }
 
+// aboutAsked reports whether an event is about who is asked to become the owner.
+func (e *entry) aboutAsked() bool {
+	return e.about >= 0 && jsonName(e.form.Field(e.about)) == askedField
+}
+
 // openReason opens the reason of an event that was recorded under name.
 func (e *entry) openReason(c *Codec, id eventstore.ID, name string, event domain.Event, m *Metadata) error {
 	if !strings.HasPrefix(m.Reason, sealedPrefix) {
@@ -145,7 +150,19 @@ func (e *entry) openReason(c *Codec, id eventstore.ID, name string, event domain
 	if subject == "" { // nothing is sealed under nobody: somebody has written what looks like it
 		return nil
 	}
-	plain, err := c.open(m.Reason, subject, bound(id, name, reasonField, subject))
+	open := func(subject string) (string, error) {
+		return c.unseal(m.Reason, subject, bound(id, name, reasonField, subject))
+	}
+	plain, err := open(subject)
+	if actor, ok := m.Actor.Account(); ok && errors.Is(err, ErrSealed) && e.aboutAsked() {
+		// Reasons of transfers were sealed under the owner's key once.
+		if former, failed := open(string(actor)); failed == nil || errors.Is(failed, keyring.ErrDestroyed) {
+			plain, err = former, failed
+		}
+	}
+	if c.drafts && errors.Is(err, ErrSealed) {
+		return nil
+	}
 	switch {
 	case errors.Is(err, keyring.ErrDestroyed):
 		plain = ErasedReason

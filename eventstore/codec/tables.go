@@ -164,11 +164,18 @@ func formOf(field reflect.StructField) form {
 	return formName
 }
 
+const askedField = "to"
+
+// aboutWhom is the field that says whom an event is about. Who is asked to become
+// the owner is that, rather than the owner who asks: reasons are about them.
 func aboutWhom(form reflect.Type) int {
 	if i := fieldByJSON(form, "account_id"); i >= 0 {
 		return i
 	}
 	if i := fieldByJSON(form, "invitation_id"); i >= 0 {
+		return i
+	}
+	if i := fieldByJSON(form, askedField); i >= 0 && form.Field(i).Type == reflect.TypeFor[domain.AccountID]() {
 		return i
 	}
 	return fieldByJSON(form, "erasure_id")

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -173,16 +174,24 @@ func Text(secret []byte) string { return "whsec_" + base64.StdEncoding.EncodeToS
 
 var errAddress = errors.New("webhook: the address is not of the public internet")
 
-// notPublic are networks that the methods of netip.Addr do not tell.
-var notPublic = func() (all []netip.Prefix) {
-	for _, network := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
-	} {
+// everywhere is all that is in use: IPv4, and what of IPv6 is given out to networks.
+var everywhere = prefixes("0.0.0.0/0", "2000::/3")
+
+// notPublic are the networks in it that are not of the public internet, or that lead
+// to an address inside another one: by the registries of special-purpose addresses
+// (IANA, RFC 6890), IPv4 multicast, and the former 6to4 relays.
+var notPublic = prefixes(
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24",
+	"192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+	"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+)
+
+func prefixes(networks ...string) (all []netip.Prefix) {
+	for _, network := range networks {
 		all = append(all, netip.MustParsePrefix(network))
 	}
 	return all
-}()
+}
 
 // public refuses a connection to an address that is not of the public internet.
 // It sees the address itself, whatever name has led there.
@@ -196,13 +205,6 @@ func public(_, address string, _ syscall.RawConn) error {
 
 func isPublic(a netip.Addr) bool {
 	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
-		return false
-	}
-	for _, network := range notPublic {
-		if network.Contains(a) {
-			return false
-		}
-	}
-	return true
+	within := func(p netip.Prefix) bool { return p.Contains(a) }
+	return a.Zone() == "" && slices.ContainsFunc(everywhere, within) && !slices.ContainsFunc(notPublic, within)
 }
