@@ -41,7 +41,7 @@ var reasonsUnder = map[string]string{
 		mail.sent.v1 organization.auto_activation_changed.v1 organization.deleted.v1 organization.email_domain_changed.v1
 		organization.policy_changed.v1 organization.renamed.v1 organization.requests_summarized.v1 organization.seats_changed.v1
 		organization.settings_changed.v1 organization.space_created.v1 organization.space_deleted.v1 organization.space_renamed.v1
-		policy.published.v1 reservation.confirmed.v1 reservation.made.v1 reservation.released.v1 webhook.changed.v1 webhook.deleted.v1
+		organization.values_erased.v1 policy.published.v1 reservation.confirmed.v1 reservation.made.v1 reservation.released.v1 webhook.changed.v1 webhook.deleted.v1
 		webhook.delivered.v1 webhook.delivery_failed.v1 webhook.disabled.v1 webhook.enabled.v1 webhook.given_up.v1 webhook.registered.v1
 		webhook.replayed.v1 webhook.retried.v1 webhook.retry_requested.v1 webhook.secret_rotated.v1`,
 }
