@@ -95,6 +95,21 @@ func (c *Commands) webhookManagers(ctx context.Context, id domain.WebhookID) ([]
 	return s.Holders(p, domain.ManageWebhooks), nil
 }
 
+// Concluded reports whether an organization was deleted and all that comes of it has
+// happened: no work is assigned any more, and no invitation open. Last is its newest
+// event. Of no organization it never holds.
+func (c *Commands) Concluded(ctx context.Context, org domain.OrganizationID) (last eventstore.Revision, ok bool, err error) {
+	if org == "" {
+		return 0, false, nil
+	}
+	s, expected, err := c.organizations.load(ctx, string(org))
+	if err != nil || !s.Deleted || len(s.Invitations()) > 0 || len(organization.ReleaseOfDeleted(s)) > 0 {
+		return 0, false, err
+	}
+	last, _ = expected.Last()
+	return last, true, nil
+}
+
 // EndWebhook deletes the webhook of an organization that is no more.
 func (c *Commands) EndWebhook(ctx context.Context, id domain.WebhookID) error {
 	_, err := c.webhooks.execute(ctx, allWebhooks, delivering, func(s webhook.State) ([]domain.Event, error) { return webhook.Delete(s, id) })

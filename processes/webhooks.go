@@ -144,11 +144,21 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	if err != nil {
 		return err
 	}
+	// Killed when all was delivered, and before that ended the webhook: nothing more
+	// comes that would.
+	_, over, err := x.Commands.Concluded(ctx, d.Owner)
+	if err != nil {
+		return err
+	}
+	deleted := d.standing.Ended
 	for {
 		d.readAt, d.forgotten = time.Now(), d.Feed.Forgotten()
 		batch, err := reader.Next(ctx, webhookPage)
 		if err != nil {
 			return err
+		}
+		if over && batch.Head && len(batch.Events) == 0 {
+			return x.Commands.EndWebhook(ctx, id)
 		}
 		for _, e := range batch.Events {
 			if d.wants(e) {
@@ -161,8 +171,12 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 			}
 			d.reached = e.Position
 			d.save(ctx, false)
-			if e.Type == organizationDeleted {
-				return x.Commands.EndWebhook(ctx, id)
+			if deleted = deleted || d.Owner != "" && e.Type == organizationDeleted; deleted {
+				if last, over, err := x.Commands.Concluded(ctx, d.Owner); err != nil {
+					return err
+				} else if over && e.Revision >= last {
+					return x.Commands.EndWebhook(ctx, id)
+				}
 			}
 		}
 		if d.Owner == "" { // an organization's place is found again as fast
@@ -181,7 +195,8 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	}
 }
 
-// organizationDeleted is the last that the webhook of an organization delivers.
+// organizationDeleted is the event after which the webhook of an organization
+// delivers no more than what comes of that.
 const organizationDeleted = "organization.deleted.v1"
 
 // way finds out where the deliveries of a webhook go on; nil for one that has

@@ -147,18 +147,17 @@ func checkSettings(settings map[string]string) error {
 // Settings are those of a section. Do not change the result.
 func (s State) Settings(section Section) map[string]Setting { return s.settings[section] }
 
-// Delete ends the organization; its history stays (D9). The work in it is released:
-// what is more than MaxWork pieces, by ReleaseOfDeleted. It fails with CodeNotFound
-// and CodePermissionDenied.
+// Delete ends the organization; its history stays (D9). ReleaseOfDeleted releases the
+// work in it. It fails with CodeNotFound and CodePermissionDenied.
 func Delete(s State, p *policy.Policy, by domain.Actor) ([]domain.Event, error) {
 	if _, err := Authorize(s, p, by, domain.DeleteOrganization); err != nil {
 		return nil, err
 	}
-	events := s.releaseOfAll()
+	events := []domain.Event{Deleted{OrganizationID: s.ID, Name: s.Name}}
 	if s.Transfer != nil {
-		events = append(events, s.endTransfer("voided"))
+		events = append([]domain.Event{s.endTransfer("voided")}, events...)
 	}
-	return append(events, Deleted{OrganizationID: s.ID, Name: s.Name}), nil
+	return events, nil
 }
 
 // checkOpen refuses what is done to an organization that is not there any more.

@@ -86,8 +86,13 @@ func (s State) releaseAll(account domain.AccountID, m Member, cause string) []do
 	return s.release(account, m, cause, func(WorkItem) bool { return true })
 }
 
-// releaseOfAll takes back up to MaxWork pieces of what is assigned to anybody.
-func (s State) releaseOfAll() []domain.Event {
+// ReleaseOfDeleted takes back what is still assigned in an organization that was
+// deleted, up to MaxWork pieces at once (D8, D9): it may be more than one append holds.
+// It never fails.
+func ReleaseOfDeleted(s State) []domain.Event {
+	if !s.Deleted {
+		return nil
+	}
 	var events []domain.Event
 	for itr := s.members.Iterator(); !itr.Done(); {
 		account, m, _ := itr.Next()
@@ -95,15 +100,6 @@ func (s State) releaseOfAll() []domain.Event {
 	}
 	slices.SortFunc(events, compareReleases)
 	return events[:min(len(events), MaxWork)]
-}
-
-// ReleaseOfDeleted takes back what is still assigned in an organization that was
-// deleted, up to MaxWork pieces at once (D8, D9). It never fails.
-func ReleaseOfDeleted(s State) []domain.Event {
-	if !s.Deleted {
-		return nil
-	}
-	return s.releaseOfAll()
 }
 
 // compareReleases orders the releases of several members, so that a decision is
