@@ -48,14 +48,14 @@ func (c *Commands) EraseAccount(ctx context.Context, r Request, id domain.Accoun
 
 // EraseOwnAccount is EraseAccount for the person, who gives the password again or,
 // where there is none, has signed in just now. It fails as EraseAccount and
-// account.CheckOwner do, and with CodeCredentialsWrong.
+// account.CheckProven do, and with CodeCredentialsWrong.
 func (c *Commands) EraseOwnAccount(ctx context.Context, r Request, id domain.AccountID, session domain.SessionID, password string, in Erasure) (Receipt, error) {
 	if known, replayed, err := c.accounts.replayed(ctx, string(id), r); replayed || err != nil {
 		return known, err
 	}
 	s, _, err := c.accounts.load(ctx, string(id))
 	if err == nil {
-		err = account.CheckOwner(s)
+		err = account.CheckProven(s) // what has the address is searched for, everywhere
 	}
 	if err != nil {
 		return Receipt{}, err

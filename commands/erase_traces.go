@@ -23,15 +23,13 @@ type erasee struct {
 	erasure domain.ErasureID
 	account domain.AccountID // empty for who has none
 	address string           // a keyed hash
-	names   []string         // of the account, and in organizations and invitations
 
 	organizations []domain.OrganizationID
-	invitations   []domain.InvitationID   // to the address, or accepted by the account
-	values        values                  // of settings
-	known         []domain.OrganizationID // which had the person as a member, or have written down who it is
-	news          traces                  // of the last look
-	done          eventstore.Position     // of what was written
-	err           error                   // why it is not concluded in this pass
+	invitations   []domain.InvitationID // to the address, or accepted by the account
+	values        values                // of settings
+	news          traces                // of the last look
+	done          eventstore.Position   // of what was written
+	err           error                 // why it is not concluded in this pass
 }
 
 // traces are where somebody was found.
@@ -49,10 +47,10 @@ type pass struct {
 	erasees   []*erasee
 	accounts  map[domain.AccountID]*erasee
 	addresses map[string][]*erasee
-	names     map[string][]*erasee      // folded
-	hash      func(domain.Email) string // as the addresses are
-	until     eventstore.Position       // of the log, read so far
-	known     eventstore.Position       // whose erasure began up to here is in the pass, or erased
+	others    map[inOrganization][]*erasee // by other addresses that an organization knows them by
+	hash      func(domain.Email) string    // as the addresses are
+	until     eventstore.Position          // of the log, read so far
+	known     eventstore.Position          // whose erasure began up to here is in the pass, or erased
 
 	settings    []stretch           // of what was read, where settings were changed
 	searched    eventstore.Position // so far these were searched for people
@@ -60,17 +58,12 @@ type pass struct {
 }
 
 func newPass(erasees []*erasee, hash func(domain.Email) string) *pass {
-	p := &pass{erasees: erasees, accounts: make(map[domain.AccountID]*erasee), addresses: make(map[string][]*erasee), names: make(map[string][]*erasee), hash: hash}
+	p := &pass{erasees: erasees, accounts: make(map[domain.AccountID]*erasee), addresses: make(map[string][]*erasee), others: make(map[inOrganization][]*erasee), hash: hash}
 	for _, who := range erasees {
 		if who.account != "" {
 			p.accounts[who.account] = who
 		}
 		p.addresses[who.address] = append(p.addresses[who.address], who)
-		names := who.names
-		who.names = nil
-		for _, name := range names {
-			p.called(who, name)
-		}
 	}
 	return p
 }
@@ -137,11 +130,8 @@ func (p *pass) note(e domain.Event) {
 	for _, account := range accountsIn(e) {
 		if who, ok := p.accounts[account]; ok {
 			who.organizations, who.news.members = with(who.organizations, org), with(who.news.members, org)
-			for _, name := range namesIn(e, account) {
-				p.called(who, name)
-			}
-			if joins(e, account) {
-				who.known = with(who.known, org)
+			for _, address := range addressesOf(e, account) {
+				p.reachedAt(who, org, address)
 			}
 		}
 	}
@@ -151,8 +141,7 @@ func (p *pass) note(e domain.Event) {
 func (p *pass) invited(org domain.OrganizationID, id domain.InvitationID, address, notify domain.Email, username domain.Username) {
 	for _, who := range p.addresses[p.hash(address)] {
 		who.found(org, id)
-		who.known = with(who.known, org)
-		p.called(who, string(username))
+		p.reachedAt(who, org, string(username))
 	}
 	if notify != "" {
 		for _, who := range p.addresses[p.hash(notify)] {
@@ -222,7 +211,7 @@ func (c *Commands) eraseTraces(ctx context.Context, p *pass) error {
 				continue
 			}
 			news = true
-			who.err = c.eraseFound(ctx, who)
+			who.err = c.eraseFound(ctx, p, who)
 		}
 		if !news {
 			return ctx.Err()
@@ -231,7 +220,7 @@ func (c *Commands) eraseTraces(ctx context.Context, p *pass) error {
 }
 
 // eraseFound erases somebody where they were found.
-func (c *Commands) eraseFound(ctx context.Context, who *erasee) error {
+func (c *Commands) eraseFound(ctx context.Context, p *pass, who *erasee) error {
 	for _, org := range who.news.members {
 		erased, err := c.onOrganization(ctx, plain(who.request), org, eraseMember(who.account, c.pseudonym(string(who.account))))
 		if err != nil {
@@ -243,6 +232,11 @@ func (c *Commands) eraseFound(ctx context.Context, who *erasee) error {
 		}
 	}
 	for _, inv := range who.news.invitations {
+		link, _, err := c.invitations.load(ctx, string(inv))
+		if err != nil {
+			return err
+		}
+		p.reachedAt(who, link.Organization, string(link.Email)) // perhaps another one than the account's
 		erased, err := c.eraseInvitation(ctx, who.request, inv)
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"tenure/domain"
 	"tenure/domain/organization"
@@ -18,18 +17,17 @@ import (
 // What people write into settings may name anybody. A value of a setting, of now or
 // of the past, is erased with a person
 //
-//   - in any organization, if it has an address of theirs in it;
-//   - where they were a member or invited, or where a setting has an address of theirs,
-//     if it is nothing but a name of theirs: a name is not theirs alone, and whoever
-//     takes the one that a setting has elsewhere would have it erased there;
+//   - in any organization, if it has the address of their account in it, or that by which
+//     they are erased;
+//   - in an organization that knows them by another address, if it has that in it;
 //   - in an organization that has ended, if nobody else is left who was a member.
 
-// settingsPage is how many changes of settings are read at a time, each with some
-// hundred values at most.
-const settingsPage = 100
+// settingsPage is how many changes of settings are read at a time. Each has some
+// hundred values at most, and each value a key, which others have in memory.
+const settingsPage = 20
 
-// leastName is how many letters a name has for which settings are erased.
-const leastName = 3
+// mostValues is how many values of an organization are erased by one append.
+const mostValues = 10_000
 
 var settingsFilter = eventstore.Filter{TypePrefixes: []string{"organization.settings_changed."}}
 
@@ -72,52 +70,41 @@ func (p *pass) passed(page []eventstore.Recorded, s stretch) {
 	p.settings = append(p.settings, s)
 }
 
-// called keeps a name of a person.
-func (p *pass) called(who *erasee, name string) {
-	if name = folded(name); utf8.RuneCountInString(name) < leastName || slices.Contains(p.names[name], who) {
-		return
-	}
-	who.names = append(who.names, name)
-	p.names[name] = append(p.names[name], who)
+// inOrganization is an address, as a keyed hash, in the settings of an organization.
+type inOrganization struct {
+	organization domain.OrganizationID
+	address      string
 }
 
-func folded(name string) string { return domain.Fold(strings.TrimSpace(name)) }
+// reachedAt keeps another address of a person that an organization knows: a username,
+// or where they were invited. Elsewhere it counts for nothing: nobody has proven it,
+// and whoever invites somebody by the address of a stranger would have settings of
+// others erased.
+func (p *pass) reachedAt(who *erasee, org domain.OrganizationID, address string) {
+	for _, address := range domain.AddressesIn(address) {
+		if at := (inOrganization{org, p.hash(address)}); !slices.Contains(p.others[at], who) {
+			p.others[at] = append(p.others[at], who)
+		}
+	}
+}
 
-// namesIn lists the names of an account in an event.
-func namesIn(e domain.Event, account domain.AccountID) []string {
+// addressesOf lists what an event says of how an account is reached.
+func addressesOf(e domain.Event, account domain.AccountID) []string {
 	switch x := e.(type) {
 	case organization.Activated:
-		return []string{string(x.Username), x.DisplayName}
+		return []string{string(x.Email), string(x.Username)}
 	case organization.MemberJoined:
 		if x.AccountID == account {
-			return []string{string(x.Username), x.DisplayName}
+			return []string{string(x.Email), string(x.Username)}
 		}
-	case organization.MemberRenamed:
-		return []string{x.Before, x.After}
 	case organization.JoinRequested:
-		return []string{x.DisplayName}
+		return []string{string(x.Email)}
 	}
 	return nil
 }
 
-// joins reports whether an account becomes a member by an event.
-func joins(e domain.Event, account domain.AccountID) bool {
-	switch x := e.(type) {
-	case organization.Activated:
-		return true
-	case organization.MemberJoined:
-		return x.AccountID == account
-	}
-	return false
-}
-
 // sought counts what settings are searched for.
-func (p *pass) sought() (n int) {
-	for _, who := range p.erasees {
-		n += len(who.names) + len(who.known)
-	}
-	return n
-}
+func (p *pass) sought() int { return len(p.addresses) + len(p.others) }
 
 // seek looks for people in the settings that were changed in what look has read so
 // far: in all of it, once more, when more is known of the people than the last time.
@@ -126,7 +113,8 @@ func (c *Commands) seek(ctx context.Context, p *pass) error {
 		p.searched, p.searchedFor = 0, sought
 	}
 	for _, s := range p.settings {
-		for at := max(s.after, p.searched); at < s.until; {
+		at := max(s.after, p.searched)
+		for at < s.until {
 			page, err := c.Store.ReadAll(ctx, at, settingsPage, settingsFilter)
 			if err != nil {
 				return err
@@ -147,7 +135,7 @@ func (c *Commands) seek(ctx context.Context, p *pass) error {
 				break
 			}
 		}
-		p.searched = max(p.searched, s.until)
+		p.searched = max(p.searched, at, s.until)
 	}
 	return nil
 }
@@ -159,13 +147,8 @@ func (p *pass) search(e organization.SettingsChanged) {
 			continue
 		}
 		for _, address := range domain.AddressesIn(*change.After) {
-			for _, who := range p.addresses[p.hash(address)] {
-				who.known = with(who.known, e.OrganizationID)
-				who.foundValue(e.OrganizationID, change.AfterID)
-			}
-		}
-		for _, who := range p.names[folded(*change.After)] {
-			if slices.Contains(who.known, e.OrganizationID) {
+			hash := p.hash(address)
+			for _, who := range slices.Concat(p.addresses[hash], p.others[inOrganization{e.OrganizationID, hash}]) {
 				who.foundValue(e.OrganizationID, change.AfterID)
 			}
 		}
@@ -211,14 +194,15 @@ func (c *Commands) findAbandoned(ctx context.Context, who *erasee, org domain.Or
 // eraseValues erases the values that were found of late.
 func (c *Commands) eraseValues(ctx context.Context, who *erasee) (done Receipt, err error) {
 	for _, org := range slices.Sorted(maps.Keys(who.news.values)) {
-		ids := slices.Sorted(maps.Keys(who.news.values[org]))
-		erased, err := c.onOrganization(ctx, plain(who.request), org, func(s organization.State, _ *policy.Policy) ([]domain.Event, error) {
-			return organization.EraseValues(s, ids), nil
-		})
-		if err != nil {
-			return Receipt{}, err
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(who.news.values[org])), mostValues) {
+			erased, err := c.onOrganization(ctx, plain(who.request), org, func(s organization.State, _ *policy.Policy) ([]domain.Event, error) {
+				return organization.EraseValues(s, ids), nil
+			})
+			if err != nil {
+				return Receipt{}, err
+			}
+			done = done.and(erased)
 		}
-		done = done.and(erased)
 	}
 	return done, nil
 }

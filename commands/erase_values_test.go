@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestValuesOfSettingsAreErasedWithAPerson(t *testing.T) {
 
 	at := s.erase(one, tilly, &shelf{})
 	for _, n := range []sealedNode{one, s.node()} {
-		is.Equal(s.said(n, acme), "contact: - → [erased]; mail: - → grace@example.com; plan: - → large")
+		is.Equal(s.said(n, acme), "contact: - → Tilly ; mail: - → grace@example.com; plan: - → large")
 		is.Equal(s.said(n, other), "cc: - → grace@example.com; note: - → [erased]; to: - → [erased]; cc: grace@example.com → -; to: [erased] → atilly@example.com")
 		is.Equal(s.said(n, third), "brand: - → tilly")
 		is.Equal(s.said(n, own), "street: - → [erased]; street: [erased] → [erased]; town: - → [erased]")
@@ -101,7 +102,7 @@ func TestValuesOfSettingsAreErasedWithAPerson(t *testing.T) {
 			is.Equal(concluded.OrganizationIDs, []domain.OrganizationID{acme, third, own, other})
 		}
 	}
-	is.Equal(len(keys), 2+1+2+3) // the account and its invitation; and the values
+	is.Equal(len(keys), 2+2+3) // the account and its invitation; and the values
 
 	before := len(s.shown(one))
 	is.NoErr(one.FinishErasure(s.ctx, process, tilly, at, &shelf{}))
@@ -156,8 +157,62 @@ func TestValuesOfSettingsAreErasedByTheAddress(t *testing.T) {
 		is.NoErr(one.FinishInviteeErasure(s.ctx, process, receipt.Events[0].(erasure.Requested), receipt.Position, &shelf{}))
 		is.Equal(s.setting(s.node(), acme, "to"), "[erased]")
 		is.Equal(s.setting(one, acme, "cc"), "grace@example.com")
-		is.Equal(s.setting(one, other, "name"), "[erased]")
+		is.Equal(s.setting(one, other, "name"), "TillyName") // a name is nobody's alone
 		is.True(!s.named(s.node(), "tilly@example.com"))
 		s.set(one.Commands, by, acme, "to", "tilly@example.com", "cc", "grace@example.com")
 	}
+}
+
+// Where a person is known by another address, settings of that organization with it
+// are erased; not those of others, whom a stranger could have invited somebody by.
+func TestValuesOfSettingsAreErasedByWhatAnOrganizationKnows(t *testing.T) {
+	is := is.New(t)
+	s := newSealed(t)
+	one := s.node()
+	acme, by := s.organization(one.Commands, "acme")
+	other, byOther := s.organization(one.Commands, "other")
+	tilly := s.account(one.Commands, "tilly@example.com").AccountID
+	id, _, err := one.InviteMember(s.ctx, by, acme, organization.Invitee{Email: "tilly@example.com", Username: "t@work.example", Roles: []domain.Role{"USER"}, Language: "en"})
+	is.NoErr(err)
+	_, err = one.AcceptInvitation(s.ctx, commands.Request{Actor: domain.ByAccount(tilly)}, s.invitationLink(id, 1), nil)
+	is.NoErr(err)
+	for org, by := range map[domain.OrganizationID]commands.Request{acme: by, other: byOther} {
+		s.set(one.Commands, by, org, "bills", "Bills to <T@work.example>, please", "name", "tilly")
+	}
+	s.erase(one, tilly, &shelf{})
+	is.Equal(s.setting(s.node(), acme, "bills"), "[erased]")
+	is.Equal(s.setting(s.node(), acme, "name"), "tilly")
+	is.Equal(s.setting(s.node(), other, "bills"), "Bills to <T@work.example>, please")
+}
+
+// However many values there are, the person is erased, and so are others with them.
+func TestManyValuesOfSettingsAreErased(t *testing.T) {
+	is := is.New(t)
+	s := newSealed(t)
+	one := s.node()
+	acme, by := s.organization(one.Commands, "acme")
+	tilly, grace := s.member(one.Commands, by, acme, "tilly", "ADMIN"), s.member(one.Commands, by, acme, "gracie", "ADMIN")
+	own, written := s.alone(one.Commands, tilly), 0
+	for n := range 130 { // more than one append holds
+		var settings []string
+		for i := range 200 {
+			settings = append(settings, fmt.Sprint("s", i), fmt.Sprint(n))
+		}
+		s.set(one.Commands, commands.Request{Actor: domain.ByAccount(tilly)}, own, settings...)
+		written += 200
+	}
+	begun, err := one.EraseAccount(s.ctx, process, tilly, commands.Erasure{Force: true})
+	is.NoErr(err)
+	_, err = one.EraseAccount(s.ctx, process, grace, commands.Erasure{Force: true})
+	is.NoErr(err)
+	is.NoErr(one.FinishErasure(s.ctx, process, tilly, begun.Position, &shelf{}))
+	keys := make(map[domain.ErasureID]int)
+	for _, e := range s.shown(one) {
+		if concluded, ok := e.Event.(erasure.Concluded); ok {
+			keys[concluded.ErasureID] += len(concluded.Subjects)
+		}
+	}
+	is.Equal(keys[erasure.OfAccount(tilly)], 2+written) // the account and its invitation besides
+	is.Equal(keys[erasure.OfAccount(grace)], 2)
+	is.Equal(s.setting(s.node(), own, "s7"), "[erased]")
 }

@@ -57,7 +57,7 @@ func (c *Commands) FinishInviteeErasure(ctx context.Context, r Request, requeste
 
 func (c *Commands) eraseeOf(r Request, s account.State, at eventstore.Position) *erasee {
 	return &erasee{
-		request: r, erasure: erasure.OfAccount(s.ID), account: s.ID, address: c.addressName(s.Held().Email), names: []string{s.DisplayName}, done: at,
+		request: r, erasure: erasure.OfAccount(s.ID), account: s.ID, address: c.addressName(s.Held().Email), done: at,
 	}
 }
 
@@ -193,13 +193,11 @@ func (c *Commands) conclude(ctx context.Context, erasees []*erasee, copies Copie
 	var subjects []string
 	var concluded []domain.Event
 	for _, who := range erasees {
-		receipt, err := c.erasures.execute(ctx, allErasures, plain(who.request), func(s erasure.State) ([]domain.Event, error) {
-			return erasure.Conclude(s, who.erasure, who.subjects(), who.organizations), nil
-		})
-		if err != nil {
-			return err
+		events, err := c.record(ctx, who)
+		if who.err = err; err != nil {
+			continue
 		}
-		concluded, subjects = append(concluded, receipt.Events...), append(subjects, who.subjects()...)
+		concluded, subjects = append(concluded, events...), append(subjects, who.subjects()...)
 	}
 	c.Step(StepErasureConcluded)
 	if _, err := c.destroy(ctx, subjects); err != nil {
@@ -210,6 +208,24 @@ func (c *Commands) conclude(ctx context.Context, erasees []*erasee, copies Copie
 	}
 	c.Step(StepErasedKeys)
 	return c.scrub(ctx, copies)
+}
+
+// record records the subjects of an erasure. Killed in between, those that were are
+// not recorded again, and none is destroyed.
+func (c *Commands) record(ctx context.Context, who *erasee) ([]domain.Event, error) {
+	var events []domain.Event
+	for {
+		receipt, err := c.erasures.execute(ctx, allErasures, plain(who.request), func(s erasure.State) ([]domain.Event, error) {
+			return erasure.Conclude(s, who.erasure, who.subjects(), who.organizations), nil
+		})
+		if err != nil || len(receipt.Events) == 0 {
+			return events, err
+		}
+		events = append(events, receipt.Events...)
+		if !events[len(events)-1].(erasure.Concluded).More {
+			return events, nil
+		}
+	}
 }
 
 // EraseAgain erases somebody from an organization where a command that was under
@@ -253,7 +269,10 @@ func (c *Commands) EraseAgain(ctx context.Context, r Request, id domain.AccountI
 		return nil
 	}
 	who.done = done.Position
-	return c.conclude(ctx, []*erasee{who}, copies)
+	if err := c.conclude(ctx, []*erasee{who}, copies); err != nil {
+		return err
+	}
+	return who.err
 }
 
 // KeepErased destroys the keys of all who were erased once more: of a keyring that

@@ -26,6 +26,7 @@ type Concluded struct {
 	ErasureID       domain.ErasureID        `json:"erasure_id"`
 	Subjects        []string                `json:"subjects"`                   // accounts, invitations, and values of settings
 	OrganizationIDs []domain.OrganizationID `json:"organization_ids,omitempty"` // where the person was found
+	More            bool                    `json:"more,omitempty"`             // of the subjects are to come: nothing is destroyed before the last of them is here
 }
 
 // EventType implements domain.Event.
@@ -39,7 +40,8 @@ func OfAccount(id domain.AccountID) domain.ErasureID { return domain.ErasureID(i
 
 // State is all erasures of a deployment; the zero State is none.
 type State struct {
-	waiting   *immutable.Map[domain.ErasureID, string] // the addresses of those that were requested, and not concluded
+	waiting   *immutable.Map[domain.ErasureID, string]   // the addresses of those that were requested, and not concluded
+	recorded  *immutable.Map[domain.ErasureID, []string] // of which there is more to come
 	concluded *immutable.Map[domain.ErasureID, []string]
 }
 
@@ -84,25 +86,34 @@ func Request(s State, id domain.ErasureID, address string) []domain.Event {
 	return []domain.Event{Requested{ErasureID: id, Address: address}}
 }
 
-// mostSubjects bounds an event.
-const mostSubjects = 1000
+// Bounds of an event, and of what is decided at once.
+const (
+	mostSubjects = 1000
+	mostEvents   = 10
+)
 
 // Conclude records the subjects of an erasure, and adds those to it that are found
-// later. What is recorded is not recorded again.
+// later. What is recorded is not recorded again. Where there are more than one append
+// holds, the last event says so, and it takes another call.
 func Conclude(s State, id domain.ErasureID, subjects []string, organizations []domain.OrganizationID) []domain.Event {
 	known, concluded := s.Concluded(id)
-	seen := make(map[string]bool, len(known))
-	for _, x := range known {
+	var recorded []string
+	if s.recorded != nil {
+		recorded, _ = s.recorded.Get(id)
+	}
+	seen := make(map[string]bool, len(known)+len(recorded))
+	for _, x := range slices.Concat(known, recorded) {
 		seen[x] = true
 	}
 	news := slices.DeleteFunc(slices.Clone(subjects), func(x string) bool { return seen[x] })
-	if concluded && len(news) == 0 {
+	if concluded && len(news)+len(recorded) == 0 {
 		return nil
 	}
 	var events []domain.Event
-	for len(events) == 0 || len(news) > 0 {
+	for more := true; more && len(events) < mostEvents; {
 		n := min(len(news), mostSubjects)
-		events = append(events, Concluded{ErasureID: id, Subjects: append([]string{}, news[:n]...), OrganizationIDs: organizations})
+		more = n < len(news)
+		events = append(events, Concluded{ErasureID: id, Subjects: append([]string{}, news[:n]...), OrganizationIDs: organizations, More: more})
 		news, organizations = news[n:], nil
 	}
 	return events
@@ -111,15 +122,22 @@ func Conclude(s State, id domain.ErasureID, subjects []string, organizations []d
 // Evolve folds one event into the state.
 func Evolve(s State, e domain.Event) State {
 	if s.waiting == nil {
-		s.waiting, s.concluded = immutable.NewMap[domain.ErasureID, string](hasher{}), immutable.NewMap[domain.ErasureID, []string](hasher{})
+		s.waiting = immutable.NewMap[domain.ErasureID, string](hasher{})
+		s.recorded, s.concluded = immutable.NewMap[domain.ErasureID, []string](hasher{}), immutable.NewMap[domain.ErasureID, []string](hasher{})
 	}
 	switch e := e.(type) {
 	case Requested:
 		s.waiting = s.waiting.Set(e.ErasureID, e.Address)
 	case Concluded:
+		recorded, _ := s.recorded.Get(e.ErasureID)
+		recorded = slices.Concat(recorded, e.Subjects)
+		if e.More {
+			s.recorded = s.recorded.Set(e.ErasureID, recorded)
+			break
+		}
 		known, _ := s.concluded.Get(e.ErasureID)
-		s.waiting = s.waiting.Delete(e.ErasureID)
-		s.concluded = s.concluded.Set(e.ErasureID, append(slices.Clip(known), e.Subjects...))
+		s.waiting, s.recorded = s.waiting.Delete(e.ErasureID), s.recorded.Delete(e.ErasureID)
+		s.concluded = s.concluded.Set(e.ErasureID, slices.Concat(known, recorded))
 	}
 	return s
 }

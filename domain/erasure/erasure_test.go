@@ -57,9 +57,25 @@ func TestManySubjects(t *testing.T) {
 	is.Equal(len(events), 3)
 	var s State
 	for _, e := range events {
+		_, concluded := s.Concluded("many")
+		is.True(!concluded && len(s.Subjects()) == 0) // nothing is destroyed before all of it is known
 		s = Evolve(s, e)
 	}
 	found, _ := s.Concluded("many")
 	is.True(slices.Equal(found, all))
+	is.Equal(len(Conclude(s, "many", all, nil)), 0)
+
+	// More than one append holds, killed after each.
+	for i := range 25_000 {
+		all = append(all, fmt.Sprint("late ", i))
+	}
+	for range 3 {
+		for _, e := range Conclude(s, "many", all, nil) {
+			s = Evolve(s, e)
+		}
+	}
+	found, _ = s.Concluded("many")
+	is.True(slices.Equal(found, all))
+	is.True(slices.Equal(s.Subjects(), all))
 	is.Equal(len(Conclude(s, "many", all, nil)), 0)
 }

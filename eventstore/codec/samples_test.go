@@ -62,6 +62,7 @@ func additions() map[string]domain.Event {
 			Roles: admin, Language: "en", InvitedBy: anAccount, ExpiresAt: later,
 			Provider: "microsoft", Tenant: "9188040d-6c67-4c5b-b112-36a304b66dad", Notify: "post@example.com",
 		},
+		"erasure.concluded.v1+more":           erasure.Concluded{ErasureID: domain.ErasureID(anAccount), Subjects: []string{string(anAccount)}, More: true},
 		"organization.member_removed.v1+left": organization.MemberRemoved{OrganizationID: anOrganization, AccountID: anotherAccount, Roles: admin, Left: true},
 		"organization.activated.v1+personal": organization.Activated{
 			OrganizationID: anOrganization, Name: "Personal space", Policy: "personal", PolicyVersion: 1,
