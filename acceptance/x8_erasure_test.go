@@ -82,7 +82,7 @@ func (x *erasable) named(t *testing.T, c *cast, once func(func(...extra) respons
 	t.Helper()
 	x.own = decoded[receipt](t, ok(t, x.activate(unique("Own")))).OrganizationID
 	ok(t, x.set(x.own, "settings", map[string]string{"street": "Quillfeather Lane 5"}))
-	ok(t, c.owner.set(c.org, "settings", map[string]string{"contact": erasedName, "zone": "Europe/Vienna"}))
+	ok(t, c.owner.set(c.org, "settings", map[string]string{"contact": erasedEmail, "zone": "Europe/Vienna"}))
 	elsewhere := decoded[receipt](t, ok(t, x.inviter.activate(unique("Billed")))).OrganizationID
 	once(func(more ...extra) response {
 		return x.inviter.set(elsewhere, "settings", map[string]string{"contact": strings.ToUpper(erasedEmail), "vat": "4711"}, more...)
