@@ -343,6 +343,10 @@ func TestX7_Tampering(t *testing.T) {
 				out, code := runProgram(t, nil, "audit", "verify", "--data", s.data, "--key", key)
 				is.Equal(code, 1)
 				is.True(strings.Contains(out, "leaf 0, position 1"))
+				out, code = runProgram(t, nil, "audit", "export", "--data", s.data, "--secret-file", s.stores.secret, "--to", filepath.Join(t.TempDir(), "log.ndjson"))
+				is.Equal(code, 1)
+				is.True(strings.Contains(out, "THE END IS NOT SIGNED: the log does not fit the checkpoint."))
+				is.True(!strings.Contains(out, "Give --secret-file")) // which was there
 				if forget {
 					s.stores.forgetViews(t)
 				}

@@ -70,6 +70,10 @@ type Ledger struct {
 	Dependencies
 	mu    sync.Mutex
 	state State
+
+	// When each was last done, and nothing was wrong. Only one of what follow does
+	// touches them at a time.
+	checkedBeside, compared time.Time
 }
 
 // New makes a Ledger; Run starts it.

@@ -130,30 +130,47 @@ func (s checkpointStream) at(ctx context.Context, revision uint64) (checkpoint.S
 }
 
 // recheckOften compares the log with the tree, and what streams are read by with
-// the log, when it is called and then once a day.
+// the log, when either was not done for a day. A round that fails ends it, and the next
+// one goes on with what was not done yet.
 func (l *Ledger) recheckOften(ctx context.Context) error {
 	for {
-		size, position, err := l.Tree.Size(ctx)
-		if err == nil {
-			err = l.recheck(ctx, size, position)
+		if time.Since(l.checkedBeside) >= recheckEvery {
+			if err := l.checkBeside(ctx); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+		if time.Since(l.compared) >= recheckEvery {
+			size, position, err := l.Tree.Size(ctx)
+			if err == nil {
+				err = l.compareAll(ctx, size, position)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		sleep(ctx, recheckEvery)
+		last := l.checkedBeside
+		if l.compared.Before(last) {
+			last = l.compared
+		}
+		sleep(ctx, time.Until(last.Add(recheckEvery)))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// recheck reads the log up to a position and compares each event with its leaf
-// in the stored tree, at most half of the time. So a change of an old event
-// shows although the tree has it as it was.
+// recheck is all that is done now and then.
 func (l *Ledger) recheck(ctx context.Context, size uint64, end eventstore.Position) error {
 	if err := l.checkBeside(ctx); err != nil {
 		return err
 	}
+	return l.compareAll(ctx, size, end)
+}
+
+// compareAll reads the log up to a position and compares each event with its leaf
+// in the stored tree, at most half of the time. So a change of an old event
+// shows although the tree has it as it was.
+func (l *Ledger) compareAll(ctx context.Context, size uint64, end eventstore.Position) error {
 	c := comparison{tree: l.Tree}
 	for at := eventstore.Position(0); at < end; {
 		began := time.Now()
@@ -180,6 +197,7 @@ func (l *Ledger) recheck(ctx context.Context, size uint64, end eventstore.Positi
 		}
 		return &Mismatch{First: c.index, Last: c.index, Position: position, Problem: "an event is missing at the end of the log"}
 	}
+	l.compared = time.Now()
 	return nil
 }
 
@@ -189,11 +207,16 @@ func (l *Ledger) recheck(ctx context.Context, size uint64, end eventstore.Positi
 func (l *Ledger) checkBeside(ctx context.Context) error {
 	log, has := l.Log.(eventstore.Checked)
 	if !has {
+		l.checkedBeside = time.Now()
 		return nil
 	}
 	flaws, err := log.Check(ctx)
-	if err != nil || len(flaws) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(flaws) == 0 {
+		l.checkedBeside = time.Now()
+		return nil
 	}
 	f := flaws[0]
 	m := &Mismatch{Position: f.Position, Problem: f.Problem, beside: true}

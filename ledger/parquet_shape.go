@@ -64,6 +64,9 @@ func checkShape(file io.ReaderAt, size int64) (int64, error) {
 	if err := thrift.Unmarshal(&l.protocol, footer, &l.meta); err != nil {
 		return 0, misshapen("its footer cannot be read")
 	}
+	if l.older() {
+		return 0, misshapen("it was written by an older Tenure, whose form proves less: export again")
+	}
 	want, err := l.footer(size - 8 - length)
 	if err != nil {
 		return 0, err
@@ -92,6 +95,17 @@ type layout struct {
 	file     io.ReaderAt
 	protocol thrift.CompactProtocol
 	meta     format.FileMetaData
+}
+
+// older reports whether the trailer has no hash of the pages, as before there was one.
+func (l *layout) older() bool {
+	for _, pair := range l.meta.KeyValueMetadata {
+		if pair.Key == trailerKey {
+			t, ok := decodeFrame([]byte(pair.Value), appendTrailer)
+			return ok && t.Pages == ""
+		}
+	}
+	return false
 }
 
 // footer goes from page to page up to where the footer begins, and makes the one that

@@ -3,6 +3,8 @@ package ledger_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -213,4 +215,27 @@ func FuzzParquet(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAnOlderFormIsNamed takes away what trailer and footer had not: nobody has
+// tampered with such a file, but it is no export any more.
+func TestAnOlderFormIsNamed(t *testing.T) {
+	w := scene(t)
+	older, err := ledger.Refooter(w.export("", ledger.Parquet), func(m *format.FileMetaData) {
+		var had map[string]any
+		text := &m.KeyValueMetadata[1].Value
+		w.is.NoErr(json.Unmarshal([]byte(*text), &had))
+		for _, name := range []string{"pages_sha256", "signature"} {
+			if value, has := had[name]; has {
+				quoted, err := json.Marshal(value)
+				w.is.NoErr(err)
+				*text = strings.Replace(*text, fmt.Sprintf(`,"%s":%s`, name, quoted), "", 1)
+			}
+		}
+		m.RowGroups[0].Columns[0].MetaData.SizeStatistics.UnencodedByteArrayDataBytes = 7
+	})
+	w.is.NoErr(err)
+	r := w.verifyForged(older)
+	w.is.True(!r.OK)
+	w.is.True(strings.Contains(r.Findings[0].Problem, "it was written by an older Tenure, whose form proves less: export again"))
 }

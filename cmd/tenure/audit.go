@@ -81,8 +81,12 @@ func (c *auditExportCommand) Run(ctx context.Context, out *kong.Context) (err er
 		return errors.Join(err, os.Remove(c.To))
 	}
 	fmt.Fprintf(out.Stdout, "%d events up to the checkpoint of size %d: %s\n", done.Events, done.Size, c.To)
-	if !done.Signed {
+	switch {
+	case done.Signed:
+	case key == nil:
 		fmt.Fprintln(out.Stdout, "THE END IS NOT SIGNED: who verifies the file asks for that, and takes it only with --without-signed-end. Give --secret-file, the secret of the deployment.")
+	default:
+		fmt.Fprintln(out.Stdout, "THE END IS NOT SIGNED: the log does not fit the checkpoint.")
 	}
 	if done.Unsigned > 0 {
 		fmt.Fprintf(out.Stdout, "%d events came after it and are not in the file; the next checkpoint has them.\n", done.Unsigned)

@@ -69,7 +69,7 @@ func (m *model) reopen(*rapid.T) {
 
 // check finds nothing, in the store and in the file beside it.
 func (m *model) check(rt *rapid.T) {
-	flaws, err := m.store.Check(rt.Context())
+	flaws, err := m.store.CheckBy(rt.Context(), rapid.IntRange(1, 50).Draw(rt, "at once"), func() {})
 	m.NoErr(err)
 	m.Equal(len(flaws), 0)
 	snapshot, err := sqlite.OpenSnapshot(m.path)

@@ -138,8 +138,9 @@ func prepareLog(conn *sqlite.Conn, path string) error {
 		"PRAGMA cache_size = -65536",
 		"PRAGMA temp_store = MEMORY",
 		// The checkpoint runs inside the commit that reaches this many pages
-		// and catches up, since our reads end with their page; a backup holds
-		// it back, and afterwards the file shrinks to the limit.
+		// and catches up, since our reads end with their page, and those of
+		// Check with a range. A backup, a Snapshot, and Check while SQLite looks
+		// at a table hold it back; afterwards the file shrinks to the limit.
 		"PRAGMA wal_autocheckpoint = 2000",
 		"PRAGMA journal_size_limit = 67108864")
 	if err != nil || tables > 0 {
