@@ -47,7 +47,7 @@ type policyMembers struct {
 	SeveralRoles     bool                `json:"several_roles" doc:"A member may hold more than one role."`
 	MayHaveNoRole    bool                `json:"may_have_no_role" doc:"A member may hold none."`
 	MinimumAdmins    int                 `json:"minimum_admins" doc:"Active administrators that always remain." example:"1"`
-	MayRemoveOneself bool                `json:"may_remove_oneself" doc:"Those who may remove members may remove themselves."`
+	MayRemoveOneself bool                `json:"may_remove_oneself" doc:"Members may leave by their own decision, whatever their roles allow, but for the last one."`
 	OwnRolesFixed    bool                `json:"own_roles_fixed" doc:"Nobody changes their own roles."`
 	Permissions      []domain.Permission `json:"permissions" doc:"What every member may do, whatever their roles. They are among those of each role."`
 	Seats            int                 `json:"seats,omitempty" doc:"Members that an organization may have unless its operator says otherwise; those of this one are its limits. Left out for any number." example:"10"`
