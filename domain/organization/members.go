@@ -269,7 +269,7 @@ func (s State) checkAdmins(p *policy.Policy, by domain.Actor, account domain.Acc
 		}
 	})
 	if own <= p.Members.MinimumAdmins {
-		return domain.Refuse(domain.CodeLastAdmin, "Last administrator", "The other administrators were added without being asked: have one of them remove you, or invite one who takes it on.")
+		return domain.Refuse(domain.CodeLastAdmin, "Last administrator", "The other administrators were added without being asked: have one of them change your roles or remove you, or invite one who takes it on.")
 	}
 	return nil
 }
