@@ -227,6 +227,9 @@ func TestM8_Remove(t *testing.T) {
 		ok(t, c.admin.invite(c.org, p.Email, "", "participant"))
 		ok(t, p.accept(c.invitationTo(t, p.Email)))
 		refused(t, c.admin.remove(c.org, c.admin), 409, "last_admin")
+		ok(t, c.admin.suspend(c.org, p)) // which keeps nobody in
+		ok(t, p.remove(c.org, p))
+		is.Equal(refused(t, p.askToJoin(c.org), 409, "member_removed").Title, "You have left")
 	})
 }
 

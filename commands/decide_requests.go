@@ -40,7 +40,8 @@ type Decided struct {
 // DecideRequests decides requests to join, each on its own: one that is refused
 // keeps none of the others from happening (C7). What happens is written at once,
 // so a retry finds all of it or nothing; but the open invitation of somebody who
-// is approved is revoked before (see invitedAsWell). A decision fails as organization.Approve
+// is approved is revoked before (see invitedAsWell), which is refused
+// (CodePermissionDenied) to whom RevokeInvitation is. A decision fails as organization.Approve
 // and organization.Reject do, with CodeRoleExclusive, and with CodeEmailUnverified
 // where somebody else has given the account a password since it asked; all of them fail with
 // CodeNotFound and CodePermissionDenied.
@@ -66,7 +67,16 @@ func (c *Commands) DecideAllRequests(ctx context.Context, r Request, org domain.
 
 func (c *Commands) decide(ctx context.Context, r Request, org domain.OrganizationID, list func(organization.State) []RequestDecision) (Decided, error) {
 	elsewhere := make(map[domain.AccountID]error) // who has exclusive roles in another organization
-	for ended := 0; ; {
+	if r.IfRevision != nil && c.commandID(r) != "" {
+		switch before, err := c.endedBefore(ctx, r, org, list); {
+		case err != nil:
+			return Decided{}, err
+		case before: // it held then
+			r.IfRevision = nil
+		}
+	}
+	var ended Receipt
+	for rounds := 0; ; {
 		var outcomes []RequestOutcome
 		receipt, err := c.onOrganization(ctx, r, org, func(s organization.State, p *policy.Policy) ([]domain.Event, error) {
 			if _, err := organization.Authorize(s, p, r.Actor, domain.DecideRequests); err != nil {
@@ -86,12 +96,14 @@ func (c *Commands) decide(ctx context.Context, r Request, org domain.Organizatio
 		})
 		var invited invitedAsWell
 		if errors.As(err, &invited) {
-			if ended++; ended > attemptLimit {
+			if rounds++; rounds > attemptLimit {
 				return Decided{}, fmt.Errorf("%w: people were invited %d times meanwhile", ErrBusy, attemptLimit)
 			}
-			if err := c.endInvitations(ctx, r, org, invited, elsewhere); err != nil {
+			more, err := c.endInvitations(ctx, r, org, invited, elsewhere)
+			if err != nil {
 				return Decided{}, err
 			}
+			ended = ended.and(more)
 			r.IfRevision = nil // it held
 			continue
 		}
@@ -106,7 +118,14 @@ func (c *Commands) decide(ctx context.Context, r Request, org domain.Organizatio
 		if outcomes == nil {
 			outcomes, err = c.decidedBefore(ctx, r, org, list, receipt)
 		}
-		return Decided{Receipt: receipt, Outcomes: outcomes}, err
+		if err == nil && c.commandID(r) != "" { // told as a retry is told
+			var accounts []domain.AccountID
+			if accounts, err = c.concerned(ctx, org, list, receipt.Events); err == nil {
+				ended, err = c.ended(ctx, r, org, accounts)
+			}
+		}
+		receipt.Events = slices.Concat(ended.Events, receipt.Events)
+		return Decided{Receipt: receipt.later(ended.Position), Outcomes: outcomes}, err
 	}
 }
 
@@ -149,6 +168,9 @@ func decideEach(s organization.State, p *policy.Policy, by domain.Actor, decisio
 			events, err = organization.Reject(s, p, by, d.AccountID)
 		case err == nil:
 			events, err = organization.Approve(then, p, by, d.AccountID, d.Roles)
+		}
+		if err == nil && id != "" {
+			err = mayEndInvitation(s, p, by, id)
 		}
 		exclusive := err == nil && len(organization.GainsExclusive(then, p, events)) > 0
 		if exclusive && elsewhere[d.AccountID] != nil {

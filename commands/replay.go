@@ -86,6 +86,27 @@ func (a *aggregates[S]) replayed(ctx context.Context, id string, r Request) (Rec
 	return receipt, true, err
 }
 
+// replayedParts is replayed for several parts of one command. The receipt of a part
+// that was not done does not exist.
+func (a *aggregates[S]) replayedParts(ctx context.Context, id string, parts []Request) ([]Receipt, error) {
+	g := a.get(id)
+	if _, err := a.refresh(ctx, g); err != nil {
+		return nil, err
+	}
+	receipts := make([]Receipt, len(parts))
+	for i, part := range parts {
+		known, done := g.answered(a.commandID(part))
+		if !done {
+			continue
+		}
+		var err error
+		if receipts[i], err = a.receipt(ctx, g, known); err != nil {
+			return nil, err
+		}
+	}
+	return receipts, nil
+}
+
 func keyReused() error {
 	return domain.Refuse(domain.CodeIdempotencyMismatch, "Idempotency-Key used before", "Use a new key for another request; send the same request again to get its first answer.")
 }

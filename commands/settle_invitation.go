@@ -8,6 +8,9 @@ import (
 	"tenure/domain/organization"
 )
 
+// settling is the part of a command that carries the end of an invitation over.
+func (c *Commands) settling(r Request) Request { return c.part(r, "settle") }
+
 // SettleInvitation carries the end of an invitation over to its organization:
 // an accepted one makes a member, any other gives the names back. It does
 // nothing while the link works, and nothing twice.
@@ -16,7 +19,7 @@ func (c *Commands) SettleInvitation(ctx context.Context, r Request, id domain.In
 	if err != nil || !s.Exists() || s.Status == invitation.StatusPending {
 		return Receipt{}, err
 	}
-	r = c.part(r, "settle")
+	r = c.settling(r)
 	if s.Status != invitation.StatusAccepted {
 		return c.organizations.execute(ctx, string(s.Organization), r, func(o organization.State) ([]domain.Event, error) {
 			if s.Status == invitation.StatusExpired {

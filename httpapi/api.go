@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type API struct {
 	operations []Operation
 	draining   atomic.Bool
 	streams    *places
+	roles      sync.Map        // policyVersion → knownRoles, for each policy that was shown
 	stopping   context.Context // ends when Shutdown begins
 	stop       context.CancelFunc
 }

@@ -123,7 +123,8 @@ func TestSettingsForWhoWaits(t *testing.T) {
 	go func() {
 		waited <- string(s.raw("GET", "/v1/events?wait=20&type=organization.settings&organization="+org+"&cursor="+head, users, nil).body)
 	}()
-	for !strings.Contains(string(s.raw("GET", "/metrics", s.operator, nil).body), "tenure_feed_streams 1") {
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(string(s.raw("GET", "/metrics", s.operator, nil).body), "tenure_feed_streams 1\n"); time.Sleep(5 * time.Millisecond) {
+		s.is.True(time.Now().Before(deadline)) // it waits
 	}
 	me := s.want(200, "GET", "/v1/me", users, nil).str("account_id")
 	s.want(200, "PUT", path+"/members/"+me+"/roles", admin.token, map[string]any{"roles": []string{"ORGANIZATION_ADMIN"}})

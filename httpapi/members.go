@@ -64,9 +64,10 @@ func (a *API) addMembers() {
 	}, a.changeRoles)
 	add(a, route{
 		id: "remove-member", method: http.MethodDelete, path: "/v1/organizations/{org}/members/{user}", tag: "Members", access: Member(domain.RemoveMembers), status: http.StatusOK, etag: true,
-		summary: "Remove a member", description: "Takes effect at once. The account stays; only a new invitation leads back. Oneself, where the policy lets members leave: that takes no permission.",
+		summary: "Remove a member", description: "Takes effect at once. The account stays; only a new invitation leads back. Oneself, where the policy lets members leave: that takes no permission, and does not wait for the end of a suspension. The last member stays.",
 		codes: []domain.Code{
 			domain.CodeMemberRemoved, domain.CodeOwnerProtected, domain.CodeSelfRemoval, domain.CodeMemberProtected, domain.CodeLastAdmin,
+			domain.CodeNotOffered,
 		},
 		request:  reasonBody{"Left the company."},
 		response: exampleReceipt(organization.MemberRemoved{OrganizationID: exampleOrganization, AccountID: exampleGrace, Roles: []domain.Role{"USER"}}),

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"tenure/domain"
@@ -47,7 +46,7 @@ type policyMembers struct {
 	SeveralRoles     bool                `json:"several_roles" doc:"A member may hold more than one role."`
 	MayHaveNoRole    bool                `json:"may_have_no_role" doc:"A member may hold none."`
 	MinimumAdmins    int                 `json:"minimum_admins" doc:"Active administrators that always remain." example:"1"`
-	MayRemoveOneself bool                `json:"may_remove_oneself" doc:"Those who may remove members may remove themselves."`
+	MayRemoveOneself bool                `json:"may_remove_oneself" doc:"Members may leave by their own decision, whatever their roles allow, but for the last one."`
 	OwnRolesFixed    bool                `json:"own_roles_fixed" doc:"Nobody changes their own roles."`
 	Permissions      []domain.Permission `json:"permissions" doc:"What every member may do, whatever their roles. They are among those of each role."`
 	Seats            int                 `json:"seats,omitempty" doc:"Members that an organization may have unless its operator says otherwise; those of this one are its limits. Left out for any number." example:"10"`
@@ -114,22 +113,45 @@ func (a *API) getPolicy(ctx context.Context, c *call, _ *struct {
 		return answer{}, err
 	}
 	_, own := c.standing()
-	return answer{body: shownPolicy(p, own)}, nil
+	return answer{body: a.shownPolicy(p, own)}, nil
+}
+
+// knownRoles are the roles of a policy as everybody sees them. A version of a policy
+// never changes, so that this is worked out once for each, and not for each request.
+type knownRoles struct {
+	reach policy.Reach
+	shown []policyRole
+}
+
+// policyVersion is which policy knownRoles are of.
+type policyVersion struct {
+	name    string
+	version int
+}
+
+func (a *API) rolesOf(p *policy.Policy) knownRoles {
+	key := policyVersion{p.Name, p.Version}
+	if known, ok := a.roles.Load(key); ok {
+		return known.(knownRoles)
+	}
+	known := knownRoles{reach: p.Reach()}
+	for _, role := range p.Roles {
+		known.shown = append(known.shown, shownRole(p, known.reach, role))
+	}
+	a.roles.Store(key, known)
+	return known
 }
 
 // shownPolicy is a policy as it is for a caller with these roles.
-func shownPolicy(p *policy.Policy, own []domain.Role) policyBody {
-	m := p.Members
+func (a *API) shownPolicy(p *policy.Policy, own []domain.Role) policyBody {
+	m, known := p.Members, a.rolesOf(p)
 	body := policyBody{
-		Policy: p.Name, Version: p.Version, Summary: p.Summary,
-		YourGrants: rolesOf(p, func(r domain.Role) bool { return p.MayGrant(own, r) }), YourManages: managedBy(p, own),
+		Policy: p.Name, Version: p.Version, Summary: p.Summary, Roles: known.shown,
+		YourGrants: known.reach.Grants(own), YourManages: known.reach.Manages(own),
 		Members: policyMembers{
 			listed(m.FounderRoles), m.SeveralRoles, m.MayHaveNoRole, m.MinimumAdmins, m.MayRemoveOneself, m.OwnRolesFixed, listed(m.Permissions), m.Seats, m.Personal,
 		},
 		Work: policyWork(p.Work),
-	}
-	for _, role := range p.Roles {
-		body.Roles = append(body.Roles, shownRole(p, role))
 	}
 	if o := p.Ownership; o != nil {
 		body.Ownership = &policyOwnership{o.Role, o.Candidates, o.PreviousOwnerBecomes, seconds(o.TransferLifetime)}
@@ -144,35 +166,13 @@ func shownPolicy(p *policy.Policy, own []domain.Role) policyBody {
 	return body
 }
 
-func shownRole(p *policy.Policy, role policy.Role) policyRole {
+func shownRole(p *policy.Policy, reach policy.Reach, role policy.Role) policyRole {
 	own := []domain.Role{role.Name}
-	effective := p.Effective(own)
 	return policyRole{
 		Role: role.Name, Summary: role.Summary, Permissions: listed(p.Permissions(own)), Owner: p.Owns(own),
-		Grants: rolesOf(p, func(r domain.Role) bool { return p.MayGrant(own, r) }), Manages: managedBy(p, own),
-		Implies:   rolesOf(p, func(r domain.Role) bool { return r != role.Name && slices.Contains(effective, r) }),
+		Grants: reach.Grants(own), Manages: reach.Manages(own), Implies: reach.Implied(role.Name),
 		AdminLike: p.AdminLike(own), AllSpaces: p.AllSpaces(own), Exclusive: p.Exclusive(own),
 	}
-}
-
-// managedBy lists the roles whose holders may be managed with roles. The owner is
-// nobody's to manage.
-func managedBy(p *policy.Policy, roles []domain.Role) []domain.Role {
-	return rolesOf(p, func(r domain.Role) bool {
-		held := []domain.Role{r}
-		return p.MayManage(roles, held) && !p.Owns(held)
-	})
-}
-
-// rolesOf lists the roles of a policy of which something holds.
-func rolesOf(p *policy.Policy, holds func(domain.Role) bool) []domain.Role {
-	names := []domain.Role{}
-	for _, r := range p.Roles {
-		if holds(r.Name) {
-			names = append(names, r.Name)
-		}
-	}
-	return names
 }
 
 // listed is a list that JSON shows as one, also an empty one.

@@ -45,6 +45,9 @@ func (c *check) personal() {
 			c.report(at.down("exclusive"), "Leave this out; a personal space keeps nobody from a role elsewhere.")
 		}
 	}
+	if c.document.Members.MayRemoveOneself {
+		c.report(path{"members", "may_remove_oneself"}, "Leave this out; nobody leaves their own space.")
+	}
 	for i, permission := range c.document.Members.Permissions {
 		if slices.Contains(notPersonal, permission) {
 			c.report(path{"members", "permissions"}.index(i), "Leave this out; a personal space has one member for ever.")

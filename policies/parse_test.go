@@ -134,6 +134,7 @@ func TestParseSaysWhatToDo(t *testing.T) {
 		{"invites to a personal space", own, "[organization.read]", "[organization.read, members.invite]", `line 7, column 38: roles[0].permissions[1]: Leave this out; a personal space has one member for ever.`},
 		{"everybody deletes a personal space", own, "personal: true", "personal: true\n  permissions: [organization.delete]", `line 11, column 17: members.permissions[0]: Leave this out; a personal space has one member for ever.`},
 		{"exclusive in a personal space", own, "    admin_like: true\n", "    exclusive: true\n", `line 6, column 16: roles[0].exclusive: Leave this out; a personal space keeps nobody from a role elsewhere.`},
+		{"leaving a personal space", own, "personal: true", "personal: true\n  may_remove_oneself: true", `line 11, column 23: members.may_remove_oneself: Leave this out; nobody leaves their own space.`},
 		{"invitations to a personal space", own, "members:\n", "invitations: {lifetime: 7 days}\nmembers:\n", `line 9, column 14: invitations: Leave this out; a personal space has one member for ever.`},
 		{"requests for a personal space", own, "members:\n", "requests: {roles: [ME]}\nmembers:\n", `line 9, column 11: requests: Leave this out; a personal space has one member for ever.`},
 

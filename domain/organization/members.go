@@ -124,8 +124,10 @@ func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.Ac
 	if domain.SameRoles(member.Roles, roles) {
 		return nil, nil
 	}
-	if member.Status == Active && p.AdminLike(member.Roles) && !p.AdminLike(roles) && s.admins(p) <= p.Members.MinimumAdmins {
-		return nil, lastAdmin(p)
+	if !p.AdminLike(roles) {
+		if err := s.checkAdmins(p, by, account, member); err != nil {
+			return nil, err
+		}
 	}
 	events := []domain.Event{RolesChanged{OrganizationID: s.ID, AccountID: account, Before: member.Roles, After: slices.Clone(roles)}}
 	if s.Transfer != nil && s.Transfer.To == account && !p.MayBecomeOwner(roles) {
@@ -134,18 +136,22 @@ func (s State) changedRoles(p *policy.Policy, by domain.Actor, account domain.Ac
 	return events, nil
 }
 
-// Remove ends a membership (O7). Where the policy lets members remove themselves,
-// that takes no permission: they leave. It fails with CodeNotFound,
-// CodePermissionDenied, CodeMemberRemoved, CodeOwnerProtected, CodeSelfRemoval,
-// CodeMemberProtected and CodeLastAdmin.
+// Remove ends a membership (O7). It fails with CodeNotFound, CodePermissionDenied,
+// CodeMemberRemoved, CodeOwnerProtected, CodeSelfRemoval, CodeMemberProtected and
+// CodeLastAdmin.
+//
+// Where the policy lets members remove themselves, that takes no permission: they
+// leave, also while they are suspended. The last one stays, since nobody could do
+// anything in the organization any more; nobody leaves a personal space
+// (CodeNotOffered).
 func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID) ([]domain.Event, error) {
 	leaves := by == domain.ByAccount(account) && p.Members.MayRemoveOneself
 	member, err := s.removable(p, by, account, leaves)
 	if err != nil {
 		return nil, err
 	}
-	if member.Status == Active && p.AdminLike(member.Roles) && s.admins(p) <= p.Members.MinimumAdmins {
-		return nil, lastAdmin(p)
+	if err := s.checkAdmins(p, by, account, member); err != nil {
+		return nil, err
 	}
 	// The work goes first: it is the member's until then.
 	events, removed := s.releaseAll(account, member, "removed"), s.removed(account, member)
@@ -157,11 +163,7 @@ func Remove(s State, p *policy.Policy, by domain.Actor, account domain.AccountID
 func (s State) removable(p *policy.Policy, by domain.Actor, account domain.AccountID, leaves bool) (Member, error) {
 	const aboutOwner = "Transfer the ownership first."
 	if leaves {
-		member, err := AuthorizeMember(s, by)
-		if err == nil && p.Owns(member.Roles) {
-			err = p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
-		}
-		return member, err
+		return s.leaving(p, by, account, aboutOwner)
 	}
 	actor, err := Authorize(s, p, by, domain.RemoveMembers)
 	if err != nil {
@@ -171,6 +173,28 @@ func (s State) removable(p *policy.Policy, by domain.Actor, account domain.Accou
 		return Member{}, p.Refuse(domain.CodeSelfRemoval, "You cannot remove yourself", "Ask another administrator to remove you.")
 	}
 	return s.manageable(p, actor, account, aboutOwner)
+}
+
+// leaving finds the member who leaves. An active one leaves another active one
+// behind, a suspended one anybody.
+func (s State) leaving(p *policy.Policy, by domain.Actor, account domain.AccountID, aboutOwner string) (Member, error) {
+	if _, err := AuthorizeMember(s, by); err != nil && !errors.Is(err, &domain.Error{Code: domain.CodeMemberSuspended}) {
+		return Member{}, err
+	}
+	member, _ := s.Member(account)
+	others := s.ActiveMembers() - 1
+	if member.Status == Suspended {
+		others += s.suspended
+	}
+	switch {
+	case s.Personal:
+		return Member{}, notOffered(p, "Nobody leaves their own space; it ends with the account.")
+	case p.Owns(member.Roles):
+		return Member{}, p.Refuse(domain.CodeOwnerProtected, "The owner is protected", aboutOwner)
+	case others <= 0:
+		return Member{}, domain.Refuse(domain.CodeLastAdmin, "Last member", "Have the organization deleted, or let somebody in who stays.")
+	}
+	return member, nil
 }
 
 func (s State) removed(account domain.AccountID, member Member) MemberRemoved {
@@ -223,6 +247,32 @@ func (s State) presentMember(p *policy.Policy, account domain.AccountID) (Member
 }
 
 func (s State) admins(p *policy.Policy) int { return s.count(p.AdminLike) }
+
+// checkAdmins refuses that a member stops being an administrator when too few
+// remain. Somebody who gives it up themself leaves it to administrators who came by
+// their own decision: whoever was added unasked, and did nothing since, would be
+// held fast as the last one. One of those may take it from them.
+func (s State) checkAdmins(p *policy.Policy, by domain.Actor, account domain.AccountID, member Member) error {
+	if member.Status != Active || !p.AdminLike(member.Roles) {
+		return nil
+	}
+	if s.admins(p) <= p.Members.MinimumAdmins {
+		return lastAdmin(p)
+	}
+	if by != domain.ByAccount(account) || member.added || p.Members.MinimumAdmins == 0 {
+		return nil
+	}
+	own := 0
+	s.eachMember(func(_ domain.AccountID, m Member) {
+		if m.Status == Active && !m.added && p.AdminLike(m.Roles) {
+			own++
+		}
+	})
+	if own <= p.Members.MinimumAdmins {
+		return domain.Refuse(domain.CodeLastAdmin, "Last administrator", "The other administrators were added without being asked: have one of them change your roles or remove you, or invite one who takes it on.")
+	}
+	return nil
+}
 
 // checkRoles refuses roles that the policy does not have or the actor may not give.
 func checkRoles(p *policy.Policy, actor Member, roles []domain.Role) error {

@@ -230,9 +230,6 @@ func TestRemove(t *testing.T) {
 
 	// Where the policy lets, members leave, whatever they may do besides; and come
 	// back by their own decision alone.
-	left := func(id domain.AccountID, role domain.Role) domain.Event {
-		return MemberRemoved{OrganizationID: org, AccountID: id, Roles: roles(role), Left: true}
-	}
 	domaintest.Given(t, Evolve, levelled()...).When(remove(flat, viewer, viewer)).Then(left(viewer, "LEAD"))
 	away := domaintest.Given(t, Evolve, school()...).When(remove(moderated, user, user)).Then(left(user, "participant"))
 	away.When(addMember(moderated, owner, user, "user@example.com", "participant")).Refused(domain.CodeMemberRemoved)

@@ -111,6 +111,7 @@ func TestEveryRefusalOfEveryDecision(t *testing.T) {
 	r.Refused("Remove", domain.CodeOwnerProtected, "by the owner", staffed(), remove(ownership, owner, owner))
 	r.Refused("Remove", domain.CodeSelfRemoval, "an admin", staffed(), remove(ownership, admin, admin))
 	r.Refused("Remove", domain.CodeMemberProtected, "a higher role", levelled(), remove(flat, viewer, owner))
+	refusedLeaving(r)
 	r.Refused("Remove", domain.CodeLastAdmin, "oneself", levelled(), remove(flat, owner, owner))
 
 	r.Refused("RequestTransfer", domain.CodeNotFound, "no member", staffed(), requestTransfer(ownership, nobody, admin, noon))

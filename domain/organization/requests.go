@@ -64,14 +64,19 @@ func RequestToJoin(s State, p *policy.Policy, account domain.AccountID, r Reques
 		return nil, domain.Refuse(domain.CodeMemberActive, "You are a member", "There is nothing to ask for.")
 	case known && member.Status == Suspended:
 		return nil, suspended(p)
+	case known && member.left:
+		return nil, domain.Refuse(domain.CodeMemberRemoved, "You have left", "Ask an administrator of the organization for an invitation.")
 	case known:
-		return nil, p.Refuse(domain.CodeMemberRemoved, "You were removed", "Ask an administrator of the organization for an invitation.")
+		return nil, p.RefuseOneself(domain.CodeMemberRemoved, "You were removed", "Ask an administrator of the organization for an invitation.")
 	}
 	if _, pending := s.Request(account); pending {
 		return nil, nil
 	}
 	if rejected, _ := get(s.rejected, account); rejected && p.Requests.ByDomain {
 		return nil, p.Refuse(domain.CodeRequestNotThere, "Your request was rejected", "Ask an administrator of the organization for an invitation.")
+	}
+	if _, invited := s.InvitationTo(r.Email); invited {
+		return nil, domain.Refuse(domain.CodeEmailTaken, "You are invited", "Open the link in the mail that says so.")
 	}
 	if err := s.checkEmailFree(p, r.Email, ""); err != nil {
 		return nil, err

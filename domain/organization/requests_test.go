@@ -63,9 +63,11 @@ func refusedRequests(r domaintest.Refusals[State]) {
 	r.Refused("RequestToJoin", domain.CodeMemberActive, "a member", school(), requestToJoin(moderated, user, "user@example.com"))
 	r.Refused("RequestToJoin", domain.CodeMemberSuspended, "a suspended one", school(), requestToJoin(moderated, viewer, "viewer@example.com"))
 	r.Refused("RequestToJoin", domain.CodeMemberRemoved, "a former one", school(), requestToJoin(moderated, former, "former@example.com"))
+	r.Refused("RequestToJoin", domain.CodeMemberRemoved, "who has left", school(MemberRemoved{OrganizationID: org, AccountID: user, Left: true}), requestToJoin(moderated, user, "user@example.com"))
 	r.Refused("RequestToJoin", domain.CodeRequestNotThere, "rejected, and signs in again",
 		school(JoinRequestClosed{OrganizationID: org, AccountID: nobody, Outcome: "rejected"}), requestToJoin(&byDomain, nobody, "nobody@example.com"))
 	r.Refused("RequestToJoin", domain.CodeEmailTaken, "invited", school(opened(invited, 1, "participant")), requestToJoin(moderated, one, "NEWCOMER@example.com"))
+	r.Refused("RequestToJoin", domain.CodeEmailTaken, "a member's address", school(), requestToJoin(moderated, one, "user@example.com"))
 	r.Refused("RequestToJoin", domain.CodeSeatsFull, "let in at once", append(full, auto), requestToJoin(guarded, one, "one@example.com"))
 
 	r.Refused("Approve", domain.CodeNotFound, "actor no member", school(), approve(moderated, two, nobody))
