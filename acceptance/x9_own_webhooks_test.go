@@ -187,8 +187,8 @@ func hookOf(t *testing.T, c client, path string) webhookDoc {
 	return decoded[webhookDoc](t, c.get(path))
 }
 
-// The last event of an organization that is deleted arrives, without personal data;
-// then there is no webhook any more. There are 10 of an organization at most, and
+// The end of an organization that is deleted arrives, with the work that is released by
+// that; then there is no webhook any more. There are 10 of an organization at most, and
 // none of them reaches the server's own network because the operators' may.
 func TestX9_WebhooksOfAnOrganizationEndWithIt(t *testing.T) {
 	onTheFolder(t, func(t *testing.T, b backend) {
@@ -230,13 +230,19 @@ func TestX9_WebhooksOfAnOrganizationEndWithIt(t *testing.T) {
 		s.run(t)
 		s.shiftClock(t, time.Minute)
 		eventually(t, "it arrives", func() bool { return len(guarded.arrived()) == 2 })
+		host := s.keyFor(t, "work.manage")
+		for _, id := range []string{"1", "2", "3"} {
+			ok(t, host.assignWork(org, owner, id, ""))
+		}
 		ok(t, owner.delete("/v1/organizations/"+org))
-		eventually(t, "the end arrives", func() bool {
-			got := guarded.arrived()
-			return len(got) > 0 && got[len(got)-1].Type == "organization.deleted.v1"
-		})
 		eventually(t, "there is no webhook any more", func() bool {
 			return s.operator().get("/v1/webhooks/"+hook[strings.LastIndex(hook, "/")+1:]).code() == "not_found"
 		})
+		var end []string
+		for _, e := range guarded.arrived() {
+			end = append(end, e.Type)
+		}
+		const released = "organization.work_released.v1"
+		is.Equal(end[len(end)-4:], []string{"organization.deleted.v1", released, released, released})
 	})
 }

@@ -95,10 +95,10 @@ func (c *Commands) webhookManagers(ctx context.Context, id domain.WebhookID) ([]
 	return s.Holders(p, domain.ManageWebhooks), nil
 }
 
-// Concluded reports whether an organization was deleted and all that comes of it has
+// DeletionConcluded reports whether an organization was deleted and all that comes of it has
 // happened: no work is assigned any more, and no invitation open. Last is its newest
 // event. Of no organization it never holds.
-func (c *Commands) Concluded(ctx context.Context, org domain.OrganizationID) (last eventstore.Revision, ok bool, err error) {
+func (c *Commands) DeletionConcluded(ctx context.Context, org domain.OrganizationID) (last eventstore.Revision, ok bool, err error) {
 	if org == "" {
 		return 0, false, nil
 	}

@@ -39,7 +39,7 @@ func TestAllWorkOfADeletedOrganizationIsReleased(t *testing.T) {
 	}
 	_, err = c.DeleteOrganization(w.ctx, by, org)
 	is.NoErr(err)
-	_, concluded, err := c.Concluded(w.ctx, org)
+	_, concluded, err := c.DeletionConcluded(w.ctx, org)
 	is.NoErr(err)
 	is.True(!concluded)
 
@@ -58,7 +58,7 @@ func TestAllWorkOfADeletedOrganizationIsReleased(t *testing.T) {
 			}
 		}
 		is.Equal(len(released), pieces)
-		last, concluded, err := c.Concluded(w.ctx, org)
+		last, concluded, err := c.DeletionConcluded(w.ctx, org)
 		is.NoErr(err)
 		is.True(concluded)
 		is.Equal(last, events[len(events)-1].Revision)

@@ -146,7 +146,7 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 	}
 	// Killed when all was delivered, and before that ended the webhook: nothing more
 	// comes that would.
-	_, over, err := x.Commands.Concluded(ctx, d.Owner)
+	_, over, err := x.Commands.DeletionConcluded(ctx, d.Owner)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (x *Webhooks) deliver(ctx context.Context, id domain.WebhookID) error {
 			d.reached = e.Position
 			d.save(ctx, false)
 			if deleted = deleted || d.Owner != "" && e.Type == organizationDeleted; deleted {
-				if last, over, err := x.Commands.Concluded(ctx, d.Owner); err != nil {
+				if last, over, err := x.Commands.DeletionConcluded(ctx, d.Owner); err != nil {
 					return err
 				} else if over && e.Revision >= last {
 					return x.Commands.EndWebhook(ctx, id)

@@ -54,8 +54,8 @@ func CheckEnters(s State, org domain.OrganizationID) error {
 }
 
 // CheckOwner refuses what would take from the owner, who has proven the address,
-// what is theirs, by a password that an administrator has known since: the account
-// itself, an identity, the name. Whoever was only ever known to the organization
+// what is theirs, by a password that an administrator has known since: an identity,
+// the name, a membership. The account itself takes CheckProven. Whoever was only ever known to the organization
 // that opened the account has nothing else to lose. It fails with
 // CodeEmailUnverified.
 func CheckOwner(s State) error {
